@@ -1,0 +1,58 @@
+"""Every exception of the engine.
+
+The docstring of a class is its default message; `retryable` says whether the
+same request may succeed later without anybody changing anything.
+"""
+
+
+class IvrError(Exception):
+    """Something went wrong in the telephony engine."""
+
+    retryable = False
+
+    def __init__(self, message: str | None = None, *, retryable: bool | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+        if retryable is not None:
+            self.retryable = retryable
+
+
+class SettingsError(IvrError):
+    """A setting cannot be used."""
+
+
+class DialplanError(IvrError):
+    """A dialplan did not pass its check."""
+
+
+class CalendarError(IvrError):
+    """A calendar of business hours cannot be used."""
+
+
+class StoreError(IvrError):
+    """The store did not take or give the data."""
+
+    retryable = True
+
+
+class NotFound(IvrError):
+    """There is no such thing; list what exists and try again."""
+
+
+class Conflict(IvrError):
+    """Somebody else changed it first; look at the present state and decide again."""
+
+
+class AsteriskError(IvrError):
+    """Asterisk refused a request or cannot be reached."""
+
+    retryable = True
+
+
+class SynthesisError(IvrError):
+    """A text could not be spoken."""
+
+
+class TranscriberError(IvrError):
+    """The transcriber did not answer."""
+
+    retryable = True

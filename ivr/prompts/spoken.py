@@ -1,0 +1,57 @@
+"""Numbers, dates and waits as a Japanese desk says them aloud: pure text, no audio.
+
+Every text is written so that the synthesiser reads it right as it stands
+(tests/unit/test_prompts_spoken.py holds the kana of each).
+"""
+
+import datetime as dt
+from math import ceil
+
+# Long vowels as in a dictated number: a bare ニ or ゴ is lost on a telephone line.
+_DIGITS = dict(zip("0123456789", "ゼロ イチ ニー サン ヨン ゴー ロク ナナ ハチ キュー".split(), strict=True))
+
+
+def date(d: dt.date) -> str:
+    """`11月24日`. With the month before it 1日 is read ついたち, which a bare 1日 is not."""
+    return f"{d.month}月{d.day}日"
+
+
+def weekday(d: dt.date) -> str:
+    """`火曜日`."""
+    return "月火水木金土日"[d.weekday()] + "曜日"
+
+
+def time(t: dt.time) -> str:
+    """`午前10時30分`, `正午`, `午前れい時` (midnight). れい: the digit would be read ゼロ時. Seconds are not said."""
+    if (t.hour, t.minute) == (12, 0):
+        return "正午"
+    half = "午前" if t.hour < 12 else "午後"
+    hour = str(t.hour % 12 or "れい")
+    minute = f"{t.minute}分" if t.minute else ""
+    return f"{half}{hour}時{minute}"
+
+
+def digits(text: str) -> str:
+    """`4821` -> `ヨン、ハチ、ニー、イチ`: one digit at a time, slow enough to write down. Only digits are said."""
+    return "、".join(_DIGITS[c] for c in text if c in _DIGITS)
+
+
+def phone(national: str) -> str:
+    """`03-1234-5678` -> `ゼロサン、イチニーサンヨン、ゴーロクナナハチ`: a pause at each hyphen."""
+    return "、".join("".join(_DIGITS[c] for c in group) for group in national.split("-"))
+
+
+def wait(duration: dt.timedelta) -> str:
+    """`およそ10分`, `およそ1時間30分`: whole minutes rounded up, at least one, so that no caller is promised less."""
+    hours, minutes = divmod(max(1, ceil(duration / dt.timedelta(minutes=1))), 60)
+    return "およそ" + (f"{hours}時間" if hours else "") + (f"{minutes}分" if minutes else "")
+
+
+def people(n: int) -> str:
+    """`3名様`."""
+    return f"{n}名様"
+
+
+def position(n: int) -> str:
+    """`3番目`; the first is 1."""
+    return f"{n}番目"

@@ -8,7 +8,13 @@ import datetime as dt
 from math import ceil
 
 # Long vowels as in a dictated number: a bare ニ or ゴ is lost on a telephone line.
-_DIGITS = dict(zip("0123456789", "ゼロ イチ ニー サン ヨン ゴー ロク ナナ ハチ キュー".split(), strict=True))
+_DIGITS = dict(
+    zip(
+        "0123456789",
+        ["ゼロ", "イチ", "ニー", "サン", "ヨン", "ゴー", "ロク", "ナナ", "ハチ", "キュー"],
+        strict=True,
+    )
+)
 
 
 def date(d: dt.date) -> str:
@@ -37,8 +43,9 @@ def digits(text: str) -> str:
 
 
 def phone(national: str) -> str:
-    """`03-1234-5678` -> `ゼロサン、イチニーサンヨン、ゴーロクナナハチ`: a pause at each hyphen."""
-    return "、".join("".join(_DIGITS[c] for c in group) for group in national.split("-"))
+    """`03-1234-5678` -> `ゼロ サン、イチ ニー サン ヨン、ゴー ロク ナナ ハチ`: a pause at each hyphen, none between
+    digits (the spaces give each pair of digits its own accent, as people dictate numbers)."""
+    return "、".join(" ".join(_DIGITS[c] for c in group if c in _DIGITS) for group in national.split("-"))
 
 
 def wait(duration: dt.timedelta) -> str:

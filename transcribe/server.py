@@ -1,0 +1,120 @@
+"""HTTP on loopback. One recording at a time for each core, the rest wait in a bounded line; /healthz always answers."""
+
+import asyncio
+import json
+import logging
+import os
+import stat
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aiohttp import web
+
+from transcribe import audio
+from transcribe.model import ModelSlot
+from transcribe.protocol import Answer, Failure, join_words
+from transcribe.recognizer import Recognizer
+
+log = logging.getLogger("transcribe.server")
+
+_WAITING_PER_CORE = 16
+
+
+class Service:
+    def __init__(self, model: Path, recordings: tuple[Path, ...]) -> None:
+        cores = os.cpu_count() or 1
+        self._workers = ThreadPoolExecutor(cores, thread_name_prefix="decode")
+        self._slot = ModelSlot(model, self._workers)
+        self._recordings = recordings
+        self._places = cores * (1 + _WAITING_PER_CORE)
+        self._open: set[threading.Event] = set()
+        self._first_load: asyncio.Task[None] | None = None
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[_failures_as_json], client_max_size=64 * 1024)
+        app.router.add_post("/v1/transcribe", self.transcribe)
+        app.router.add_get("/healthz", self.healthz)
+        app.on_startup.append(self._start)
+        app.on_shutdown.append(self._stop)
+        return app
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        return web.json_response(self._slot.health.as_json())
+
+    async def transcribe(self, request: web.Request) -> web.Response:
+        path = _asked_path(await request.read())
+        if len(self._open) >= self._places:
+            raise Failure("busy", "too many recordings are waiting; ask again in a minute")
+        stopped = threading.Event()
+        self._open.add(stopped)
+        try:
+            recognizer = await self._slot.recognizer()
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._workers, self._work, recognizer, path, stopped)
+        finally:
+            stopped.set()  # the client has left, or we end: the thread stops at its next piece
+            self._open.discard(stopped)
+        log.info(
+            "a recording was transcribed",
+            extra={"seconds": round(answer.duration, 1), "words": len(answer.words)},
+        )
+        return web.json_response(answer.as_json())
+
+    def _work(self, recognizer: Recognizer, path: str, stopped: threading.Event) -> Answer:
+        real = audio.allowed(path, self._recordings)
+        try:
+            if not stat.S_ISREG(real.stat().st_mode):
+                raise Failure("not_audio", "the path names no regular file")
+            with real.open("rb") as file:
+                wav = audio.read_header(file)
+                words = recognizer.words(audio.pieces(file, wav, recognizer.rate), stopped)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Failure("not_found", "there is no such file") from error
+        except OSError as error:
+            raise Failure("unreadable", f"the file cannot be read: {error.strerror}") from error
+        return Answer(
+            join_words(words), recognizer.name, recognizer.trial, wav.rate, round(wav.duration, 3), words
+        )
+
+    async def _start(self, app: web.Application) -> None:
+        self._first_load = asyncio.create_task(self._load_early(), name="load the model at start")
+
+    async def _load_early(self) -> None:
+        try:
+            await self._slot.recognizer()
+        except Failure:
+            return  # logged there, and /healthz says it
+
+    async def _stop(self, app: web.Application) -> None:
+        for stopped in self._open:
+            stopped.set()
+        await self._slot.close()
+
+
+def _asked_path(body: bytes) -> str:
+    try:
+        path = json.loads(body)["path"]
+    except (ValueError, TypeError, KeyError):
+        path = None
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise Failure("bad_request", 'send JSON: {"path": "/absolute/path.wav"}')
+    return path
+
+
+@web.middleware
+async def _failures_as_json(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Failure as error:
+        failure = error
+        log.warning("a recording was not transcribed", extra={"error": failure.code})
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("a request failed unexpectedly")
+        failure = Failure("internal", "see the log of the transcriber")
+    return web.json_response(failure.as_json(), status=failure.status)

@@ -1,0 +1,201 @@
+"""The files of `asterisk_conf/` filled in for one instance, and the agents' endpoints."""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from string import Template
+
+from ivr.asterisk.install import AsteriskInstall
+from ivr.errors import AsteriskError, SettingsError
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "asterisk_conf"
+
+# Written by others while Asterisk runs, into the same directory.
+AGENTS_FILE = "ivr_agents.conf"
+FALLBACK_FILE = "ivr_fallback.conf"
+
+
+class _AtTemplate(Template):
+    """`@{NAME}`, because `${NAME}` is Asterisk's own in a dialplan."""
+
+    delimiter = "@"
+
+
+@dataclass(frozen=True)
+class InstanceSettings:
+    """What differs between two instances on one machine."""
+
+    base: Path
+    """Directory for everything of this Asterisk: etc, spool, logs."""
+    sip: str
+    """host:port"""
+    ari: str
+    """host:port"""
+    rtp: tuple[int, int]
+    """First and last port."""
+    fallback_dir: Path
+    """Where the last-resort dialplan records."""
+    neutral_prompt: Path
+    """WAV (8 kHz) said when there is no engine; it need not exist yet."""
+    thanks_prompt: Path
+    """WAV (8 kHz) said after such a recording."""
+    system_name: str = "ivr"
+    """Part of every channel id: differs between nodes."""
+    clock_offset: float = 0.0
+    """Seconds, as `IVR_CLOCK_OFFSET`."""
+
+    @property
+    def etc(self) -> Path:
+        return self.base / "etc"
+
+    @property
+    def spool(self) -> Path:
+        return self.base / "spool"
+
+    @property
+    def recordings(self) -> Path:
+        """Where ARI recordings land, as NAME.wav."""
+        return self.spool / "recording"
+
+    @property
+    def logs(self) -> Path:
+        return self.base / "log"
+
+    @property
+    def share(self) -> Path:
+        return self.base / "share"
+
+
+@dataclass(frozen=True)
+class AriPasswords:
+    """Of the two ARI users, `engine` and `guard`."""
+
+    engine: str
+    guard: str
+
+
+def ari_passwords(base: Path) -> AriPasswords:
+    """Made once for an instance; later calls, from any process, give the same ones."""
+    path = base / "ari-passwords.json"
+    base.mkdir(parents=True, exist_ok=True)
+    fresh = AriPasswords(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+    mine = path.with_suffix(f".{os.getpid()}")
+    mine.unlink(missing_ok=True)
+    with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(asdict(fresh), file)
+    try:
+        os.link(mine, path)  # fails when another process was first, whose passwords then hold
+    except FileExistsError:
+        pass
+    finally:
+        mine.unlink()
+    return AriPasswords(**json.loads(path.read_text()))
+
+
+def render(
+    settings: InstanceSettings, install: AsteriskInstall, passwords: AriPasswords, run_dir: Path
+) -> dict[str, str]:
+    """File name -> text, for every file of `asterisk_conf/`."""
+    ari_host, ari_port = split_address("IVR_ARI", settings.ari)
+    split_address("IVR_SIP", settings.sip)
+    values = {
+        "ETC_DIR": settings.etc,
+        "MODULE_DIR": install.module_dir,
+        "STATE_DIR": settings.base / "state",
+        "SHARE_DIR": settings.share,
+        "SPOOL_DIR": settings.spool,
+        "RUN_DIR": run_dir,
+        "LOG_DIR": settings.logs,
+        "SYSTEM_NAME": settings.system_name,
+        "SIP": settings.sip,
+        "RTP_START": settings.rtp[0],
+        "RTP_END": settings.rtp[1],
+        "ARI_HOST": ari_host,
+        "ARI_PORT": ari_port,
+        "ENGINE_PASSWORD": passwords.engine,
+        "GUARD_PASSWORD": passwords.guard,
+        "MOH_DIR": settings.share / "moh",
+        "NEUTRAL_PROMPT": settings.neutral_prompt.with_suffix(""),
+        "THANKS_PROMPT": settings.thanks_prompt.with_suffix(""),
+        "FALLBACK_DIR": settings.fallback_dir,
+        "CLOCK_OFFSET": round(settings.clock_offset),
+    }
+    for name, value in values.items():
+        if re.search(r"[\n;\[\]]", str(value)):
+            raise SettingsError(f"{name}: {value} cannot stand in a configuration file of Asterisk")
+    return {
+        path.name: _AtTemplate(path.read_text(encoding="utf-8")).substitute(values)
+        for path in sorted(TEMPLATES.glob("*.conf"))
+    }
+
+
+def split_address(name: str, address: str) -> tuple[str, int]:
+    """`host:port`; `name` is the setting, for the message."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise SettingsError(f"{name}={address}: expected host:port, such as 127.0.0.1:5060")
+    return host, int(port)
+
+
+@dataclass(frozen=True)
+class AgentTelephone:
+    """An agent's SIP account; `username` is also the endpoint: ring it as `PJSIP/username`."""
+
+    name: str
+    username: str
+    password: str
+
+
+# Not all digits: the From user picks the endpoint, and a caller's number must not be an agent's.
+_USERNAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_RESERVED = {"anonymous", "global", "transport-udp", "agent-endpoint", "agent-aor"}
+
+_AGENT = """\
+[{username}](agent-endpoint)
+callerid = "{name}" <{username}>
+auth = {username}
+aors = {username}
+
+[{username}]
+type = auth
+auth_type = digest
+username = {username}
+password = {password}
+
+[{username}](agent-aor)
+"""
+
+
+def render_agents(agents: Iterable[AgentTelephone]) -> str:
+    """The text of AGENTS_FILE; `PrivateAsterisk.reload_pjsip` makes it hold."""
+    sections = ["; Written from the store; changes made here are lost.\n"]
+    for agent in agents:
+        if not _USERNAME.fullmatch(agent.username) or agent.username in _RESERVED:
+            raise SettingsError(
+                f"{agent.username}: a telephone's user name begins with a letter and has a-z, 0-9, - and _"
+            )
+        if re.search(r'["\n;<>\[\]]', agent.name + agent.password):
+            raise SettingsError(f"{agent.username}: name or password has a character Asterisk cannot read")
+        sections.append(_AGENT.format(name=agent.name, username=agent.username, password=agent.password))
+    return "\n".join(sections)
+
+
+def write(files: dict[str, str], etc: Path) -> None:
+    """Write each file whole or not at all, readable by this user only."""
+    try:
+        etc.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, text in files.items():
+            partial = etc / f".{name}.{os.getpid()}"
+            with open(
+                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+            ) as file:
+                file.write(text)
+            partial.replace(etc / name)
+    except OSError as error:
+        raise AsteriskError(
+            f"the configuration of Asterisk cannot be written: {error}", retryable=False
+        ) from error

@@ -1,0 +1,85 @@
+"""Where an Asterisk is on this machine, and the command that runs it.
+
+Standard library only: `script/setup` uses it through `ivr.asterisk.fetch`.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.errors import AsteriskError
+
+# StasisBroadcast, by which a call finds an engine, came with 22.7.
+MINIMUM_VERSION = (22, 7)
+
+
+@dataclass(frozen=True)
+class AsteriskInstall:
+    """One Asterisk: `command` is the argv before any option of Asterisk's own."""
+
+    command: tuple[str, ...]
+    module_dir: Path
+    data_dir: Path
+    """Holds `documentation/`, without which Asterisk knows no option of its own."""
+    version: str
+
+
+def unpacked(root: Path) -> AsteriskInstall:
+    """Debian packages unpacked under `root`, run by their own loader: no chroot, no root."""
+    libraries = next(iter(root.glob("usr/lib/*-linux-gnu*/asterisk")), None)
+    loader = next(iter(root.glob("usr/lib/*/ld-linux*.so.*")), None) or next(
+        iter(root.glob("usr/lib/ld-linux*.so.*")), None
+    )
+    if libraries is None or loader is None:
+        raise AsteriskError(f"{root} holds no unpacked asterisk", retryable=False)
+    program = root / "usr/sbin/asterisk"
+    command = (str(loader), "--library-path", str(libraries.parent), str(program))
+    return AsteriskInstall(command, libraries / "modules", root / "usr/share/asterisk", version_of(command))
+
+
+def named(executable: str) -> AsteriskInstall:
+    """The Asterisk an operator names: a path, or a name on PATH."""
+    found = shutil.which(executable)
+    if found is None:
+        raise AsteriskError(f"IVR_ASTERISK={executable}: no such program", retryable=False)
+    modules = [
+        path for lib in ("/usr/lib", "/usr/local/lib", "/usr/lib64") for path in _module_dirs(Path(lib))
+    ]
+    shares = [
+        Path(path) for path in ("/usr/share/asterisk", "/var/lib/asterisk", "/usr/local/share/asterisk")
+    ]
+    data = next((path for path in shares if (path / "documentation").is_dir()), None)
+    if not modules or data is None:
+        raise AsteriskError(
+            f"IVR_ASTERISK={executable}: its modules or its documentation are not where packages put them",
+            retryable=False,
+        )
+    return AsteriskInstall((found,), modules[0], data, version_of((found,)))
+
+
+def _module_dirs(lib: Path) -> list[Path]:
+    return [*lib.glob("*/asterisk/modules"), *lib.glob("asterisk/modules")]
+
+
+def version_of(command: tuple[str, ...]) -> str:
+    """Such as `22.10.1`; an Asterisk too old for the desk is an error."""
+    try:
+        said = subprocess.run([*command, "-V"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise AsteriskError(f"{command[-1]} -V does not run: {error}", retryable=False) from error
+    match = re.search(r"(\d+)\.(\d+)[.\d]*", said)
+    if match is None:
+        raise AsteriskError(f"{command[-1]} -V says no version: {said.strip()!r}", retryable=False)
+    if (int(match[1]), int(match[2])) < MINIMUM_VERSION:
+        least = ".".join(map(str, MINIMUM_VERSION))
+        raise AsteriskError(f"{command[-1]} is {match[0]}; at least {least} is needed", retryable=False)
+    return match[0]
+
+
+def operator_choice() -> AsteriskInstall | None:
+    """What `IVR_ASTERISK` names, or None: the fetched one is used."""
+    executable = os.environ.get("IVR_ASTERISK")
+    return named(executable) if executable else None

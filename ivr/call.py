@@ -1,0 +1,228 @@
+"""What a step can do to a caller: the Call protocol, its results, CallState.
+
+Three things implement Call: AriCall (Asterisk), FakeCall (tests, virtual time)
+and TerminalCall (`ivr simulate`). Steps cannot tell them apart. Every word
+returns when it is finished and says why it ended; only CallerHungUp is raised,
+and it is a normal ending. Cancellation means only "we are stopping".
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from ivr.keys import KeyBuffer, KeyTable
+
+Cause = Literal["busy", "no_agent", "no_answer", "closed", "asked"]
+Outcome = Literal[
+    "answered", "message", "silent", "callback", "informed", "abandoned", "rejected", "failed", "in_progress"
+]
+Withheld = Literal["anonymous", "payphone", "unavailable"]  # 非通知, 公衆電話, 表示圏外
+
+
+class CallerHungUp(Exception):
+    """The caller left. A normal ending, never an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`number` is E.164 and None when withheld; then `withheld` says how."""
+
+    number: str | None
+    withheld: Withheld | None = None
+
+
+@dataclass(slots=True)
+class CallState:
+    """All that survives between two steps; saved on entering each of them."""
+
+    call_id: str
+    line: str
+    dialplan: str  # content hash of the version this call runs on
+    step: str | None = None
+    outcome: Outcome = "in_progress"
+    cause: Cause | None = None
+    path: list[str] = field(default_factory=list)  # step names and pressed menu keys
+    variables: dict[str, str] = field(default_factory=dict)
+    retries: int = 0  # of the present step
+    queue_entered_at: str | None = None  # RFC 3339
+    message_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "CallState":
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    ended_by: Literal["end", "key"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRead:
+    """`key` is the table's spelling, set only when matched."""
+
+    ended_by: Literal["matched", "invalid", "timeout"]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """`seconds` of audio in the file, computed from the file; 0.0 if there is none."""
+
+    ended_by: Literal["key", "silence", "limit", "hangup", "failed"]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How waiting in a queue ended: `answered` means the agent and the caller are bridged."""
+
+    ended_by: Literal["answered", "key", "busy", "no_answer", "no_agent"]
+    key: str | None = None
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Said while waiting: `texts` once after `after` seconds, then again each `every` seconds."""
+
+    texts: tuple[str, ...]
+    after: float = 0.0
+    every: float | None = None
+
+
+class Call(Protocol):
+    id: str
+    caller: Caller
+    dialled: str  # as it was dialled
+    state: CallState
+    keys: KeyBuffer
+
+    async def answer(self) -> None: ...
+
+    async def play(self, *texts: str) -> Played:
+        """Says `texts` one after the other; a buffered or pressed key ends it and stays buffered."""
+
+    async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
+        """Waits `first` seconds for the first key, AFTER_A_KEY for each following one.
+
+        Used keys leave the buffer; on "invalid" and "timeout" the buffer is emptied.
+        """
+
+    async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
+        """Beep, then record to `file` (WAV, 8 kHz mono 16 bit). Hang-up is a result here."""
+
+    async def wait(self, place: "Place", keys: KeyTable, announcements: Sequence[Announcement]) -> Waited:
+        """Music and announcements until an agent of `place` is bridged, a key, or the verdict."""
+
+    async def talk(self) -> None:
+        """Returns when the bridged agent hangs up; CallerHungUp when the caller does."""
+
+    async def hang_up(self) -> None: ...
+
+
+# -- what steps need beyond the caller ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """An agent's telephone that was reserved for one offer."""
+
+    agent: str
+    endpoint: str  # as the telephone system dials it, e.g. "PJSIP/tanaka"
+
+
+class Offer(Protocol):
+    """One caller offered to the free agents together; each is reserved for it already."""
+
+    seats: Sequence[Seat]
+    ring: float  # seconds until unanswered
+
+    async def answered(self, agent: str) -> bool:
+        """Compare-and-set: True for the first; the others of the offer are freed by `close`."""
+
+    async def close(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
+        """Frees every agent who did not answer. `unanswered` rang to the end, `failed` could not ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """No (further) offer will come."""
+
+    cause: Literal["busy", "no_answer", "no_agent"]
+
+
+class Place(Protocol):
+    """A caller's place in a queue; leave it in a `finally`."""
+
+    async def next(self) -> "Offer | Verdict":
+        """The next offer, or why there will be none. Cancel-safe: a cancelled `next` loses nothing."""
+
+    async def leave(self) -> None:
+        """Gives up the place, the offer and the agent who talked (wrap-up begins). Idempotent."""
+
+
+class Seats(Protocol):
+    async def enter(
+        self,
+        call: Call,
+        group: str,
+        *,
+        capacity: int,
+        busy_wait: timedelta,
+        max_wait: timedelta,
+        ring: timedelta,
+        entered_at: datetime,
+    ) -> Place: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message whose intent is durable: from here on it cannot be lost."""
+
+    id: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`speech` False only for proven non-speech; `ticket` None if no callback was made (yet)."""
+
+    speech: bool
+    ticket: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackPromise:
+    """What the dialplan promises: `due` as in the YAML, e.g. "1 business day"; hours by name."""
+
+    priority: str
+    due: str
+    hours: str | None
+
+
+class Mailbox(Protocol):
+    async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
+        """Intent to disk (fsync), then the row; re-joins the draft of `call.state.message_id`."""
+
+    async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
+        """Makes message and callback durable. Survives cancellation.
+
+        `again`: the caller will be asked once more, so proven non-speech is not filed yet.
+        """
+
+
+class Journal(Protocol):
+    """Where a call's path goes; never blocks, never raises into the call."""
+
+    def started(self, call: Call, at: datetime) -> None: ...
+
+    def entered(self, call: Call) -> None:
+        """A step was entered: `call.state` is saved."""
+
+    def ended(self, call: Call, at: datetime) -> None: ...

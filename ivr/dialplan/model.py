@@ -1,0 +1,140 @@
+"""What a dialplan is once it is read: a line, its hours, a graph of steps.
+
+Immutable. The types of step live in `ivr/steps`, one file each; this room
+knows only what all of them have in common.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ivr.call import Call, Journal, Mailbox, Seats
+from ivr.clock import Clock
+from ivr.hours.calendar import Calendar
+from ivr.hours.model import HoursModel
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_KEY = re.compile(r"[0-9*#]{1,8}")
+NAMED_KEYS = {"star": "*", "hash": "#", "米印": "*", "シャープ": "#"}
+
+
+def parse_duration(value: object) -> object:
+    """ "2m", "1m30s", "10s" -> timedelta; anything else is an error that offers the fix."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip()
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return timedelta(seconds=sum(float(number) * _UNIT[unit] for number, unit in parts))
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        raise ValueError(f'"{text}" has no unit; did you mean "{text}s"?')
+    raise ValueError(f'"{text}" is no duration; write for example "30s", "2m" or "1m30s"')
+
+
+def parse_key(value: object) -> object:
+    text = str(value).strip()
+    text = NAMED_KEYS.get(text, text)
+    if not _KEY.fullmatch(text):
+        raise ValueError(f'"{text}" is no telephone key; use digits, "*" (star) and "#" (hash), e.g. "#1"')
+    return text
+
+
+def parse_due(value: object) -> object:
+    text = " ".join(str(value).split())
+    if not re.fullmatch(r"\d+ business (day|hour)s?|\d+ ?(m|h|minutes?|hours?)", text):
+        raise ValueError(
+            f'"{text}" is no due time; write for example "1 business day", "4 business hours" or "15m"'
+        )
+    return text
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(examples=["30s"])])
+]
+Key = Annotated[str, BeforeValidator(parse_key)]
+Due = Annotated[str, BeforeValidator(parse_due)]
+StepName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class Part(BaseModel):
+    """Base of everything written in YAML: unknown keys are errors, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LineModel(Part):
+    tenant: str
+    name: str
+    read_as: str | None = None
+    numbers: Annotated[tuple[str, ...], Field(min_length=1)]
+    capacity: Annotated[int, Field(ge=1, le=10_000)] = 10
+
+    @property
+    def spoken(self) -> str:
+        return self.read_as or self.name
+
+
+class CallbackModel(Part):
+    """The callback that a message makes."""
+
+    priority: Literal["critical", "high", "medium", "low"] = "medium"
+    due: Due = "1 business day"
+    hours: str | None = None  # default: the line's only hours; `check` demands it when there are several
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a step may use beyond the caller."""
+
+    line: str  # the dialplan's file name without ending
+    model: LineModel
+    calendars: Mapping[str, Calendar]
+    clock: Clock
+    mailbox: Mailbox
+    seats: Seats
+    journal: Journal
+
+
+class Step(Part):
+    """One thing that happens to a caller. A type of step is a subclass in `ivr/steps`."""
+
+    type: str
+    # True if a caller who reaches this step is served: a person, a message or a goodbye
+    serves: ClassVar[bool] = False
+    # True if the step cannot be passed without the caller doing something or time passing
+    pauses: ClassVar[bool] = False
+
+    def exits(self) -> dict[str, str]:
+        """Every way out: the YAML path of the field ("next", "keys.#1") -> name of the next step."""
+        return {}
+
+    def says(self) -> dict[str, str]:
+        """Every text this step can say: the YAML path of the field -> text with `{values}`."""
+        return {}
+
+    def hours_used(self) -> dict[str, str]:
+        """YAML path -> name of the hours it refers to."""
+        return {}
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        """Does it and returns the name of the next step; None ends the call."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Dialplan:
+    """One checked version of one line's dialplan; `hash` is the SHA-256 of its source, hex."""
+
+    key: str  # file name without ending
+    hash: str
+    source: str
+    line: LineModel
+    hours: Mapping[str, HoursModel]
+    start: str
+    steps: Mapping[str, Step]

@@ -1,0 +1,92 @@
+"""Telephone keys: one buffer for the whole call, and how a menu reads it.
+
+A key pressed during a prompt stops it and counts; type-ahead runs through
+consecutive menus. `received == used + emptied + len(keys)` holds at any time.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+KEYS = "0123456789*#"
+AFTER_A_KEY = 2.0  # seconds that a lone "#" waits for what follows
+
+
+class KeyBuffer:
+    def __init__(self) -> None:
+        self.received = 0
+        self.used = 0
+        self.emptied = 0
+        self._keys = ""
+        self.on_key: Callable[[], None] = lambda: None  # set by the call: wakes whoever waits
+
+    def __str__(self) -> str:
+        return self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def push(self, key: str) -> None:
+        """One key that the caller pressed; anything that is no telephone key is ignored."""
+        if key in KEYS and len(key) == 1:
+            self.received += 1
+            self._keys += key
+            self.on_key()
+
+    def use(self, count: int) -> str:
+        """Takes the first `count` keys out: they had their effect."""
+        taken, self._keys = self._keys[:count], self._keys[count:]
+        self.used += len(taken)
+        return taken
+
+    def empty(self) -> int:
+        """Throws away what is buffered (DESIGN.md, Keys) and says how many keys that were."""
+        count = len(self._keys)
+        self.emptied += count
+        self._keys = ""
+        return count
+
+
+class Match(NamedTuple):
+    """What the buffered keys mean to a menu."""
+
+    state: Literal["empty", "incomplete", "complete", "invalid"]
+    key: str | None = None  # the menu's own spelling, e.g. "#1" even if "1" was pressed
+    length: int = 0  # how many buffered keys it took
+
+
+class KeyTable:
+    """The keys that a menu or queue listens to.
+
+    A key such as "#1" is also matched by "1" alone unless the menu gives "1"
+    (or something that begins with "1") a meaning of its own.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        wanted = {key: key for key in keys}
+        for key in list(wanted):
+            bare = key[1:]
+            if key[0] == "#" and bare and not any(other.startswith(bare[0]) for other in wanted):
+                wanted[bare] = key
+        self._wanted = wanted
+        self._prefixes = {key[:n] for key in wanted for n in range(1, len(key))}
+
+    def match(self, pressed: str, *, waited: bool = False) -> Match:
+        """`waited`: nothing more came within AFTER_A_KEY, so what is there must do."""
+        if not pressed:
+            return Match("empty")
+        best = 0
+        for length in range(1, len(pressed) + 1):
+            head = pressed[:length]
+            if head in self._wanted:
+                best = length
+            if head not in self._prefixes:
+                break
+        else:
+            if not waited:
+                return Match("incomplete")
+        if best:
+            return Match("complete", self._wanted[pressed[:best]], best)
+        return Match("invalid", length=len(pressed))

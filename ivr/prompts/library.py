@@ -1,0 +1,123 @@
+"""The prompts that are ready to play, cached by content.
+
+A prompt is named by its text, or by `file:NAME` for the recording `NAME.wav`. A recording wins over
+the voice: for a text it is the file named by `key(text)`. The cache holds, for each key, `KEY.wav`
+(8 kHz), `KEY.wav16` (16 kHz) and `KEY.json` (what it says, how long, where from).
+The engine only asks `path` and `duration`; `missing` and `make` belong to the jobs process.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from ivr.errors import SynthesisError
+from ivr.prompts.audio import Audio, read_recording, seconds_of, write_pair, write_whole
+from ivr.prompts.reading import normalise
+
+# Change it when the same text would sound different: another voice, level, or synthesiser.
+VOICE = "mei-normal pyopenjtalk-plus 0.4.1 v1"
+_RECORDED = "file:"
+_SYNTHESISED = "synthesised"
+
+logger = logging.getLogger("ivr.prompts")
+
+
+class PromptLibrary:
+    """`cache` is shared by all processes; `recorded` holds the WAV files made by people."""
+
+    def __init__(self, cache: Path, recorded: Path | None, readings: Mapping[str, str] | None = None) -> None:
+        self._cache = cache.absolute()  # Asterisk plays by absolute path
+        self._recorded = recorded
+        self._readings = readings
+        self._ready: set[str] = set()
+        # Only a few hundred prompts are alive; those with a ticket number in them come and go.
+        self.key = lru_cache(maxsize=4096)(self._key)
+
+    def _key(self, text: str) -> str:
+        """32 hex digits that stand for the text as it is spoken: two spellings of one reading share it."""
+        name = text if text.startswith(_RECORDED) else normalise(text, self._readings)
+        return hashlib.sha256(f"{VOICE}\n{name}".encode()).hexdigest()[:32]
+
+    def path(self, text: str) -> Path | None:
+        """The audio without its extension, as Asterisk wants it; None while it is not ready.
+
+        In the hot path of a call: one look into a set, or one stat. The cache only ever grows.
+        """
+        key = self.key(text)
+        base = self._cache / key
+        if key in self._ready:
+            return base
+        if not (self._cache / f"{key}.wav").exists():
+            return None
+        self._ready.add(key)
+        return base
+
+    def duration(self, text: str) -> float | None:
+        """Seconds; None while it is not ready."""
+        try:
+            return seconds_of(self._cache / f"{self.key(text)}.wav")
+        except FileNotFoundError:
+            return None
+
+    def missing(self, texts: Iterable[str]) -> list[str]:
+        """Those to `make`, once each: never made, or a recording came, changed or went since."""
+        return [text for text in dict.fromkeys(texts) if not self._is_current(text)]
+
+    def make(self, text: str) -> Path:
+        """Have the prompt ready and return its `path`. Raises SynthesisError.
+
+        Two processes may make one prompt at once: both write the same, each file whole.
+        """
+        key = self.key(text)
+        base = self._cache / key
+        if self._is_current(text):
+            return base
+        audio = self._audio(text)
+        about = {"text": text, "seconds": round(audio.seconds, 3), "source": self._source(text)}
+        try:
+            write_whole(self._cache / f"{key}.json", json.dumps(about, ensure_ascii=False).encode())
+            write_pair(base, audio)
+        except OSError as error:
+            raise SynthesisError(f"the prompt cannot be stored: {error.strerror}", retryable=True) from error
+        logger.info("prompt made", extra={"prompt": key, "seconds": about["seconds"]})
+        return base
+
+    def _audio(self, text: str) -> Audio:
+        recording = self._recording(text)
+        if recording is None:
+            # Here and not above: the engine asks for paths and must not load a synthesiser (0.3 s, 150 MB).
+            from ivr.prompts.synthesis import synthesise
+
+            return synthesise(text, self._readings)
+        samples, rate = read_recording(recording)
+        from ivr.prompts.dsp import from_recording
+
+        return from_recording(samples, rate)
+
+    def _recording(self, text: str) -> Path | None:
+        """The file that must be used, there or not, for `file:NAME`; for a text, one that is there."""
+        if not text.startswith(_RECORDED):
+            by_key = self._recorded / f"{self.key(text)}.wav" if self._recorded else None
+            return by_key if by_key and by_key.exists() else None
+        name = text.removeprefix(_RECORDED).strip()
+        if not name or name != Path(name).name or name.startswith("."):
+            raise SynthesisError(f"{text}: a recording is named by its file name alone, without .wav")
+        if self._recorded is None:
+            raise SynthesisError(f"{text}: there is no folder of recordings")
+        return self._recorded / f"{name}.wav"
+
+    def _source(self, text: str) -> str:
+        recording = self._recording(text)
+        return hashlib.sha256(recording.read_bytes()).hexdigest() if recording else _SYNTHESISED
+
+    def _is_current(self, text: str) -> bool:
+        key = self.key(text)
+        about, wide, narrow = (self._cache / f"{key}.{kind}" for kind in ("json", "wav16", "wav"))
+        try:
+            made_from = json.loads(about.read_bytes())["source"]
+            return narrow.exists() and wide.exists() and bool(made_from == self._source(text))
+        except (FileNotFoundError, SynthesisError):
+            return False

@@ -1,0 +1,229 @@
+"""An Asterisk of our own, started beside whatever runs on the machine and stopped with us."""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ivr.asterisk import conf, sounds
+from ivr.asterisk.conf import AriPasswords, InstanceSettings
+from ivr.asterisk.install import AsteriskInstall
+from ivr.errors import AsteriskError
+
+log = logging.getLogger("ivr.asterisk.private")
+
+_POLL = 0.02  # seconds
+_TELLING = re.compile(r"ERROR|\*\*\*|fail|unable|already|error", re.IGNORECASE)
+
+
+class PrivateAsterisk:
+    """One Asterisk process; nothing in it is bound to an event loop, so tests may share one.
+
+    It dies with the process whose main thread started it, even by kill -9: start it from there.
+    """
+
+    def __init__(self, install: AsteriskInstall, settings: InstanceSettings) -> None:
+        self.install = install
+        self.settings = settings
+        self.passwords: AriPasswords = conf.ari_passwords(settings.base)
+        self._run_dir = _run_dir(settings.base)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock_fd: int | None = None
+        self._log_before = 0
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs or was never started."""
+        return self._process.poll() if self._process else None
+
+    @property
+    def console_log(self) -> Path:
+        """What Asterisk says before its own log is open, among it why it does not start."""
+        return self.settings.logs / "console.log"
+
+    @property
+    def _log_file(self) -> Path:
+        return self.settings.logs / "messages.log"
+
+    async def start(self, limit: float = 20.0) -> None:
+        """Returns when calls and ARI requests are served; else raises AsteriskError with the reason."""
+        try:
+            async with asyncio.timeout(limit):
+                await self._lock()
+                self.deploy()
+                self._launch()
+                await self._booted()
+        except TimeoutError as error:
+            await self.stop()
+            raise self._failure("Asterisk did not start in time") from error
+        except BaseException:
+            await self.stop()
+            raise
+        log.info("Asterisk is up", extra={"action": "start", "version": self.install.version})
+
+    def deploy(self) -> None:
+        """Directories, configuration and sounds of the instance; harmless while it runs."""
+        settings = self.settings
+        state = settings.base / "state"
+        sound_dir, music_dir = settings.share / "sounds" / "ja", settings.share / "moh"
+        directories = (
+            settings.recordings,
+            settings.logs,
+            state / "keys",
+            sound_dir,
+            music_dir,
+            settings.fallback_dir,
+        )
+        for directory in directories:
+            directory.mkdir(parents=True, exist_ok=True)
+        self._run_dir.mkdir(mode=0o700, exist_ok=True)
+        if self._run_dir.stat().st_uid != os.geteuid():
+            raise AsteriskError(f"{self._run_dir} belongs to somebody else", retryable=False)
+        _link(settings.share / "documentation", self.install.data_dir / "documentation")
+        if not (sound_dir / "beep.wav").exists():
+            sounds.write_beep(sound_dir / "beep.wav")
+        if not any(music_dir.iterdir()):
+            sounds.write_hold_music(music_dir / "hold.wav")
+        conf.write(conf.render(settings, self.install, self.passwords, self._run_dir), settings.etc)
+
+    async def stop(self, graceful: float = 0.0) -> None:
+        """Ends it, at the latest 9 s after `graceful`: the seconds that running calls are given."""
+        process = self._process
+        if process is not None:
+            if process.poll() is None and graceful > 0:
+                await self._try_cli("core stop gracefully")
+                await self._exited(graceful)
+            if process.poll() is None:
+                await self._try_cli("core stop now")
+                await self._exited(4)
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                if process.poll() is None:
+                    log.warning(
+                        "Asterisk did not stop when asked", extra={"action": "stop", "signal": number.name}
+                    )
+                    process.send_signal(number)
+                    await self._exited(1.5)
+            shutil.rmtree(self._run_dir, ignore_errors=True)
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    async def cli(self, command: str, limit: float = 10.0) -> str:
+        """What `asterisk -rx` prints. Its exit code means nothing: judge the text."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command(), "-rx", command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(), limit)
+        except TimeoutError as error:
+            raise AsteriskError(f"Asterisk does not answer {command!r} within {limit:g} s") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        text = output.decode("utf-8", "replace")
+        if "Unable to connect to remote asterisk" in text:
+            raise AsteriskError(f"Asterisk does not run: {command!r} was not executed")
+        return text
+
+    async def reload_pjsip(self) -> None:
+        """Makes a changed AGENTS_FILE hold; calls and registrations stay."""
+        await self.cli("module reload res_pjsip.so")
+
+    async def reload_dialplan(self) -> None:
+        """Makes a changed FALLBACK_FILE hold; calls in it go on by the new text."""
+        await self.cli("dialplan reload")
+
+    def _command(self) -> list[str]:
+        return [*self.install.command, "-C", str(self.settings.etc / "asterisk.conf")]
+
+    async def _lock(self) -> None:
+        """One Asterisk for one directory. The process inherits the lock: it holds until that has ended too."""
+        self.settings.base.mkdir(parents=True, exist_ok=True)
+        self._lock_fd = os.open(self.settings.base / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        tries = 250  # 5 s, in which the Asterisk of a guard that was killed ends
+        while True:
+            try:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError as error:
+                tries -= 1
+                if tries == 0:
+                    raise AsteriskError(
+                        f"an Asterisk is running in {self.settings.base} already", retryable=False
+                    ) from error
+            await asyncio.sleep(_POLL)
+
+    def _launch(self) -> None:
+        assert self._lock_fd is not None
+        (self._run_dir / "asterisk.ctl").unlink(missing_ok=True)
+        self._log_before = self._log_file.stat().st_size if self._log_file.exists() else 0
+        with self.console_log.open("wb") as console:
+            # A session of its own: Ctrl-C at the terminal must reach the guard, which lets calls end.
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", "--", *self._command(), "-f"],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self.settings.base,
+                pass_fds=[self._lock_fd],
+            )
+
+    async def _booted(self) -> None:
+        while "fully booted" not in await self._try_cli("core waitfullybooted"):
+            if self.returncode is not None:
+                raise self._failure(f"Asterisk ended while starting (exit code {self.returncode})")
+            await asyncio.sleep(_POLL)
+        # Asterisk goes on without a port that it cannot have.
+        if f"Bound to {self.settings.ari}" not in await self.cli("http show status"):
+            raise self._failure(f"IVR_ARI={self.settings.ari} cannot be used, perhaps another program has it")
+        if self.settings.sip not in await self.cli("pjsip show transports"):
+            raise self._failure(f"IVR_SIP={self.settings.sip} cannot be used, perhaps another program has it")
+
+    async def _try_cli(self, command: str) -> str:
+        try:
+            return await self.cli(command)
+        except AsteriskError:
+            return ""
+
+    async def _exited(self, limit: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                while self.returncode is None:  # noqa: ASYNC110 - a process sets no asyncio event
+                    await asyncio.sleep(_POLL)
+
+    def _failure(self, what: str) -> AsteriskError:
+        """`what`, followed by the last that Asterisk itself said about it."""
+        said = self.console_log.read_bytes() if self.console_log.exists() else b""
+        if self._log_file.exists():
+            said += self._log_file.read_bytes()[self._log_before :]
+        lines = dict.fromkeys(
+            line for line in said.decode("utf-8", "replace").splitlines() if _TELLING.search(line)
+        )
+        return AsteriskError("\n  ".join([what, *list(lines)[-8:]]), retryable=False)
+
+
+def _run_dir(base: Path) -> Path:
+    """Beside nothing else, because the path of a unix socket has at most 107 characters."""
+    key = hashlib.sha256(str(base.resolve()).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"ivr-asterisk-{key}"
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)

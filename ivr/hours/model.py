@@ -1,0 +1,113 @@
+"""One calendar as it stands under `hours:` in a dialplan."""
+
+from difflib import get_close_matches
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from ivr.hours.text import (
+    is_yearly,
+    plain,
+    read_date,
+    read_dated,
+    read_exception,
+    read_intervals,
+    read_weekdays,
+    read_yearly,
+)
+
+
+def _weekdays(text: str) -> str:
+    read_weekdays(text)
+    return text
+
+
+def _intervals(text: str) -> str:
+    read_intervals(text)
+    return text
+
+
+def _closed_days(text: str) -> str:
+    if is_yearly(text):
+        read_yearly(text)
+    else:
+        read_dated(text)
+    return text
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a closed day needs its reason, for callers hear it; write it like 年末年始休業")
+    return text.strip()
+
+
+def _date(text: str) -> str:
+    read_date(text)
+    return text
+
+
+def _exception(text: str) -> str:
+    read_exception(text)
+    return text
+
+
+class HoursModel(BaseModel):
+    """The mapping as text: YAML gives every scalar as a string, and `ivr.hours.text` reads them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    zone: str = Field(description="Time zone of the desk, like Asia/Tokyo")
+    weekly: dict[Annotated[str, AfterValidator(_weekdays)], Annotated[str, AfterValidator(_intervals)]] = (
+        Field(description='Opening times by weekday, like 月-金: "10:00-12:00, 13:00-17:00"')
+    )
+    holidays: str | None = Field(
+        default=None, description="JP: closed on the public holidays of Japan; none: open on them"
+    )
+    closed: dict[Annotated[str, AfterValidator(_closed_days)], Annotated[str, AfterValidator(_reason)]] = (
+        Field(default={}, description='Company holidays and their reason, like "12/29-1/3": 年末年始休業')
+    )
+    exceptions: dict[Annotated[str, AfterValidator(_date)], Annotated[str, AfterValidator(_exception)]] = (
+        Field(default={}, description='Single dates, like "2026-12-28": "10:00-15:00", or closed')
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, LookupError):
+            near = get_close_matches(zone, available_timezones(), n=1)
+            hint = f'did you mean "{near[0]}"?' if near else "write it like Asia/Tokyo"
+            raise ValueError(f'unknown time zone "{zone}"; {hint}') from None
+        return zone
+
+    @field_validator("holidays")
+    @classmethod
+    def _holidays_known(cls, country: str | None) -> str | None:
+        if country is None or plain(country).lower() == "none":
+            return None
+        if plain(country).upper() != "JP":
+            raise ValueError(f'public holidays of "{country}" are not known; write JP, or none')
+        return "JP"
+
+    @field_validator("weekly")
+    @classmethod
+    def _each_weekday_once(cls, weekly: dict[str, str]) -> dict[str, str]:
+        seen: dict[int, str] = {}
+        for key in weekly:
+            for number in read_weekdays(key):
+                if number in seen:
+                    raise ValueError(
+                        f'{"月火水木金土日"[number]} is given twice, in "{seen[number]}" and in "{key}"; '
+                        "write all times of a weekday in one place"
+                    )
+                seen[number] = key
+        return weekly
+
+    @field_validator("exceptions")
+    @classmethod
+    def _each_date_once(cls, exceptions: dict[str, str]) -> dict[str, str]:
+        if len({read_date(key) for key in exceptions}) < len(exceptions):
+            raise ValueError("a date is given twice; write each date once")
+        return exceptions

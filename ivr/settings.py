@@ -1,0 +1,176 @@
+"""Process settings: name, default, type and description side by side.
+
+Each comes from the environment variable `IVR_<NAME>` or, below it, from one
+file of `IVR_NAME=value` lines named by `IVR_CONFIG` (default: `ivr.env` in the
+working directory, if it is there).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ivr.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY_MODEL = ROOT / "transcribe" / "models" / "vosk-tiny-ja"
+
+
+def setting(default: str, description: str) -> Any:
+    return field(metadata={"default": default, "description": description})
+
+
+@dataclass(frozen=True)
+class Address:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Ports:
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    data: Path = setting("var", "directory for everything that is written: store, recordings, Asterisk")
+    database: str = setting(
+        "", "database URL; empty: SQLite in the data directory; postgresql://… for PostgreSQL"
+    )
+    recordings: Path = setting(
+        "", "directory of recorded messages, shared with Asterisk; empty: in the data directory"
+    )
+    dialplans: Path = setting("dialplans", "directory of the YAML dialplans")
+    prompts: Path = setting(
+        "recordings/prompts", "directory of prompts recorded by hand; they win over synthesis"
+    )
+    model: Path = setting(
+        "", "directory of the Vosk model; empty: the trial model (試験用モデル) of the project"
+    )
+    http: Address = setting("127.0.0.1:8080", "host:port of the pages and the API")
+    sip: Address = setting("127.0.0.1:5060", "host:port of SIP (UDP) on the private Asterisk")
+    ari: Address = setting("127.0.0.1:8088", "host:port of Asterisk's HTTP server (ARI)")
+    rtp: Ports = setting("10000-10999", "port range of RTP on the private Asterisk")
+    transcriber: Address = setting("127.0.0.1:8090", "host:port where the transcriber listens")
+    engine: str = setting("1", "id of this engine; its ARI application is ivr-<id>")
+    asterisk: str = setting("", "an Asterisk executable to use instead of the fetched one")
+    clock: datetime | None = setting(
+        "", "start all clocks there, e.g. 2026-11-24T11:00+09:00; for trying things out"
+    )
+    clock_offset: float = setting("0", "seconds added to the clock; set by the guard for its children")
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data / 'ivr.db'}"
+
+    @property
+    def messages(self) -> Path:
+        return self.recordings / "messages"
+
+    @property
+    def bundle(self) -> Path:
+        """What the fallback reads when the engine is gone."""
+        return self.data / "bundle"
+
+    @property
+    def prompt_cache(self) -> Path:
+        return self.data / "prompts"
+
+    @property
+    def run(self) -> Path:
+        """Port files and locks of the running processes."""
+        return self.data / "run"
+
+    @property
+    def secrets(self) -> Path:
+        return self.data / "secrets.json"
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads and converts all settings; every wrong one is named in one SettingsError."""
+    given = {**_config_file(environ), **environ}
+    values: dict[str, Any] = {}
+    errors = []
+    for item in fields(Settings):
+        name = f"IVR_{item.name.upper()}"
+        text = given.get(name, "").strip() or item.metadata["default"]
+        try:
+            values[item.name] = _convert(item.name, text)
+        except ValueError as error:
+            errors.append(f"{name}: {error}")
+    if errors:
+        raise SettingsError("\n".join(errors))
+    values["recordings"] = values["recordings"] or values["data"] / "recordings"
+    values["model"] = values["model"] or TINY_MODEL
+    return Settings(**values)
+
+
+def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
+    named = environ.get("IVR_CONFIG")
+    path = Path(named or "ivr.env")
+    if not path.exists():
+        if named:
+            raise SettingsError(f"IVR_CONFIG names {path}, which does not exist")
+        return {}
+    given: dict[str, str] = {}
+    known = {f"IVR_{item.name.upper()}" for item in fields(Settings)}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or name.strip() not in known:
+            raise SettingsError(
+                f"{path}:{number}: expected NAME=value with one of {', '.join(sorted(known))}"
+            )
+        given[name.strip()] = value.strip().strip("\"'")
+    return given
+
+
+def _convert(name: str, text: str) -> Any:
+    match name:
+        case "data" | "dialplans" | "prompts":
+            return Path(text).expanduser().resolve()
+        case "recordings" | "model":
+            return Path(text).expanduser().resolve() if text else None
+        case "http" | "sip" | "ari" | "transcriber":
+            return _address(text)
+        case "rtp":
+            first, _, last = text.partition("-")
+            if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
+                raise ValueError(f'"{text}" is no port range; write for example "10000-10999"')
+            return Ports(int(first), int(last))
+        case "clock":
+            return _moment(text) if text else None
+        case "clock_offset":
+            return float(text)
+        case "engine":
+            if not (text.isalnum() and text.isascii()):
+                raise ValueError(f'"{text}" may hold only letters and digits')
+    return text
+
+
+def _address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f'"{text}" is no host:port; write for example "127.0.0.1:8080"')
+    return Address(host, int(port))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is None:
+        raise ValueError(f'"{text}" is no time with an offset; write for example "2026-11-24T11:00+09:00"')
+    return moment

@@ -1,0 +1,224 @@
+"""Every table, SQLAlchemy Core style declarations through the ORM mapper.
+
+Times are aware UTC in Python and naive UTC in the database (SQLite has no zone).
+Numbers are E.164. `tenant` stands on everything a tenant may see.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcTime(TypeDecorator[datetime]):
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone must not reach the store")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[str]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+class DialplanVersion(Base):
+    """A version that was published; running calls finish on theirs, so none is ever changed."""
+
+    __tablename__ = "dialplan_versions"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    line: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime]
+    published_by: Mapped[str] = mapped_column(String(64))
+
+
+class Line(Base):
+    """The live version of each line. `numbers` are E.164."""
+
+    __tablename__ = "lines"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    numbers: Mapped[list[str]]
+    dialplan: Mapped[str] = mapped_column(String(64))
+
+
+class CallRow(Base):
+    __tablename__ = "calls"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    line: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(64))
+    dialplan: Mapped[str] = mapped_column(String(64))
+    number: Mapped[str | None] = mapped_column(String(20))
+    withheld: Mapped[str | None] = mapped_column(String(16))
+    dialled: Mapped[str] = mapped_column(String(64))
+    engine: Mapped[str] = mapped_column(String(32))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str | None] = mapped_column(String(16))
+    path: Mapped[list[str]]
+    state: Mapped[dict[str, Any] | None]  # CallState while the call lives, then NULL
+    keys_received: Mapped[int] = mapped_column(default=0)
+    keys_used: Mapped[int] = mapped_column(default=0)
+    keys_emptied: Mapped[int] = mapped_column(default=0)
+    __table_args__ = (Index(None, "started_at"), Index(None, "line", "started_at"))
+
+
+class MessageRow(Base):
+    """A voicemail. `audio` is relative to the recordings directory, e.g. "messages/01J….wav"."""
+
+    __tablename__ = "messages"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    call_id: Mapped[str | None] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(64))
+    cause: Mapped[str] = mapped_column(String(16))
+    number: Mapped[str | None] = mapped_column(String(20))
+    withheld: Mapped[str | None] = mapped_column(String(16))
+    audio: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16))  # recording | stored | silent | lost
+    origin: Mapped[str] = mapped_column(String(16))  # engine | fallback | adopted
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(String(16))
+    duration: Mapped[float | None]
+    # transcript: one row with its message, for there is one of each
+    transcript_state: Mapped[str] = mapped_column(String(16), default="none")
+    transcript_reason: Mapped[str | None] = mapped_column(Text)
+    transcript_text: Mapped[str | None] = mapped_column(Text)
+    transcript_words: Mapped[list[Any] | None]
+    transcript_model: Mapped[str | None] = mapped_column(String(100))
+    transcript_trial: Mapped[bool] = mapped_column(default=False)
+    transcript_attempts: Mapped[int] = mapped_column(default=0)
+    transcript_next_at: Mapped[datetime | None]
+    __table_args__ = (Index(None, "created_at"), Index(None, "transcript_state", "transcript_next_at"))
+
+
+class CallbackRow(Base):
+    __tablename__ = "callbacks"
+    ticket: Mapped[str] = mapped_column(String(16), primary_key=True)
+    line: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))  # DESIGN.md, Callbacks
+    cause: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[str] = mapped_column(String(16))
+    number: Mapped[str | None] = mapped_column(String(20))
+    withheld: Mapped[str | None] = mapped_column(String(16))
+    name: Mapped[str | None] = mapped_column(String(200))
+    company: Mapped[str | None] = mapped_column(String(200))
+    addressee: Mapped[str | None] = mapped_column(String(200))
+    reply_wanted: Mapped[bool | None]
+    preferred_time: Mapped[str | None] = mapped_column(String(200))
+    matter: Mapped[str | None] = mapped_column(Text)
+    path: Mapped[list[str]]
+    branch: Mapped[str | None] = mapped_column(String(64))  # last menu key's step; None: 振り分け待ち
+    call_id: Mapped[str | None] = mapped_column(String(64))
+    message_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"), unique=True)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    agent: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    result: Mapped[str | None] = mapped_column(String(200))
+    version: Mapped[int] = mapped_column(default=0)  # compare-and-set
+    __table_args__ = (Index(None, "state", "due_at"), Index(None, "line", "created_at"))
+
+
+class CallbackEvent(Base):
+    __tablename__ = "callback_events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket: Mapped[str] = mapped_column(ForeignKey("callbacks.ticket"), index=True)
+    at: Mapped[datetime]
+    who: Mapped[str] = mapped_column(String(64))
+    what: Mapped[str] = mapped_column(String(32))
+    why: Mapped[str | None] = mapped_column(Text)
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str | None] = mapped_column(String(16))
+
+
+class AgentRow(Base):
+    """An agent, the telephone, and the reservation: one offer at a time, by compare-and-set."""
+
+    __tablename__ = "agents"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant: Mapped[str | None] = mapped_column(String(64))
+    groups: Mapped[list[str]]
+    endpoint: Mapped[str] = mapped_column(String(100))  # "PJSIP/tanaka"
+    secret: Mapped[str] = mapped_column(String(100))  # SIP password, needed in clear by Asterisk
+    state: Mapped[str] = mapped_column(String(16))  # available | away | talking | wrap_up
+    reason: Mapped[str | None] = mapped_column(String(100))
+    since: Mapped[datetime]
+    wrap_up_seconds: Mapped[int] = mapped_column(default=30)
+    wrap_up_until: Mapped[datetime | None]
+    unanswered: Mapped[int] = mapped_column(default=0)
+    offer_call: Mapped[str | None] = mapped_column(String(64))  # the call offered or talked to
+    offer_until: Mapped[datetime | None]
+
+
+class UserRow(Base):
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant: Mapped[str | None] = mapped_column(String(64))  # None: sees every tenant
+    password: Mapped[str] = mapped_column(String(200))  # argon2
+    created_at: Mapped[datetime]
+
+
+class TokenRow(Base):
+    __tablename__ = "tokens"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the token, hex
+    name: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class Order(Base):
+    """What one process asks of another: a row plus a wake-up; doing it twice does no harm."""
+
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    recipient: Mapped[str] = mapped_column(String(16))  # engine | jobs
+    kind: Mapped[str] = mapped_column(String(32))  # reload | agents | drain | …
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (Index(None, "recipient", "done_at"),)
+
+
+class Event(Base):
+    """What happened; feeds the pages. Never numbers, digits or transcripts in `data`."""
+
+    __tablename__ = "events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(64))
+    data: Mapped[dict[str, Any]]
+
+
+class Health(Base):
+    """One row a process, written each second; stale after 3 s."""
+
+    __tablename__ = "health"
+    process: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime]
+    ok: Mapped[bool]
+    detail: Mapped[dict[str, Any]]

@@ -34,6 +34,12 @@ class ModelSlot:
             raise Failure(self.health.state, self.health.detail)
         return self._recognizer
 
+    def give_up(self, recognizer: Recognizer, detail: str) -> None:
+        """It was loaded and turned out to be broken: the model is read afresh for the next recording."""
+        if self._recognizer is recognizer:
+            self._recognizer = None
+            self._fail("broken_model", detail)
+
     async def close(self) -> None:
         if self._loading is not None:
             self._loading.cancel()

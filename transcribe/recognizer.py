@@ -48,13 +48,20 @@ class Recognizer:
         self.rate = model_rate(directory)
         self.name = directory.name
         self.trial = self.name.startswith("vosk-tiny") or (directory / "TRIAL").exists()
+        words = directory / "graph" / "words.txt"
+        if not words.is_file() or not words.stat().st_size:
+            raise ModelError("graph/words.txt is missing or empty")  # Vosk loads it all the same
         try:
             self._model = vosk.Model(str(directory))
         except Exception as error:  # vosk has no class of its own
             raise ModelError("Vosk could not read the model") from error
 
     def words(self, pieces: Iterable[bytes], stopped: threading.Event) -> tuple[Word, ...]:
-        """`pieces` are 16-bit mono samples at `rate`. Raises Failure `stopping` soon after `stopped` is set."""
+        """`pieces` are 16-bit mono samples at `rate`.
+
+        Raises Failure `stopping` soon after `stopped` is set, and `broken_model` if the model knows a word's number but
+        not its name (a words.txt that was cut off).
+        """
         recognizer = vosk.KaldiRecognizer(self._model, self.rate)
         recognizer.SetWords(True)
         found: list[dict[str, Any]] = []
@@ -64,6 +71,8 @@ class Recognizer:
             if recognizer.AcceptWaveform(piece):
                 found += json.loads(recognizer.Result()).get("result", [])
         found += json.loads(recognizer.FinalResult()).get("result", [])
+        if not all(w["word"] for w in found):
+            raise Failure("broken_model", "replace the model: its graph/words.txt lacks words")
         return tuple(Word(w["word"], w["start"], w["end"], w["conf"]) for w in found)
 
 

@@ -50,9 +50,7 @@ class Service:
         stopped = threading.Event()
         self._open.add(stopped)
         try:
-            recognizer = await self._slot.recognizer()
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._workers, self._work, recognizer, path, stopped)
+            answer = await self._decode(path, stopped)
         finally:
             stopped.set()  # the client has left, or we end: the thread stops at its next piece
             self._open.discard(stopped)
@@ -61,6 +59,16 @@ class Service:
             extra={"seconds": round(answer.duration, 1), "words": len(answer.words)},
         )
         return web.json_response(answer.as_json())
+
+    async def _decode(self, path: str, stopped: threading.Event) -> Answer:
+        recognizer = await self._slot.recognizer()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._workers, self._work, recognizer, path, stopped)
+        except Failure as failure:
+            if failure.code == "broken_model":
+                self._slot.give_up(recognizer, failure.detail)
+            raise
 
     def _work(self, recognizer: Recognizer, path: str, stopped: threading.Event) -> Answer:
         real = audio.allowed(path, self._recordings)

@@ -82,9 +82,9 @@ class Recorded:
 class Waited:
     """How waiting in a queue ended: `answered` means the agent and the caller are bridged."""
 
-    ended_by: Literal["answered", "key", "busy", "no_answer", "no_agent"]
-    key: str | None = None
-    agent: str | None = None
+    ended_by: Literal["answered", "key", "verdict"]
+    key: str | None = None  # only with "key"
+    cause: Cause | None = None  # only with "verdict"
 
 
 @dataclass(frozen=True, slots=True)

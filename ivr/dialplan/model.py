@@ -8,14 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ivr.call import Call, Journal, Mailbox, Seats
-from ivr.clock import Clock
-from ivr.hours.calendar import Calendar
+from ivr.call import Call
 from ivr.hours.model import HoursModel
+
+if TYPE_CHECKING:
+    from ivr.dialplan.desk import Desk
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -23,7 +24,7 @@ _KEY = re.compile(r"[0-9*#]{1,8}")
 NAMED_KEYS = {"star": "*", "hash": "#", "米印": "*", "シャープ": "#"}
 
 
-def parse_duration(value: object) -> object:
+def parse_duration(value: object) -> timedelta:
     """ "2m", "1m30s", "10s" -> timedelta; anything else is an error that offers the fix."""
     if isinstance(value, timedelta):
         return value
@@ -88,31 +89,20 @@ class CallbackModel(Part):
     hours: str | None = None  # default: the line's only hours; `check` demands it when there are several
 
 
-@dataclass(frozen=True)
-class Desk:
-    """What a step may use beyond the caller."""
-
-    line: str  # the dialplan's file name without ending
-    model: LineModel
-    calendars: Mapping[str, Calendar]
-    clock: Clock
-    mailbox: Mailbox
-    seats: Seats
-    journal: Journal
-
-
 class Step(Part):
     """One thing that happens to a caller. A type of step is a subclass in `ivr/steps`."""
 
     type: str
     # True if a caller who reaches this step is served: a person, a message or a goodbye
     serves: ClassVar[bool] = False
-    # True if the step cannot be passed without the caller doing something or time passing
-    pauses: ClassVar[bool] = False
 
     def exits(self) -> dict[str, str]:
         """Every way out: the YAML path of the field ("next", "keys.#1") -> name of the next step."""
         return {}
+
+    def caller_exits(self) -> frozenset[str]:
+        """Those of `exits` that are taken only by the caller's doing; any other may not close a loop."""
+        return frozenset()
 
     def says(self) -> dict[str, str]:
         """Every text this step can say: the YAML path of the field -> text with `{values}`."""
@@ -122,7 +112,7 @@ class Step(Part):
         """YAML path -> name of the hours it refers to."""
         return {}
 
-    async def run(self, call: Call, desk: Desk) -> str | None:
+    async def run(self, call: Call, desk: "Desk") -> str | None:
         """Does it and returns the name of the next step; None ends the call."""
         raise NotImplementedError
 

@@ -1,0 +1,62 @@
+"""menu: says the choices and goes where the pressed key leads.
+
+```yaml
+menu:
+  type: menu
+  say: 導入に関するお問い合わせは、シャープと1を、ご請求は、シャープと2を押してください。
+  keys: {"#1": product, "#2": billing}
+  repeat: 2
+  otherwise: product
+```
+`#1` is also matched by `1` alone unless the menu gives `1` another meaning. `repeat`: how often
+the choices are said again after a wrong key or none; then the call goes `otherwise`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ivr.call import Call
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.model import Duration, Key, Step, StepName, Text, parse_duration
+from ivr.keys import KeyTable
+
+WRONG = "恐れ入りますが、ご入力いただいた番号を確認できませんでした。もう一度、番号を押してください。"
+NOTHING = "恐れ入りますが、ご入力を確認できませんでした。もう一度、番号を押してください。"
+
+
+class Menu(Step):
+    type: Literal["menu"]
+    say: Text
+    keys: Annotated[dict[Key, StepName], Field(min_length=1)]
+    otherwise: StepName
+    repeat: Annotated[int, Field(ge=0, le=5)] = 2
+    wait: Annotated[Duration, Field(description="for the first key after the text")] = parse_duration("5s")
+    wrong: Text = WRONG
+    nothing: Text = NOTHING
+
+    def exits(self) -> dict[str, str]:
+        return {**{f"keys.{key}": step for key, step in self.keys.items()}, "otherwise": self.otherwise}
+
+    def caller_exits(self) -> frozenset[str]:
+        return frozenset(f"keys.{key}" for key in self.keys)
+
+    def says(self) -> dict[str, str]:
+        return {"say": self.say, "wrong": self.wrong, "nothing": self.nothing}
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        state = call.state
+        table = KeyTable(self.keys)
+        choices = desk.speak(state, self.say)
+        excuse: list[str] = []
+        while True:
+            await call.play(*excuse, *choices)
+            read = await call.read_keys(table, first=self.wait.total_seconds())
+            if read.key is not None:
+                state.path.append(read.key)
+                return self.keys[read.key]
+            if state.retries >= self.repeat:
+                return self.otherwise
+            state.retries += 1
+            desk.journal.entered(call)
+            excuse = desk.speak(state, self.wrong if read.ended_by == "invalid" else self.nothing)

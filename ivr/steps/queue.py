@@ -1,0 +1,99 @@
+"""queue: rings the agents of a group together while the caller waits with music.
+
+```yaml
+support:
+  type: queue
+  agents: support
+  max_wait: 2m
+  busy_wait: 30s
+  keys: {"#9": leave_message}
+  otherwise: busy_message
+```
+`busy_wait` bounds the time in which no offer was possible, `max_wait` the whole step. The cause
+(`busy`, `no_agent`, `no_answer`, or `asked` by key) goes with the call to what follows.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ivr.call import Announcement, Call
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.model import Duration, Key, Step, StepName, Text, parse_duration
+from ivr.keys import KeyTable
+
+CONNECTING = "担当者におつなぎいたします。そのままお待ちください。"
+WAITING = "ただいま電話が混み合っております。順番におつなぎいたしますので、このままお待ちください。"
+
+
+class Queue(Step):
+    type: Literal["queue"]
+    agents: str
+    otherwise: StepName
+    next: Annotated[StepName | None, Field(description="after the talk; none: the call ends")] = None
+    keys: dict[Key, StepName] = Field(default={})
+    max_wait: Duration = parse_duration("2m")
+    busy_wait: Duration = parse_duration("30s")
+    ring: Annotated[Duration, Field(description="of the agents' telephones, one offer")] = parse_duration(
+        "20s"
+    )
+    say: Text = CONNECTING
+    waiting: Annotated[Text, Field(description="said after `waiting_after`, then each `waiting_every`")] = (
+        WAITING
+    )
+    waiting_after: Duration = parse_duration("10s")
+    waiting_every: Duration = parse_duration("30s")
+
+    def exits(self) -> dict[str, str]:
+        ways = {f"keys.{key}": step for key, step in self.keys.items()}
+        return ways | {"otherwise": self.otherwise} | ({"next": self.next} if self.next else {})
+
+    def caller_exits(self) -> frozenset[str]:
+        return frozenset(f"keys.{key}" for key in self.keys)
+
+    def says(self) -> dict[str, str]:
+        return {"say": self.say, "waiting": self.waiting}
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        state = call.state
+        call.keys.empty()  # a stray key must not take a waiting caller out of the queue
+        if state.queue_entered_at is None:
+            state.queue_entered_at = desk.clock.now().isoformat()
+            desk.journal.entered(call)
+        place = await desk.seats.enter(
+            call,
+            self.agents,
+            capacity=desk.line.capacity,
+            busy_wait=self.busy_wait,
+            max_wait=self.max_wait,
+            ring=self.ring,
+            entered_at=datetime.fromisoformat(state.queue_entered_at),
+        )
+        try:
+            waited = await call.wait(place, KeyTable(self.keys), self._announcements(call, desk))
+            if waited.ended_by == "answered":
+                state.outcome = "answered"
+                desk.journal.entered(call)
+                await call.talk()
+        finally:
+            await place.leave()
+        state.queue_entered_at = None
+        if waited.ended_by == "answered":
+            return self.next
+        if waited.key is not None:
+            state.path.append(waited.key)
+            state.cause = "asked"
+            return self.keys[waited.key]
+        state.cause = waited.cause
+        return self.otherwise
+
+    def _announcements(self, call: Call, desk: Desk) -> tuple[Announcement, ...]:
+        return (
+            Announcement(tuple(desk.speak(call.state, self.say))),
+            Announcement(
+                tuple(desk.speak(call.state, self.waiting)),
+                after=self.waiting_after.total_seconds(),
+                every=self.waiting_every.total_seconds(),
+            ),
+        )

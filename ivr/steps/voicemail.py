@@ -1,0 +1,87 @@
+"""voicemail: greeting, beep, message; a callback is born with it.
+
+```yaml
+busy_message:
+  type: voicemail
+  say: 恐れ入りますが、発信音の後に、お名前、お電話番号、ご用件を具体的にお話しください。
+  max: 3m
+  silence: 10s
+  callback: {priority: medium, due: 1 business day}
+  next: thanks
+```
+Ends by `#`, silence, the limit or hanging up. A caller of whom nothing at all was heard is asked
+once more, then hears `nothing`, a goodbye without a promise.
+"""
+
+from typing import ClassVar, Literal
+
+from ivr.call import Call, CallbackPromise, CallerHungUp, Draft, Recorded, Stored
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.model import CallbackModel, Duration, Step, StepName, Text, parse_duration
+
+ASK_NUMBER = "番号を通知せずにおかけのため、折り返し先のお電話番号を、市外局番からお話しください。"
+AGAIN = "恐れ入りますが、お声を確認できませんでした。発信音の後に、もう一度お話しください。"
+NOTHING = "恐れ入りますが、お声を確認できませんでした。お手数ですが、おかけ直しください。お電話ありがとうございました。"
+
+
+class Voicemail(Step):
+    type: Literal["voicemail"]
+    say: Text
+    next: StepName
+    max: Duration = parse_duration("3m")
+    silence: Duration = parse_duration("10s")
+    callback: CallbackModel = CallbackModel()
+    ask_number: Text = ASK_NUMBER
+    again: Text = AGAIN
+    nothing: Text = NOTHING
+    serves: ClassVar[bool] = True
+
+    def exits(self) -> dict[str, str]:
+        return {"next": self.next}
+
+    def says(self) -> dict[str, str]:
+        return {"say": self.say, "ask_number": self.ask_number, "again": self.again, "nothing": self.nothing}
+
+    def hours_used(self) -> dict[str, str]:
+        return {"callback.hours": self.callback.hours} if self.callback.hours else {}
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        state = call.state
+        call.keys.empty()  # a stray key must never cut a message
+        if state.message_id is None:
+            greeting = desk.speak(state, self.say)
+            if call.caller.number is None:
+                greeting += desk.speak(state, self.ask_number)
+            await call.play(*greeting)
+        draft, recorded, stored = await self._take(call, desk)
+        if not stored.speech and recorded.ended_by != "hangup":
+            try:
+                await call.play(*desk.speak(state, self.again))
+            except CallerHungUp:
+                await desk.mailbox.finish(draft, recorded, again=False)
+                raise
+            _, _, stored = await self._take(call, desk, last=True)
+        state.message_id = None
+        if not stored.speech:
+            await call.play(*desk.speak(state, self.nothing))
+            return None
+        return self.next
+
+    async def _take(self, call: Call, desk: Desk, *, last: bool = False) -> tuple[Draft, Recorded, Stored]:
+        """One beep and one recording, made durable; the `last` take is filed whatever it holds."""
+        call.keys.empty()  # keys pressed during the greeting end the greeting, not the message
+        promise = CallbackPromise(self.callback.priority, self.callback.due, self._hours(call, desk))
+        draft = await desk.mailbox.begin(call, promise)
+        call.state.message_id = draft.id
+        desk.journal.entered(call)
+        recorded = await call.record(
+            draft.file, longest=self.max.total_seconds(), silence=self.silence.total_seconds()
+        )
+        call.keys.empty()
+        again = not last and recorded.ended_by != "hangup"
+        stored = await desk.mailbox.finish(draft, recorded, again=again)
+        call.state.outcome = "message" if stored.speech else "silent"
+        return draft, recorded, stored
+
+    def _hours(self, call: Call, desk: Desk) -> str | None:
+        return self.callback.hours or call.state.variables.get("hours") or next(iter(desk.calendars), None)

@@ -57,23 +57,21 @@ def seconds_of(narrow_wav: Path) -> float:
     return (narrow_wav.stat().st_size - _HEADER) / 2 / NARROW
 
 
-def read_recording(path: Path) -> tuple[bytes, int]:
-    """Samples and rate of a WAV recorded by hand. Raises SynthesisError with what to change in the file."""
+def read_recording(wav: bytes) -> tuple[bytes, int]:
+    """Samples and rate of a WAV file made by a person. Raises SynthesisError with what to change in the file."""
     try:
-        with wave.open(str(path), "rb") as file:
+        with wave.open(io.BytesIO(wav), "rb") as file:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             samples = file.readframes(file.getnframes())
-    except FileNotFoundError:
-        raise SynthesisError(f"{path.name}: there is no such recording") from None
     except (wave.Error, EOFError) as error:
-        raise SynthesisError(f"{path.name}: not a PCM WAV file ({error})") from error
+        raise SynthesisError(f"not a PCM WAV file ({error})") from error
     if (channels, width) != (1, 2) or rate not in (NARROW, WIDE):
         raise SynthesisError(
-            f"{path.name}: {channels} channel(s) of {8 * width} bits at {rate} Hz;"
+            f"{channels} channel(s) of {8 * width} bits at {rate} Hz;"
             " it must be mono, 16 bits, 8000 or 16000 Hz"
         )
     if not samples:
-        raise SynthesisError(f"{path.name}: the recording is empty")
+        raise SynthesisError("it is empty")
     return samples, rate
 
 

@@ -20,7 +20,6 @@ from ivr.prompts.reading import normalise
 # Change it when the same text would sound different: another voice, level, or synthesiser.
 VOICE = "mei-normal pyopenjtalk-plus 0.4.1 v1"
 _RECORDED = "file:"
-_SYNTHESISED = "synthesised"
 
 logger = logging.getLogger("ivr.prompts")
 
@@ -63,8 +62,17 @@ class PromptLibrary:
             return None
 
     def missing(self, texts: Iterable[str]) -> list[str]:
-        """Those to `make`, once each: never made, or a recording came, changed or went since."""
-        return [text for text in dict.fromkeys(texts) if not self._is_current(text)]
+        """Those to `make`, once each: never made, or a recording came, changed or went since.
+
+        A `file:NAME` that cannot be made is among them; `make` says why.
+        """
+        return [text for text in dict.fromkeys(texts) if not self._is_made(text)]
+
+    def _is_made(self, text: str) -> bool:
+        try:
+            return self._is_current(self.key(text), self._recording(text))
+        except SynthesisError:
+            return False
 
     def make(self, text: str) -> Path:
         """Have the prompt ready and return its `path`. Raises SynthesisError.
@@ -73,51 +81,56 @@ class PromptLibrary:
         """
         key = self.key(text)
         base = self._cache / key
-        if self._is_current(text):
+        recorded = self._recording(text)
+        if self._is_current(key, recorded):
             return base
-        audio = self._audio(text)
-        about = {"text": text, "seconds": round(audio.seconds, 3), "source": self._source(text)}
+        audio = self._audio(text, recorded)
+        about = {"text": text, "seconds": round(audio.seconds, 3), "source": _source(recorded)}
         try:
-            write_whole(self._cache / f"{key}.json", json.dumps(about, ensure_ascii=False).encode())
             write_pair(base, audio)
+            # Last, so that whoever is stopped half-way leaves a prompt that is made again.
+            write_whole(self._cache / f"{key}.json", json.dumps(about, ensure_ascii=False).encode())
         except OSError as error:
             raise SynthesisError(f"the prompt cannot be stored: {error.strerror}", retryable=True) from error
         logger.info("prompt made", extra={"prompt": key, "seconds": about["seconds"]})
         return base
 
-    def _audio(self, text: str) -> Audio:
-        recording = self._recording(text)
-        if recording is None:
-            # Here and not above: the engine asks for paths and must not load a synthesiser (0.3 s, 150 MB).
+    def _audio(self, text: str, recorded: bytes | None) -> Audio:
+        # Imported here: the engine asks for paths and must load neither numpy nor a synthesiser.
+        if recorded is None:
             from ivr.prompts.synthesis import synthesise
 
             return synthesise(text, self._readings)
-        samples, rate = read_recording(recording)
         from ivr.prompts.dsp import from_recording
 
-        return from_recording(samples, rate)
+        try:
+            return from_recording(*read_recording(recorded))
+        except SynthesisError as error:
+            raise SynthesisError(f"the recording of {text}: {error}") from error
 
-    def _recording(self, text: str) -> Path | None:
-        """The file that must be used, there or not, for `file:NAME`; for a text, one that is there."""
+    def _recording(self, text: str) -> bytes | None:
+        """The WAV to use: it must be there for `file:NAME`, it may be there for a text."""
         if not text.startswith(_RECORDED):
             by_key = self._recorded / f"{self.key(text)}.wav" if self._recorded else None
-            return by_key if by_key and by_key.exists() else None
+            return by_key.read_bytes() if by_key and by_key.exists() else None
         name = text.removeprefix(_RECORDED).strip()
         if not name or name != Path(name).name or name.startswith("."):
             raise SynthesisError(f"{text}: a recording is named by its file name alone, without .wav")
         if self._recorded is None:
             raise SynthesisError(f"{text}: there is no folder of recordings")
-        return self._recorded / f"{name}.wav"
+        try:
+            return (self._recorded / f"{name}.wav").read_bytes()
+        except OSError as error:
+            raise SynthesisError(f"{text}: the recording cannot be read: {error.strerror}") from error
 
-    def _source(self, text: str) -> str:
-        recording = self._recording(text)
-        return hashlib.sha256(recording.read_bytes()).hexdigest() if recording else _SYNTHESISED
-
-    def _is_current(self, text: str) -> bool:
-        key = self.key(text)
+    def _is_current(self, key: str, recorded: bytes | None) -> bool:
         about, wide, narrow = (self._cache / f"{key}.{kind}" for kind in ("json", "wav16", "wav"))
         try:
             made_from = json.loads(about.read_bytes())["source"]
-            return narrow.exists() and wide.exists() and bool(made_from == self._source(text))
-        except (FileNotFoundError, SynthesisError):
+        except (OSError, ValueError, KeyError):
             return False
+        return narrow.exists() and wide.exists() and bool(made_from == _source(recorded))
+
+
+def _source(recorded: bytes | None) -> str:
+    return "synthesised" if recorded is None else hashlib.sha256(recorded).hexdigest()

@@ -115,5 +115,7 @@ _CURES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
         r"(?<![左右上下東西南北前後側]の)(?<=[のいたるむ])方(?=[はにへをもでと、。,がの]|$)(?!が(?:よ|い|良|早))",
         "かた",
     ),
+    (r"かたは(?=\d)", "かたは、"),  # without the pause: 片刃, カタハ
+    (r"を行(?=っ[てた])", "をおこな"),  # 受付を行って: イッテ
 ]
 _RULES = [(re.compile(pattern), replacement) for pattern, replacement in _CURES]

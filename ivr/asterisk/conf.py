@@ -37,6 +37,8 @@ class InstanceSettings:
     """host:port"""
     rtp: tuple[int, int]
     """First and last port."""
+    sounds: Path
+    """Holds `beep.wav` and `moh/`, the music on hold."""
     fallback_dir: Path
     """Where the last-resort dialplan records."""
     neutral_prompt: Path
@@ -118,7 +120,7 @@ def render(
         "ARI_PORT": ari_port,
         "ENGINE_PASSWORD": passwords.engine,
         "GUARD_PASSWORD": passwords.guard,
-        "MOH_DIR": settings.share / "moh",
+        "MOH_DIR": settings.sounds / "moh",
         "NEUTRAL_PROMPT": settings.neutral_prompt.with_suffix(""),
         "THANKS_PROMPT": settings.thanks_prompt.with_suffix(""),
         "FALLBACK_DIR": settings.fallback_dir,

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from ivr import settings
 from ivr.asterisk.apt import Apt, AptError
-from ivr.asterisk.install import AsteriskInstall, operator_choice, unpacked
-from ivr.errors import AsteriskError
+from ivr.asterisk.install import AsteriskInstall, named, unpacked
+from ivr.errors import AsteriskError, IvrError
 
 LOCK_FILE = Path(__file__).resolve().parents[2] / "script" / "asterisk.lock"
 SERIES = "22"
@@ -49,11 +50,10 @@ class Package:
         return self.version.split(":")[-1].split("-")[0].split("+")[0]
 
 
-def find_asterisk() -> AsteriskInstall:
-    """What IVR_ASTERISK names, else what `script/setup` fetched; neither: AsteriskError says what to do."""
-    chosen = operator_choice()
-    if chosen is not None:
-        return chosen
+def find_asterisk(executable: str) -> AsteriskInstall:
+    """The named one (the setting IVR_ASTERISK) or, when that is empty, what `script/setup` fetched."""
+    if executable:
+        return named(executable)
     root = _home(read_lock()) / "root"
     if not root.is_dir():
         raise AsteriskError("Asterisk is not fetched yet: run script/setup", retryable=False)
@@ -211,8 +211,9 @@ def main() -> int:
     parser.add_argument("--latest", action="store_true", help="take what unstable has now and lock it")
     arguments = parser.parse_args()
     try:
-        install = operator_choice() or fetch(latest=arguments.latest)
-    except AsteriskError as error:
+        executable = settings.load().asterisk
+        install = named(executable) if executable else fetch(latest=arguments.latest)
+    except IvrError as error:
         print(f"  {error}", file=sys.stderr)
         return 1
     print(f"  Asterisk {install.version} is ready")

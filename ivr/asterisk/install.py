@@ -3,7 +3,6 @@
 Standard library only: `script/setup` uses it through `ivr.asterisk.fetch`.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -77,9 +76,3 @@ def version_of(command: tuple[str, ...]) -> str:
         least = ".".join(map(str, MINIMUM_VERSION))
         raise AsteriskError(f"{command[-1]} is {match[0]}; at least {least} is needed", retryable=False)
     return match[0]
-
-
-def operator_choice() -> AsteriskInstall | None:
-    """What `IVR_ASTERISK` names, or None: the fetched one is used."""
-    executable = os.environ.get("IVR_ASTERISK")
-    return named(executable) if executable else None

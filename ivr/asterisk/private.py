@@ -11,9 +11,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from ivr.asterisk import conf, sounds
+from ivr.asterisk import conf
 from ivr.asterisk.conf import AriPasswords, InstanceSettings
 from ivr.asterisk.install import AsteriskInstall
 from ivr.errors import AsteriskError
@@ -32,7 +33,15 @@ class PrivateAsterisk:
 
     def __init__(self, install: AsteriskInstall, settings: InstanceSettings) -> None:
         self.install = install
-        self.settings = settings
+        # Asterisk takes a relative path from a directory of its own choice.
+        self.settings = settings = replace(
+            settings,
+            base=settings.base.resolve(),
+            sounds=settings.sounds.resolve(),
+            fallback_dir=settings.fallback_dir.resolve(),
+            neutral_prompt=settings.neutral_prompt.absolute(),
+            thanks_prompt=settings.thanks_prompt.absolute(),
+        )
         self.passwords: AriPasswords = conf.ari_passwords(settings.base)
         self._run_dir = _run_dir(settings.base)
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,25 +86,14 @@ class PrivateAsterisk:
         """Directories, configuration and sounds of the instance; harmless while it runs."""
         settings = self.settings
         state = settings.base / "state"
-        sound_dir, music_dir = settings.share / "sounds" / "ja", settings.share / "moh"
-        directories = (
-            settings.recordings,
-            settings.logs,
-            state / "keys",
-            sound_dir,
-            music_dir,
-            settings.fallback_dir,
-        )
-        for directory in directories:
+        sounds = settings.share / "sounds"
+        for directory in (settings.recordings, settings.logs, state / "keys", sounds, settings.fallback_dir):
             directory.mkdir(parents=True, exist_ok=True)
         self._run_dir.mkdir(mode=0o700, exist_ok=True)
         if self._run_dir.stat().st_uid != os.geteuid():
             raise AsteriskError(f"{self._run_dir} belongs to somebody else", retryable=False)
         _link(settings.share / "documentation", self.install.data_dir / "documentation")
-        if not (sound_dir / "beep.wav").exists():
-            sounds.write_beep(sound_dir / "beep.wav")
-        if not any(music_dir.iterdir()):
-            sounds.write_hold_music(music_dir / "hold.wav")
+        _link(sounds / "ja", settings.sounds)
         conf.write(conf.render(settings, self.install, self.passwords, self._run_dir), settings.etc)
 
     async def stop(self, graceful: float = 0.0) -> None:
@@ -218,7 +216,7 @@ class PrivateAsterisk:
 
 def _run_dir(base: Path) -> Path:
     """Beside nothing else, because the path of a unix socket has at most 107 characters."""
-    key = hashlib.sha256(str(base.resolve()).encode()).hexdigest()[:16]
+    key = hashlib.sha256(str(base).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ivr-asterisk-{key}"
 
 

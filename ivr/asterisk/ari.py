@@ -1,0 +1,203 @@
+"""The link to one Asterisk: events in, requests out, one websocket, reconnected for ever.
+
+Requests go over the websocket (half the CPU of HTTP) save those that Asterisk answers only
+when the channel's present playback is over: on the websocket such a request would hold up
+every other call (facts: REST on the websocket runs one request at a time), so they go by HTTP.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+from ivr.errors import AsteriskError
+from ivr.settings import Address
+
+log = logging.getLogger("ivr.asterisk.ari")
+
+Json = dict[str, Any]
+Handler = Callable[[Json], None]
+
+# What the engine listens to; everything else never leaves Asterisk. RESTResponse is filtered too.
+EVENTS = (
+    "ApplicationReplaced",
+    "CallBroadcast",
+    "ChannelDestroyed",
+    "ChannelDtmfReceived",
+    "ChannelHangupRequest",
+    "ContactStatusChange",
+    "PlaybackFinished",
+    "RESTResponse",
+    "RecordingFailed",
+    "RecordingFinished",
+    "StasisEnd",
+    "StasisStart",
+)
+RECONNECT = (0.05, 2.0)  # seconds between tries: first, longest
+REQUEST_LIMIT = 10.0  # seconds for one answer; Asterisk takes about a millisecond
+
+
+class AriRefused(AsteriskError):
+    """Asterisk refused a request; `status` is HTTP's. 404 on a channel: it hung up."""
+
+    def __init__(self, status: int, request: str, detail: str) -> None:
+        super().__init__(f"{request}: {status} {detail}")
+        self.status = status
+
+
+class Ari:
+    def __init__(self, address: Address, app: str, user: str, password: str) -> None:
+        self.app = app
+        self.connected = False
+        self.last_event = 0.0  # loop time; readiness is events seen lately
+        self._base = f"http://{address}/ari/"
+        self._auth = aiohttp.BasicAuth(user, password)
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._handlers: dict[str, Handler] = {}
+        self._answers: dict[str, Callable[[int, str], None]] = {}
+        self._count = 0
+
+    # -- events ---------------------------------------------------------------------------
+
+    def listen(self, id: str, handler: Handler) -> None:
+        """Events about the channel, playback or recording `id` (chosen by us, before it exists)."""
+        self._handlers[id] = handler
+
+    def forget(self, id: str) -> None:
+        self._handlers.pop(id, None)
+
+    async def run(self, unclaimed: Handler, connected: Callable[[], Any]) -> None:
+        """Keeps the link up until cancelled. `unclaimed` gets events about nothing listened to.
+
+        `connected` is started after each (re)connect: events of the time between are lost.
+        """
+        pause = RECONNECT[0]
+        async with aiohttp.ClientSession(auth=self._auth) as self._http:
+            while True:
+                try:
+                    await self._session(unclaimed, connected)
+                    pause = RECONNECT[0]
+                except (aiohttp.ClientError, AsteriskError, OSError, TimeoutError) as error:
+                    log.warning("no link to Asterisk", extra={"error": repr(error)})
+                finally:
+                    self._drop_link()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RECONNECT[1])
+
+    async def _session(self, unclaimed: Handler, connected: Callable[[], Any]) -> None:
+        assert self._http is not None
+        url = f"{self._base}events?app={self.app}&subscribeAll=false"
+        async with self._http.ws_connect(url, heartbeat=5.0, max_msg_size=0, compress=0) as socket:
+            self._socket = socket
+            self.connected = True
+            setup = asyncio.create_task(self._set_up(connected), name="ari-set-up")
+            try:
+                async for message in socket:
+                    if message.type is aiohttp.WSMsgType.TEXT:
+                        self._dispatch(json.loads(message.data), unclaimed)
+            finally:
+                setup.cancel()
+                await asyncio.gather(setup, return_exceptions=True)
+
+    async def _set_up(self, connected: Callable[[], Any]) -> None:
+        allowed = {"allowed": [{"type": event} for event in EVENTS]}
+        await self.http("PUT", f"applications/{self.app}/eventFilter", body=allowed)
+        log.info("linked to Asterisk", extra={"app": self.app})
+        await connected()
+
+    def _drop_link(self) -> None:
+        self._socket = None
+        self.connected = False
+        answers, self._answers = self._answers, {}
+        for answer in answers.values():
+            answer(503, "the link to Asterisk broke")
+
+    def _dispatch(self, event: Json, unclaimed: Handler) -> None:
+        kind = event["type"]
+        if kind == "RESTResponse":
+            answer = self._answers.pop(event["request_id"], None)
+            if answer is not None:
+                answer(event["status_code"], event.get("message_body") or "")
+            return
+        self.last_event = asyncio.get_running_loop().time()
+        handler = self._handlers.get(_subject(event), unclaimed)
+        try:
+            handler(event)
+        except Exception:  # one call's mistake must not deafen all the others
+            log.exception("an event was not handled", extra={"event": kind})
+
+    # -- requests -------------------------------------------------------------------------
+
+    async def send(
+        self,
+        method: str,
+        uri: str,
+        body: Json | None = None,
+        answer: Callable[[int, str], None] | None = None,
+    ) -> None:
+        """Sends a request that Asterisk answers at once; `answer` gets status and body later.
+
+        Requests are carried out in the order in which they are sent.
+        """
+        if self._socket is None:
+            raise AsteriskError("there is no link to Asterisk")
+        self._count += 1
+        id = str(self._count)
+        request: Json = {"type": "RESTRequest", "request_id": id, "method": method, "uri": uri}
+        if body is not None:
+            request["content_type"] = "application/json"
+            request["message_body"] = json.dumps(body)
+        if answer is not None:
+            self._answers[id] = answer
+        try:
+            await self._socket.send_str(json.dumps(request))
+        except (aiohttp.ClientError, OSError) as error:
+            self._answers.pop(id, None)
+            raise AsteriskError(f"the link to Asterisk broke: {error!r}") from error
+
+    async def ask(self, method: str, uri: str, body: Json | None = None) -> Any:
+        """`send` and wait for the answer; AriRefused for a status of 400 and more."""
+        future: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+
+        def answered(status: int, text: str) -> None:
+            if not future.done():
+                future.set_result((status, text))
+
+        await self.send(method, uri, body, answered)
+        async with asyncio.timeout(REQUEST_LIMIT):
+            status, text = await future
+        return _checked(status, f"{method} {uri}", text)
+
+    async def http(self, method: str, uri: str, body: Json | None = None) -> Any:
+        """For requests that may wait for the channel: answer in a playback, variables, bridges."""
+        if self._http is None:
+            raise AsteriskError("there is no link to Asterisk")
+        timeout = aiohttp.ClientTimeout(total=REQUEST_LIMIT)
+        try:
+            async with self._http.request(method, self._base + uri, json=body, timeout=timeout) as response:
+                return _checked(response.status, f"{method} {uri}", await response.text())
+        except (aiohttp.ClientError, OSError) as error:
+            raise AsteriskError(f"Asterisk does not answer: {error!r}") from error
+
+
+def _checked(status: int, request: str, text: str) -> Any:
+    if status >= 400:
+        raise AriRefused(status, request, text)
+    return json.loads(text) if text else None
+
+
+def _subject(event: Json) -> str:
+    """The id of what an event is about; "" when it is about nothing we could listen to."""
+    if "playback" in event:
+        id: str = event["playback"]["id"]
+    elif "recording" in event:
+        id = event["recording"]["name"]
+    elif "channel" in event:
+        id = event["channel"]["id"]
+    else:
+        id = ""
+    return id

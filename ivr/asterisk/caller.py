@@ -1,0 +1,305 @@
+"""AriCall: the words of `Call` on a real Asterisk."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.asterisk.ari import Ari, Json
+from ivr.asterisk.channel import Channel
+from ivr.asterisk.waiting import AgentLeg, Bridge, wait
+from ivr.call import (
+    Announcement,
+    Caller,
+    CallerHungUp,
+    CallState,
+    KeysRead,
+    Place,
+    Played,
+    Recorded,
+    Waited,
+)
+from ivr.errors import AsteriskError
+from ivr.keys import AFTER_A_KEY, KeyBuffer, KeyTable
+
+log = logging.getLogger("ivr.asterisk.caller")
+
+LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the neutral prompt
+PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
+RECORDING_SLACK = 5.0  # maxDuration overshoots by up to a second
+WAV_HEADER = 44
+WAV_RATE = 16_000  # bytes a second: 8 kHz mono 16 bit
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A prompt that is ready: `path` absolute and without extension."""
+
+    path: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Where an AriCall gets its audio; `of` gives None for a text that is not ready."""
+
+    of: Callable[[str], Sound | None]
+    neutral: Sound
+    beep: Sound
+    taken: Sound  # tells an agent that another one was quicker
+
+
+class AriCall(Channel):
+    """A caller in our application. Close it in a `finally`."""
+
+    def __init__(
+        self,
+        ari: Ari,
+        id: str,
+        caller: Caller,
+        dialled: str,
+        state: CallState,
+        sounds: Sounds,
+        recordings: Path,
+    ) -> None:
+        super().__init__(ari, id)
+        self.caller = caller
+        self.dialled = dialled
+        self.state = state
+        self.keys = KeyBuffer()
+        self.keys.on_key = self.changed
+        self.bridge: Bridge | None = None
+        self._sounds = sounds
+        self._recordings = recordings
+        self._answered = False
+        self._count = 0
+        self._dismissed: set[asyncio.Task[None]] = set()
+
+    def on_event(self, event: Json) -> None:
+        if event["type"] == "ChannelDtmfReceived":
+            self.keys.push(event["digit"])
+        else:
+            super().on_event(event)
+
+    # -- words ----------------------------------------------------------------------------
+
+    async def answer(self) -> None:
+        self._here()
+        if not self._answered:
+            self._answered = True
+            await self._command("POST", f"channels/{self.id}/answer")
+
+    async def play(self, *texts: str) -> Played:
+        self._here()
+        if self.keys:
+            return Played("key")
+        sounds = [await self._sound(text) for text in texts]
+        return await self.play_sounds(sounds, stop=lambda: bool(self.keys))
+
+    async def play_sounds(self, sounds: Sequence[Sound], stop: Callable[[], bool]) -> Played:
+        """Plays to the end, or until `stop()` after something changed about this call."""
+        id = self.next_id("p")
+        ended = False
+
+        def on_playback(event: Json) -> None:
+            nonlocal ended
+            ended = True
+            if event["playback"]["state"] == "failed":
+                log.error("Asterisk could not play a prompt", extra={"call_id": self.id, "playback": id})
+            self.changed()
+
+        def refused(status: int, _: str) -> None:
+            nonlocal ended
+            if status >= 400:
+                ended = True
+                self.changed()
+
+        media = {"media": [f"sound:{sound.path}" for sound in sounds]}
+        limit = sum(sound.seconds for sound in sounds) + PLAYBACK_SLACK
+        self.ari.listen(id, on_playback)
+        try:
+            await self._command("POST", f"channels/{self.id}/play/{id}", media, refused)
+            finished = await self.until(lambda: ended or stop(), limit)
+            if not finished:
+                log.error("a prompt never ended", extra={"call_id": self.id, "playback": id})
+        finally:
+            self.ari.forget(id)
+            if not ended and not self.gone:
+                await self._command("DELETE", f"playbacks/{id}")
+        return Played("end" if ended else "key")
+
+    async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
+        """Each key restarts the wait for the next: a lone "#" waits AFTER_A_KEY for what follows."""
+        waited = False
+        while True:
+            match = table.match(str(self.keys), waited=waited)
+            if match.state == "complete":
+                self.keys.use(match.length)
+                return KeysRead("matched", match.key)
+            if match.state == "invalid":
+                self.keys.empty()
+                return KeysRead("invalid")
+            had = len(self.keys)
+            pause = AFTER_A_KEY if had else first
+            pressed = await self.until(lambda had=had: len(self.keys) > had, pause)  # type: ignore[misc]
+            if not pressed and not had:
+                return KeysRead("timeout")
+            waited = not pressed
+
+    async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
+        """Joins a recording of this file that is there already: never a second beep."""
+        if self.gone:
+            return Recorded("hangup")
+        name = str(file.relative_to(self._recordings).with_suffix(""))
+        ended: str | None = None
+        self.keys.empty()
+
+        def on_recording(event: Json) -> None:
+            nonlocal ended
+            ended = event["type"]
+            self.changed()
+
+        def refused(status: int, _: str) -> None:
+            nonlocal ended
+            if status >= 400 and status != 409:
+                ended = "RecordingFailed"
+                self.changed()
+
+        order = {
+            "name": name,
+            "format": "wav",
+            "maxDurationSeconds": max(1, round(longest)),
+            "maxSilenceSeconds": max(1, round(silence)),
+            "terminateOn": end_key,
+            "ifExists": "fail",
+        }
+        self.ari.listen(name, on_recording)
+        try:
+            await self._beep()
+            await self._command("POST", f"channels/{self.id}/record", order, refused)
+            await self.until(lambda: ended, longest + RECORDING_SLACK)
+        except CallerHungUp:
+            await self._last_words(lambda: ended is not None)
+        finally:
+            self.ari.forget(name)
+        seconds = _seconds(file)
+        if ended == "RecordingFailed" or (ended is None and not self.gone):
+            log.error("a recording failed", extra={"call_id": self.id})
+            return Recorded("failed", seconds)
+        if self.gone:
+            return Recorded("hangup", seconds)
+        if end_key in str(self.keys):
+            return Recorded("key", seconds)
+        return Recorded("limit" if seconds >= longest - 1 else "silence", seconds)
+
+    async def wait(self, place: Place, keys: KeyTable, announcements: Sequence[Announcement]) -> Waited:
+        self._here()
+        sounds = [(item, [await self._sound(text) for text in item.texts]) for item in announcements]
+        return await wait(self, place, keys, sounds)
+
+    async def talk(self) -> None:
+        if self.bridge is None:
+            return
+        bridge, agent = self.bridge, self.bridge.agent
+        agent.changed_too = self.changed
+        try:
+            await self.until(lambda: agent.gone)
+        finally:
+            self.bridge = None
+            await bridge.close()
+
+    async def hang_up(self) -> None:
+        await super().hang_up()
+        self.gone = True
+
+    # -- beneath the words ----------------------------------------------------------------
+
+    def next_id(self, kind: str) -> str:
+        """An id for a playback of this call, chosen before it exists."""
+        self._count += 1
+        return f"{self.id}-{kind}{self._count}"
+
+    async def dismiss(self, leg: AgentLeg) -> None:
+        """Stops a telephone; an agent who answered second is told so, while the call goes on."""
+        if leg.up and not leg.gone:
+            telling = asyncio.create_task(self._tell_taken(leg), name=f"dismiss-{leg.id}")
+            self._dismissed.add(telling)
+            telling.add_done_callback(self._dismissed.discard)
+        else:
+            await leg.hang_up()
+            leg.close()
+
+    async def _tell_taken(self, leg: AgentLeg) -> None:
+        try:
+            body = {"media": f"sound:{self._sounds.taken.path}"}
+            await leg.ari.send("POST", f"channels/{leg.id}/play/{leg.id}-taken", body)
+            await leg.until(lambda: False, self._sounds.taken.seconds + 0.5)
+        except (CallerHungUp, AsteriskError):
+            pass  # the agent hung up first
+        finally:
+            await leg.hang_up()
+            leg.close()
+
+    async def aclose(self) -> None:
+        """The end of the call: nothing of it stays in Asterisk or in memory."""
+        if self.bridge is not None:
+            await self.bridge.close()
+        if self._dismissed:
+            await asyncio.wait(self._dismissed, timeout=10)
+        self.close()
+
+    def _here(self) -> None:
+        if self.gone:
+            raise CallerHungUp
+
+    async def _command(
+        self,
+        method: str,
+        uri: str,
+        body: Json | None = None,
+        answer: Callable[[int, str], None] | None = None,
+    ) -> None:
+        """Sends without waiting: what goes wrong comes back as an event or through `answer`."""
+        await self.ari.send(method, uri, body, answer)
+
+    async def _sound(self, text: str) -> Sound:
+        sound = self._sounds.of(text)
+        if sound is None:
+            await asyncio.sleep(LATE_PROMPT)
+            sound = self._sounds.of(text)
+        if sound is None:
+            log.error("a prompt is not ready, the neutral one is played", extra={"call_id": self.id})
+            return self._sounds.neutral
+        return sound
+
+    async def _beep(self) -> None:
+        """Nothing stops the beep: a key pressed now is thrown away with those of the greeting."""
+        await self.play_sounds([self._sounds.beep], stop=lambda: False)
+        self.keys.empty()
+
+    async def _last_words(self, finished: Callable[[], bool]) -> None:
+        """After a hang-up the file is written to its end; RecordingFinished says when."""
+        try:
+            async with asyncio.timeout(1.0):
+                while not finished():
+                    self._waiter = asyncio.get_running_loop().create_future()
+                    await self._waiter
+        except TimeoutError:
+            return  # it hung up during the beep: there is no recording
+
+    async def leave_to_fallback(self) -> None:
+        """Hands the caller back to the dialplan, where the fallback takes the call."""
+        if not self.gone:
+            try:
+                body = {"context": "ivr-fallback", "extension": self.dialled, "priority": 1}
+                await self.ari.ask("POST", f"channels/{self.id}/continue", body)
+            except (AsteriskError, TimeoutError) as error:
+                log.error("a call could not be handed over", extra={"call_id": self.id, "error": repr(error)})
+
+
+def _seconds(file: Path) -> float:
+    try:
+        return max(0, file.stat().st_size - WAV_HEADER) / WAV_RATE
+    except OSError:
+        return 0.0

@@ -1,0 +1,227 @@
+"""Waiting in a queue on a real Asterisk: music, announcements, agents' telephones, the bridge."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ivr.asterisk.ari import Ari, Json
+from ivr.asterisk.channel import Channel, quietly
+from ivr.call import Announcement, CallerHungUp, Offer, Place, Seat, Verdict, Waited
+from ivr.errors import AsteriskError
+from ivr.keys import AFTER_A_KEY, KeyTable
+
+if TYPE_CHECKING:
+    from ivr.asterisk.caller import AriCall, Sound
+
+log = logging.getLogger("ivr.asterisk.waiting")
+
+BUSY_OR_AWAY = frozenset({17, 20, 21})  # Q.850: busy, absent, rejected
+Spoken = Sequence[tuple[Announcement, "Sequence[Sound]"]]
+
+
+class AgentLeg(Channel):
+    """An agent's telephone while it rings and talks; what happens to it wakes the caller's side too."""
+
+    def __init__(self, ari: Ari, id: str, seat: Seat) -> None:
+        super().__init__(ari, id)
+        self.seat = seat
+        self.refused = False
+        self.changed_too: Callable[[], None] = lambda: None
+
+    def on_event(self, event: Json) -> None:
+        super().on_event(event)
+        self.changed_too()
+
+    async def ring(self, seconds: float, originator: str, number: str | None) -> None:
+        """Rings; an unregistered or unknown telephone is `refused` at once."""
+        body = {
+            "endpoint": self.seat.endpoint,
+            "app": self.ari.app,
+            "appArgs": "agent",
+            "channelId": self.id,
+            "originator": originator,
+            "timeout": max(1, round(seconds)),
+            "callerId": number or "anonymous",
+        }
+        try:
+            await self.ari.http("POST", "channels", body)
+        except (AsteriskError, TimeoutError) as error:
+            log.warning("a telephone cannot be rung", extra={"agent": self.seat.agent, "error": repr(error)})
+            self.refused = self.gone = True
+            self.changed_too()
+
+
+class Bridge:
+    """The caller and one agent, hearing each other."""
+
+    def __init__(self, ari: Ari, id: str, agent: AgentLeg) -> None:
+        self._ari = ari
+        self.id = id
+        self.agent = agent
+
+    async def join(self, caller: str) -> None:
+        await self._ari.http("POST", f"bridges/{self.id}", {"type": "mixing"})
+        await self._ari.http(
+            "POST", f"bridges/{self.id}/addChannel", {"channel": f"{caller},{self.agent.id}"}
+        )
+
+    async def close(self) -> None:
+        await self.agent.hang_up()
+        self.agent.close()
+        await quietly(self._ari.http("DELETE", f"bridges/{self.id}"), "bridge")
+
+
+async def wait(call: "AriCall", place: Place, keys: KeyTable, announcements: Spoken) -> Waited:
+    """The word `wait` of DESIGN.md. Whatever ends it, music, announcements and telephones have stopped."""
+    announcer = asyncio.create_task(_announce(call, announcements), name=f"announce-{call.id}")
+    try:
+        while True:
+            offered = asyncio.create_task(place.next(), name=f"place-{call.id}")
+            offered.add_done_callback(lambda _: call.changed())
+            try:
+                key = await _first(call, keys, offered.done)
+            finally:
+                if not offered.done():
+                    offered.cancel()
+                    await asyncio.gather(offered, return_exceptions=True)
+            if key is not None:
+                return Waited("key", key)
+            offer = offered.result()
+            if isinstance(offer, Verdict):
+                return Waited("verdict", cause=offer.cause)
+            ended = await _offer(call, offer, keys, announcer)
+            if ended is not None:
+                return ended
+    finally:
+        await _stop(call, announcer)
+
+
+async def _stop(call: "AriCall", announcer: "asyncio.Task[None]") -> None:
+    announcer.cancel()
+    await asyncio.gather(announcer, return_exceptions=True)
+    if not call.gone:
+        await quietly(call.ari.send("DELETE", f"channels/{call.id}/moh"), "music")
+
+
+async def _first(call: "AriCall", keys: KeyTable, ready: Callable[[], bool]) -> str | None:
+    """The key that the caller chose, or None when `ready()`. Other keys are emptied."""
+    while not ready():
+        had = len(call.keys)
+        match = keys.match(str(call.keys))
+        if match.state == "incomplete" and not await _changes(call, had, ready, AFTER_A_KEY):
+            match = keys.match(str(call.keys), waited=True)
+        if match.state == "complete":
+            call.keys.use(match.length)
+            return match.key
+        if match.state == "invalid":
+            call.keys.empty()
+        if match.state != "incomplete":
+            await _changes(call, len(call.keys), ready, None)
+    return None
+
+
+async def _changes(call: "AriCall", had: int, ready: Callable[[], bool], timeout: float | None) -> bool:
+    """False when for `timeout` seconds neither a key came nor `ready()`."""
+    return await call.until(lambda: ready() or len(call.keys) != had, timeout)
+
+
+async def _offer(
+    call: "AriCall", offer: Offer, keys: KeyTable, announcer: "asyncio.Task[None]"
+) -> Waited | None:
+    """Rings the telephones of one offer together. None: nobody answered, the caller waits on."""
+    legs = [AgentLeg(call.ari, f"{call.id}-a-{seat.agent}", seat) for seat in offer.seats]
+    for leg in legs:
+        leg.changed_too = call.changed
+    unanswered: list[str] = []
+    failed: list[str] = []
+    winner: AgentLeg | None = None
+    try:
+        await asyncio.gather(*(leg.ring(offer.ring, call.id, call.caller.number) for leg in legs))
+        deadline = asyncio.get_running_loop().time() + offer.ring
+
+        def settled() -> bool:
+            late = asyncio.get_running_loop().time() >= deadline
+            return late or any(leg.up and not leg.gone for leg in legs) or all(leg.gone for leg in legs)
+
+        timer = asyncio.get_running_loop().call_at(deadline, call.changed)
+        try:
+            key = await _first(call, keys, settled)
+        finally:
+            timer.cancel()
+        if key is not None:
+            return Waited("key", key)
+        winner = await _winner(offer, legs)
+        if winner is not None:
+            await _stop(call, announcer)
+            call.bridge = Bridge(call.ari, f"{call.id}-b", winner)
+            await call.bridge.join(call.id)
+            return Waited("answered")
+        unanswered = [leg.seat.agent for leg in legs if not leg.refused and leg.cause not in BUSY_OR_AWAY]
+        failed = [leg.seat.agent for leg in legs if leg.refused or leg.cause in BUSY_OR_AWAY]
+        return None
+    except AsteriskError as error:
+        # The bridge was refused: the caller or the agent left in this very moment.
+        log.warning("caller and agent could not be joined", extra={"call_id": call.id, "error": str(error)})
+        if winner is not None:
+            failed = [winner.seat.agent]
+            winner = call.bridge = None
+        await call.until(lambda: True)
+        if call.gone:
+            raise CallerHungUp from error
+        return None
+    finally:
+        for leg in legs:
+            if leg is not winner:
+                await call.dismiss(leg)
+        await offer.close(unanswered, failed)
+
+
+async def _winner(offer: Offer, legs: Sequence[AgentLeg]) -> AgentLeg | None:
+    """Of those who answered, the first whom the store gives the caller to."""
+    for leg in legs:
+        if leg.up and not leg.gone and await offer.answered(leg.seat.agent):
+            return leg
+    return None
+
+
+async def _announce(call: "AriCall", announcements: Spoken) -> None:
+    """Music, and each announcement at its times; runs until cancelled."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    due = [(begin + item.after, item, sounds) for item, sounds in announcements]
+    try:
+        while due:
+            due.sort(key=lambda entry: entry[0])
+            at, item, sounds = due.pop(0)
+            if at > loop.time():
+                await call.ari.send("POST", f"channels/{call.id}/moh")
+                await asyncio.sleep(at - loop.time())
+                await call.ari.send("DELETE", f"channels/{call.id}/moh")
+            await _say(call, sounds)
+            if item.every is not None:
+                due.append((loop.time() + item.every, item, sounds))
+        await call.ari.send("POST", f"channels/{call.id}/moh")
+    except CallerHungUp:
+        return  # whoever waits beside us hears of it too
+    except AsteriskError as error:
+        log.warning("the announcements stopped", extra={"call_id": call.id, "error": str(error)})
+
+
+async def _say(call: "AriCall", sounds: "Sequence[Sound]") -> None:
+    """Like a playback of the call, but beside its one waiter: only its length is waited for."""
+    id = call.next_id("w")
+    done = asyncio.Event()
+    call.ari.listen(id, lambda _: done.set())
+    try:
+        await call.ari.send(
+            "POST", f"channels/{call.id}/play/{id}", {"media": [f"sound:{sound.path}" for sound in sounds]}
+        )
+        async with asyncio.timeout(sum(sound.seconds for sound in sounds) + 5.0):
+            await done.wait()
+    except TimeoutError:
+        log.error("an announcement never ended", extra={"call_id": call.id})
+    finally:
+        call.ari.forget(id)
+        if not done.is_set() and not call.gone:
+            await quietly(call.ari.send("DELETE", f"playbacks/{id}"), "announcement")

@@ -35,7 +35,12 @@ class UtcTime(TypeDecorator[datetime]):
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[str]: JSON, list[Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcTime,
+        dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+    }
 
 
 class DialplanVersion(Base):
@@ -50,14 +55,22 @@ class DialplanVersion(Base):
 
 
 class Line(Base):
-    """The live version of each line. `numbers` are E.164."""
+    """The live version of each line."""
 
     __tablename__ = "lines"
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
-    numbers: Mapped[list[str]]
     dialplan: Mapped[str] = mapped_column(String(64))
+
+
+class LineNumber(Base):
+    """A number dialled by callers, E.164. Its own table, so that the database keeps it to one line."""
+
+    __tablename__ = "line_numbers"
+    number: Mapped[str] = mapped_column(String(20), primary_key=True)
+    line: Mapped[str] = mapped_column(ForeignKey("lines.key"), index=True)
+    position: Mapped[int]  # in the dialplan; the first is the one that is shown
 
 
 class CallRow(Base):
@@ -167,6 +180,7 @@ class AgentRow(Base):
     reason: Mapped[str | None] = mapped_column(String(100))
     since: Mapped[datetime]
     wrap_up_seconds: Mapped[int] = mapped_column(default=30)
+    # When wrap-up ends by itself, and when a telephone that could not ring is tried again
     wrap_up_until: Mapped[datetime | None]
     unanswered: Mapped[int] = mapped_column(default=0)
     offer_call: Mapped[str | None] = mapped_column(String(64))  # the call offered or talked to

@@ -1,0 +1,244 @@
+"""Agents, their states and who is offered which caller.
+
+An agent holds at most one offer. `state` changes by rules here only; an agent counts as available in
+`available`, and in `wrap_up` or `away` once `wrap_up_until` has passed (away by hand has no such time).
+Rows are always locked in the order of names, so that two offers never wait for each other in a circle.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.errors import Conflict, NotFound
+from ivr.store.tables import AgentRow
+from ivr.store.upsert import insert_new
+
+State = Literal["available", "away", "talking", "wrap_up"]
+
+UNANSWERED_LIMIT = 3
+UNANSWERED_REASON = "3回続けて応答がありませんでした"
+UNREACHABLE_REASON = "電話機につながりません"
+# A telephone that could not ring (not registered) counts as away for this long, then it is tried again.
+UNREACHABLE_REST = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """An agent who was reserved; `endpoint` as the telephone system dials it."""
+
+    agent: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staffing:
+    """How many agents of a group are in each state; `reserved` ones have a live offer.
+
+    `next_free_at`: when the next of them may come free by the clock alone; None if no time is known.
+    """
+
+    available: int = 0
+    reserved: int = 0
+    talking: int = 0
+    wrap_up: int = 0
+    away: int = 0
+    next_free_at: datetime | None = None
+
+
+async def add(
+    session: AsyncSession,
+    name: str,
+    *,
+    groups: Sequence[str],
+    endpoint: str,
+    secret: str,
+    at: datetime,
+    tenant: str | None = None,
+    wrap_up_seconds: int = 30,
+) -> None:
+    """A new agent is `available`. Conflict if the name is taken."""
+    row = {
+        "name": name,
+        "tenant": tenant,
+        "groups": list(groups),
+        "endpoint": endpoint,
+        "secret": secret,
+        "state": "available",
+        "since": at,
+        "wrap_up_seconds": wrap_up_seconds,
+        "unanswered": 0,
+    }
+    if not await insert_new(session, AgentRow, row):
+        raise Conflict(f'there is an agent "{name}" already; choose another name')
+
+
+async def get(session: AsyncSession, name: str) -> AgentRow:
+    found = await session.get(AgentRow, name)
+    if found is None:
+        raise NotFound(f'there is no agent "{name}"; `ivr agent list` shows them')
+    return found
+
+
+async def listing(session: AsyncSession, *, group: str | None = None) -> Sequence[AgentRow]:
+    rows = (await session.scalars(select(AgentRow).order_by(AgentRow.name))).all()
+    return [row for row in rows if group is None or group in row.groups]
+
+
+async def remove(session: AsyncSession, name: str) -> None:
+    await get(session, name)
+    await session.execute(delete(AgentRow).where(AgentRow.name == name))
+
+
+async def set_state(session: AsyncSession, name: str, state: State, reason: str | None, at: datetime) -> None:
+    """By hand. An offer that rings goes on; an agent who talks to a caller can only be set `away`."""
+    row = await session.scalar(select(AgentRow).where(AgentRow.name == name).with_for_update())
+    if row is None:
+        raise NotFound(f'there is no agent "{name}"; `ivr agent list` shows them')
+    if row.state == "talking" and row.offer_call is not None:
+        if state != "away":
+            raise Conflict(f'agent "{name}" is talking to a caller; wait until the call has ended')
+        row.offer_call = None
+    row.state, row.reason, row.since, row.unanswered = state, reason, at, 0
+    row.wrap_up_until = at + timedelta(seconds=row.wrap_up_seconds) if state == "wrap_up" else None
+    await session.flush()
+
+
+def state_at(row: AgentRow, now: datetime) -> State:
+    """The state that counts: one that ends by the clock has ended when its time has passed."""
+    timed = row.state in ("wrap_up", "away") and row.wrap_up_until is not None and row.wrap_up_until <= now
+    return "available" if timed else row.state  # type: ignore[return-value]
+
+
+# -- offers ----------------------------------------------------------------------------------------------
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    rested = and_(AgentRow.state.in_(("wrap_up", "away")), AgentRow.wrap_up_until <= now)
+    unoffered = or_(AgentRow.offer_call.is_(None), AgentRow.offer_until <= now)
+    return and_(or_(AgentRow.state == "available", rested), unoffered)
+
+
+async def reserve(
+    session: AsyncSession, group: str, call_id: str, *, until: datetime, now: datetime
+) -> list[Seat]:
+    """Reserves every free agent of the group for one call until `until`; empty if there is none."""
+    members = [agent.name for agent in await listing(session, group=group)]
+    return await _reserve(session, members, call_id, until, now)
+
+
+async def reserve_one(
+    session: AsyncSession, agent: str, call_id: str, *, until: datetime, now: datetime
+) -> Seat | None:
+    """None if the agent is not free."""
+    seats = await _reserve(session, [agent], call_id, until, now)
+    return seats[0] if seats else None
+
+
+async def _reserve(
+    session: AsyncSession, names: Collection[str], call_id: str, until: datetime, now: datetime
+) -> list[Seat]:
+    free = select(AgentRow.name).where(AgentRow.name.in_(names), _free(now))
+    locked = (await session.scalars(free.order_by(AgentRow.name).with_for_update())).all()
+    if not locked:
+        return []
+    # The condition stands here again: this statement is the compare-and-set.
+    rows = await session.execute(
+        update(AgentRow)
+        .where(AgentRow.name.in_(locked), _free(now))
+        .values(state="available", reason=None, wrap_up_until=None, offer_call=call_id, offer_until=until)
+        .returning(AgentRow.name, AgentRow.endpoint)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted((Seat(name, endpoint) for name, endpoint in rows), key=lambda seat: seat.agent)
+
+
+async def _offered(session: AsyncSession, call_id: str) -> Sequence[AgentRow]:
+    """The agents of one offer, locked, as they are now."""
+    query = select(AgentRow).where(AgentRow.offer_call == call_id).order_by(AgentRow.name).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def answer(session: AsyncSession, agent: str, call_id: str, now: datetime) -> bool:
+    """True for the first agent of the offer who answers; the others stay reserved until `release`."""
+    offered = {row.name: row for row in await _offered(session, call_id)}
+    if agent not in offered or any(row.state == "talking" for row in offered.values()):
+        return False
+    row = offered[agent]
+    row.state, row.reason, row.since, row.unanswered = "talking", None, now, 0
+    row.offer_until = row.wrap_up_until = None
+    await session.flush()
+    return True
+
+
+async def release(
+    session: AsyncSession,
+    call_id: str,
+    *,
+    unanswered: Collection[str] = (),
+    failed: Collection[str] = (),
+    now: datetime,
+) -> None:
+    """Frees every agent of the offer who does not talk.
+
+    Only those in `unanswered` rang to the end: three such rings in a row set the agent `away`. Those in
+    `failed` could not ring and count as away for a moment.
+    """
+    for row in await _offered(session, call_id):
+        if row.state == "talking":
+            continue
+        row.offer_call = row.offer_until = None
+        if row.state != "available":
+            continue
+        if row.name in unanswered:
+            row.unanswered += 1
+            if row.unanswered >= UNANSWERED_LIMIT:
+                row.state, row.reason, row.since, row.unanswered = "away", UNANSWERED_REASON, now, 0
+        elif row.name in failed:
+            row.state, row.reason, row.since = "away", UNREACHABLE_REASON, now
+            row.wrap_up_until = now + UNREACHABLE_REST
+    await session.flush()
+
+
+async def finish_talk(session: AsyncSession, call_id: str, now: datetime) -> None:
+    """The agent who talked to this call begins wrap-up. Twice does no harm."""
+    for row in await _offered(session, call_id):
+        if row.state == "talking":
+            _wrap_up(row, now)
+    await session.flush()
+
+
+def _wrap_up(row: AgentRow, now: datetime) -> None:
+    row.state, row.reason, row.since = "wrap_up", None, now
+    row.wrap_up_until = now + timedelta(seconds=row.wrap_up_seconds)
+    row.offer_call = row.offer_until = None
+
+
+async def release_all(session: AsyncSession, now: datetime, *, keep: Collection[str] = ()) -> None:
+    """At the start of an engine: ends every offer and talk of calls that are not in `keep`."""
+    query = select(AgentRow).where(AgentRow.offer_call.is_not(None)).order_by(AgentRow.name).with_for_update()
+    for row in await session.scalars(query):
+        if row.offer_call in keep:
+            continue
+        if row.state == "talking":
+            _wrap_up(row, now)
+        row.offer_call = row.offer_until = None
+    await session.flush()
+
+
+async def staffing(session: AsyncSession, group: str, now: datetime) -> Staffing:
+    count = {"available": 0, "reserved": 0, "talking": 0, "wrap_up": 0, "away": 0}
+    frees: list[datetime] = []
+    for row in await listing(session, group=group):
+        state = state_at(row, now)
+        if state == "available" and row.offer_until is not None and row.offer_until > now:
+            count["reserved"] += 1
+            frees.append(row.offer_until)
+        else:
+            count[state] += 1
+            if state in ("wrap_up", "away") and row.wrap_up_until is not None:
+                frees.append(row.wrap_up_until)
+    return Staffing(**count, next_free_at=min(frees, default=None))

@@ -1,0 +1,106 @@
+"""Callbacks and their history. Which change is allowed is `ivr.callbacks`' business."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.errors import Conflict, NotFound
+from ivr.store.pages import beyond
+from ivr.store.tables import CallbackEvent, CallbackRow, UtcTime
+from ivr.store.upsert import insert_new
+
+# A callback without a due time comes last.
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+async def insert(session: AsyncSession, row: dict[str, Any], *, who: str, at: datetime) -> bool:
+    """Adds a callback and its first event; False if the ticket, or one for its message, is there already."""
+    if not await insert_new(session, CallbackRow, {"version": 0, "created_at": at, **row}):
+        return False
+    session.add(CallbackEvent(ticket=row["ticket"], at=at, who=who, what="created", after=row["state"]))
+    await session.flush()
+    return True
+
+
+async def get(session: AsyncSession, ticket: str) -> CallbackRow:
+    found = await session.get(CallbackRow, ticket)
+    if found is None:
+        raise NotFound(f"there is no callback {ticket}")
+    return found
+
+
+async def by_message(session: AsyncSession, message_id: str) -> CallbackRow | None:
+    return await session.scalar(select(CallbackRow).where(CallbackRow.message_id == message_id))
+
+
+async def listing(
+    session: AsyncSession,
+    *,
+    limit: int = 100,
+    after: str | None = None,
+    line: str | None = None,
+    state: str | None = None,
+    tenant: str | None = None,
+) -> Sequence[CallbackRow]:
+    """What is due first comes first, then what arrived first.
+
+    `after` is the ticket of the last callback of the page before; None for `tenant` is all.
+    """
+    due = func.coalesce(CallbackRow.due_at, literal(NEVER, UtcTime), type_=UtcTime)
+    order = (due, CallbackRow.created_at, CallbackRow.ticket)
+    query = select(CallbackRow).order_by(*order).limit(limit)
+    for column, wanted in (
+        (CallbackRow.line, line),
+        (CallbackRow.state, state),
+        (CallbackRow.tenant, tenant),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if after is not None:
+        last = (await session.execute(select(*order).where(CallbackRow.ticket == after))).one_or_none()
+        query = query.where(beyond(order, last, falling=False))
+    return (await session.scalars(query)).all()
+
+
+async def transition(
+    session: AsyncSession,
+    ticket: str,
+    *,
+    version: int,
+    after: str,
+    who: str,
+    what: str,
+    at: datetime,
+    why: str | None = None,
+    changes: dict[str, Any] | None = None,
+) -> CallbackRow:
+    """Moves the callback as it was at `version` to state `after`, with an event in the same transaction.
+
+    Conflict if somebody changed it since; NotFound. `changes` are further columns of CallbackRow.
+    """
+    row = await get(session, ticket)
+    before = row.state
+    changed = await session.scalar(
+        update(CallbackRow)
+        .where(CallbackRow.ticket == ticket, CallbackRow.version == version)
+        .values(state=after, version=version + 1, **(changes or {}))
+        .returning(CallbackRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    if changed is None:
+        await session.refresh(row)
+        raise Conflict(
+            f"callback {ticket} was changed by somebody else and is now {row.state}; look at it again"
+        )
+    event = CallbackEvent(ticket=ticket, at=at, who=who, what=what, why=why, before=before, after=after)
+    session.add(event)
+    await session.flush()
+    return changed
+
+
+async def events(session: AsyncSession, ticket: str) -> Sequence[CallbackEvent]:
+    query = select(CallbackEvent).where(CallbackEvent.ticket == ticket).order_by(CallbackEvent.id)
+    return (await session.scalars(query)).all()

@@ -1,0 +1,61 @@
+"""Calls: written in batches while they run, listed for people."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.store.pages import beyond
+from ivr.store.tables import CallRow
+from ivr.store.upsert import dialect_of, insert, table_of
+
+
+@cache
+def _upsert(dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    statement = insert(dialect, CallRow)
+    changed = {c.name: statement.excluded[c.name] for c in table_of(CallRow).columns if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=["id"], set_=changed)
+
+
+async def save(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts or replaces each row by `id`; of two with one id the later wins.
+
+    Every row gives every column of CallRow, by name. One executemany, without the ORM: 200 calls/s pass here.
+    """
+    if rows:
+        connection = await session.connection()
+        await connection.execute(_upsert(dialect_of(session)), list(rows))
+
+
+async def get(session: AsyncSession, call_id: str) -> CallRow | None:
+    return await session.get(CallRow, call_id)
+
+
+async def listing(
+    session: AsyncSession,
+    *,
+    limit: int = 100,
+    after: str | None = None,
+    line: str | None = None,
+    outcome: str | None = None,
+    tenant: str | None = None,
+) -> Sequence[CallRow]:
+    """Newest first. `after` is the id of the last call of the page before; None for `tenant` is all."""
+    order = (CallRow.started_at, CallRow.id)
+    query = select(CallRow).order_by(*(column.desc() for column in order)).limit(limit)
+    for column, wanted in ((CallRow.line, line), (CallRow.outcome, outcome), (CallRow.tenant, tenant)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if after is not None:
+        last = (await session.execute(select(*order).where(CallRow.id == after))).one_or_none()
+        query = query.where(beyond(order, last, falling=True))
+    return (await session.scalars(query)).all()
+
+
+async def unfinished(session: AsyncSession, engine: str) -> Sequence[CallRow]:
+    """Calls that an engine had when it was last seen; `state` says where each was."""
+    query = select(CallRow).where(CallRow.engine == engine, CallRow.ended_at.is_(None))
+    return (await session.scalars(query.order_by(CallRow.started_at, CallRow.id))).all()

@@ -1,0 +1,151 @@
+"""Messages from intent to transcript. Every change may be made twice without harm."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import CursorResult, Update, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.errors import NotFound
+from ivr.store.pages import beyond
+from ivr.store.tables import MessageRow
+from ivr.store.upsert import insert_new
+
+
+async def intend(session: AsyncSession, row: dict[str, Any]) -> bool:
+    """Inserts a message by `id`; False, and nothing changed, if it is there already.
+
+    `row`: id, call_id, line, tenant, cause, number, withheld, audio, origin, created_at. State: `recording`.
+    """
+    return await insert_new(session, MessageRow, {"state": "recording", "transcript_state": "none", **row})
+
+
+async def stored(
+    session: AsyncSession,
+    message_id: str,
+    *,
+    state: Literal["stored", "silent", "lost"],
+    ended_at: datetime,
+    ended_by: str | None,
+    duration: float | None,
+) -> bool:
+    """Ends a recording; False if it had ended already. `stored` makes its transcript due at once.
+
+    NotFound if there was no `intend`; both may stand in one transaction.
+    """
+    wants = {"transcript_state": "waiting", "transcript_next_at": ended_at} if state == "stored" else {}
+    changed = await _changed(
+        session,
+        update(MessageRow)
+        .where(MessageRow.id == message_id, MessageRow.state == "recording")
+        .values(state=state, ended_at=ended_at, ended_by=ended_by, duration=duration, **wants),
+    )
+    if not changed:
+        await get(session, message_id)
+    return changed
+
+
+async def promote(session: AsyncSession, message_id: str, now: datetime) -> bool:
+    """A message judged silent is one after all: it is transcribed. False if it was not silent."""
+    return await _changed(
+        session,
+        update(MessageRow)
+        .where(MessageRow.id == message_id, MessageRow.state == "silent")
+        .values(state="stored", transcript_state="waiting", transcript_next_at=now),
+    )
+
+
+async def get(session: AsyncSession, message_id: str) -> MessageRow:
+    found = await session.get(MessageRow, message_id)
+    if found is None:
+        raise NotFound(f"there is no message {message_id}")
+    return found
+
+
+async def listing(
+    session: AsyncSession,
+    *,
+    limit: int = 100,
+    after: str | None = None,
+    line: str | None = None,
+    state: str | None = None,
+    tenant: str | None = None,
+) -> Sequence[MessageRow]:
+    """Newest first. `after` is the id of the last message of the page before; None for `tenant` is all."""
+    order = (MessageRow.created_at, MessageRow.id)
+    query = select(MessageRow).order_by(*(column.desc() for column in order)).limit(limit)
+    for column, wanted in ((MessageRow.line, line), (MessageRow.state, state), (MessageRow.tenant, tenant)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if after is not None:
+        last = (await session.execute(select(*order).where(MessageRow.id == after))).one_or_none()
+        query = query.where(beyond(order, last, falling=True))
+    return (await session.scalars(query)).all()
+
+
+# -- transcripts: waiting -> working -> done, or failed; a failed one with a time is tried again -----------
+
+_TRYABLE = ("waiting", "working", "failed")
+
+
+async def due_transcripts(session: AsyncSession, now: datetime, limit: int = 100) -> Sequence[str]:
+    """Ids of messages to transcribe now, the longest due first; also of those whose worker is gone."""
+    query = select(MessageRow.id).where(
+        MessageRow.transcript_state.in_(_TRYABLE), MessageRow.transcript_next_at <= now
+    )
+    return (await session.scalars(query.order_by(MessageRow.transcript_next_at).limit(limit))).all()
+
+
+async def claim_transcript(session: AsyncSession, message_id: str, *, now: datetime, until: datetime) -> bool:
+    """True for one worker, which then has until `until`; counts the attempt."""
+    return await _changed(
+        session,
+        update(MessageRow)
+        .where(
+            MessageRow.id == message_id,
+            MessageRow.transcript_state.in_(_TRYABLE),
+            MessageRow.transcript_next_at <= now,
+        )
+        .values(
+            transcript_state="working",
+            transcript_attempts=MessageRow.transcript_attempts + 1,
+            transcript_next_at=until,
+        ),
+    )
+
+
+async def transcript_done(
+    session: AsyncSession, message_id: str, *, text: str, words: list[Any], model: str, trial: bool
+) -> None:
+    """`words` as the transcriber gives them; `trial` if the model is only for trying things out."""
+    await session.execute(
+        update(MessageRow)
+        .where(MessageRow.id == message_id)
+        .values(
+            transcript_state="done",
+            transcript_reason=None,
+            transcript_text=text,
+            transcript_words=words,
+            transcript_model=model,
+            transcript_trial=trial,
+            transcript_next_at=None,
+        )
+    )
+
+
+async def transcript_failed(
+    session: AsyncSession, message_id: str, *, reason: str, retry_at: datetime | None
+) -> None:
+    """`reason` is for people. Tried again at `retry_at`, or never if None. A finished one stays as it is."""
+    await session.execute(
+        update(MessageRow)
+        .where(MessageRow.id == message_id, MessageRow.transcript_state.in_(_TRYABLE))
+        .values(transcript_state="failed", transcript_reason=reason, transcript_next_at=retry_at)
+    )
+
+
+async def _changed(session: AsyncSession, statement: Update) -> bool:
+    result = await session.execute(statement)
+    assert isinstance(result, CursorResult)
+    return result.rowcount > 0

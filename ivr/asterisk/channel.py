@@ -39,10 +39,10 @@ class Channel:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def until(self, ready: Callable[[], Any], timeout: float | None = None) -> bool:
-        """True when `ready()`; False after `timeout` seconds; CallerHungUp if the channel is gone first."""
+    async def until(self, ready: Callable[[], Any], limit: float | None = None) -> bool:
+        """True when `ready()`; False after `limit` seconds; CallerHungUp if the channel is gone first."""
         loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
+        deadline = None if limit is None else loop.time() + limit
         while not ready():
             if self.gone:
                 raise CallerHungUp

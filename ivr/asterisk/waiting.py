@@ -121,9 +121,9 @@ async def _first(call: "AriCall", keys: KeyTable, ready: Callable[[], bool]) -> 
     return None
 
 
-async def _changes(call: "AriCall", had: int, ready: Callable[[], bool], timeout: float | None) -> bool:
-    """False when for `timeout` seconds neither a key came nor `ready()`."""
-    return await call.until(lambda: ready() or len(call.keys) != had, timeout)
+async def _changes(call: "AriCall", had: int, ready: Callable[[], bool], limit: float | None) -> bool:
+    """False when for `limit` seconds neither a key came nor `ready()`."""
+    return await call.until(lambda: ready() or len(call.keys) != had, limit)
 
 
 async def _offer(

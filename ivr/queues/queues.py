@@ -1,0 +1,225 @@
+"""Who is rung for whom, and how long a caller waits for nothing.
+
+The oldest caller of a group is offered to all its free agents together, each reserved first. A line's
+capacity counts its callers in queues, waiting or talking; who comes beyond it waits without a place.
+Durations are measured on the event loop's clock, so that a moved wall clock changes no wait.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ivr.call import Call, Offer, Seat, Verdict
+from ivr.clock import Clock
+from ivr.errors import StoreError
+from ivr.queues.roster import Roster
+
+log = logging.getLogger("ivr.queues")
+
+LOOK_AGAIN = 1.0  # seconds: an agent may come free by the clock, or by another engine, without a wake-up
+OFFER_GRACE = timedelta(seconds=10)  # a reservation outlives its ring by this, should we die
+SHORTEST_RING = 2.0  # seconds; nobody can reach a telephone faster
+
+
+class Queues:
+    """The queues of one engine; implements `Seats`."""
+
+    def __init__(self, roster: Roster, clock: Clock) -> None:
+        self.roster = roster
+        self.clock = clock
+        self._places: list[QueuePlace] = []
+        self._dispatching = asyncio.Lock()
+
+    async def enter(
+        self,
+        call: Call,
+        group: str,
+        *,
+        capacity: int,
+        busy_wait: timedelta,
+        max_wait: timedelta,
+        ring: timedelta,
+        entered_at: datetime,
+    ) -> "QueuePlace":
+        waited = max(0.0, (self.clock.now() - entered_at).total_seconds())
+        place = QueuePlace(
+            self,
+            call.id,
+            call.state.line,
+            group,
+            capacity,
+            busy_wait.total_seconds(),
+            max_wait.total_seconds(),
+            ring.total_seconds(),
+            waited,
+        )
+        self._places.append(place)
+        self._places.sort(key=lambda each: each.entered)
+        return place
+
+    def changed(self) -> None:
+        """An agent may have come free: everybody who waits looks again."""
+        for place in self._places:
+            place.look()
+
+    def has_place(self, place: "QueuePlace") -> bool:
+        """The first `capacity` callers of a line have a place; the others find all lines busy."""
+        line = [each for each in self._places if each.line == place.line]
+        return line.index(place) < place.capacity
+
+    async def offer(self, place: "QueuePlace") -> Sequence[Seat]:
+        """Reserves the free agents of the group for `place`, if no older caller wants them."""
+        async with self._dispatching:
+            for older in self._places:
+                if older is place:
+                    break
+                if older.group == place.group and older.wants_an_offer and self.has_place(older):
+                    return []
+            now = self.clock.now()
+            until = now + timedelta(seconds=place.ring) + OFFER_GRACE
+            return await self.roster.reserve(place.group, place.call_id, until, now)
+
+    def left(self, place: "QueuePlace") -> None:
+        if place in self._places:
+            self._places.remove(place)
+        self.changed()
+
+
+class QueuePlace:
+    """One caller in one queue; implements `Place`."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        call_id: str,
+        line: str,
+        group: str,
+        capacity: int,
+        busy_wait: float,
+        max_wait: float,
+        ring: float,
+        waited: float,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.call_id = call_id
+        self.line = line
+        self.group = group
+        self.capacity = capacity
+        self.ring = ring
+        self.entered = loop.time() - waited
+        self.wants_an_offer = False
+        self.rang = False
+        self._queues = queues
+        self._busy_wait = busy_wait
+        self._max_wait = max_wait
+        self._blocked = 0.0  # seconds in which no offer was possible, up to the last offer
+        self._look = asyncio.Event()
+        self._talking = False
+        self._pending: QueueOffer | None = None  # made, but `next` was cancelled before it was handed out
+
+    def look(self) -> None:
+        self._look.set()
+
+    async def next(self) -> Offer | Verdict:
+        loop = asyncio.get_running_loop()
+        blocked_since = loop.time()
+        self.wants_an_offer = True
+        try:
+            while True:
+                self._look.clear()
+                remaining = self.entered + self._max_wait - loop.time()
+                if remaining < SHORTEST_RING:
+                    return Verdict("no_answer" if self.rang else "busy")
+                found = await self._try(remaining)
+                if found is not None:
+                    return found
+                blocked = self._blocked + loop.time() - blocked_since
+                if blocked >= self._busy_wait:
+                    return Verdict("busy")
+                await self._pause(min(LOOK_AGAIN, self._busy_wait - blocked, remaining))
+        finally:
+            self.wants_an_offer = False
+            self._blocked += loop.time() - blocked_since
+
+    async def _try(self, remaining: float) -> Offer | Verdict | None:
+        """An offer if there is a place and somebody free; `no_agent` when nobody is staffed."""
+        if self._pending is not None:
+            offer, self._pending = self._pending, None
+            return offer
+        try:
+            if self._queues.has_place(self):
+                # Shielded: a reservation that was made must not be forgotten with a cancelled wait.
+                reserving = asyncio.ensure_future(self._reserve(remaining))
+                await asyncio.shield(reserving)
+                offer, self._pending = self._pending, None
+                if offer is not None:
+                    return offer
+            staffing = await self._queues.roster.staffing(self.group, self._queues.clock.now())
+        except StoreError as error:
+            log.warning("the store does not give agents", extra={"error": str(error)})
+            return None
+        if not staffing.available + staffing.reserved + staffing.talking + staffing.wrap_up:
+            log.error("nobody is staffed in open hours", extra={"group": self.group, "line": self.line})
+            return Verdict("no_agent")
+        return None
+
+    async def _reserve(self, remaining: float) -> None:
+        seats = await self._queues.offer(self)
+        if seats:
+            self._pending = QueueOffer(self, seats, min(self.ring, remaining))
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._look.wait()
+        except TimeoutError:
+            pass
+
+    async def answered(self, agent: str) -> bool:
+        queues = self._queues
+        self._talking = await queues.roster.answer(agent, self.call_id, queues.clock.now())
+        return self._talking
+
+    async def release(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
+        queues = self._queues
+        try:
+            await queues.roster.release(self.call_id, unanswered, failed, queues.clock.now())
+        except StoreError as error:
+            log.error(
+                "an offer ends only with its time", extra={"call_id": self.call_id, "error": str(error)}
+            )
+        queues.changed()
+
+    async def leave(self) -> None:
+        queues = self._queues
+        queues.left(self)
+        if self._pending is not None:
+            self._pending = None
+            await self.release([], [])
+        if self._talking:
+            self._talking = False
+            try:
+                await queues.roster.finish_talk(self.call_id, queues.clock.now())
+            except StoreError as error:
+                log.error("an agent stays in talk", extra={"call_id": self.call_id, "error": str(error)})
+            queues.changed()
+
+
+class QueueOffer:
+    """One caller offered to several agents; implements `Offer`."""
+
+    def __init__(self, place: QueuePlace, seats: Sequence[Seat], ring: float) -> None:
+        self.seats = seats
+        self.ring = ring
+        self._place = place
+
+    async def answered(self, agent: str) -> bool:
+        return await self._place.answered(agent)
+
+    async def close(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
+        if unanswered:
+            self._place.rang = True
+        # A ring that the caller's longest wait cut short is nobody's fault.
+        whole = self.ring >= self._place.ring
+        await self._place.release(unanswered if whole else [], failed)

@@ -7,12 +7,14 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from ivr.errors import AsteriskError
+
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 KEYRINGS = tuple(Path("/usr/share/keyrings") / f"debian-archive-keyring.{end}" for end in ("gpg", "pgp"))
 
 
-class AptError(Exception):
-    """apt-get could not do it; the message is for the user."""
+class AptError(AsteriskError):
+    """apt-get could not get Asterisk."""
 
 
 class Apt:

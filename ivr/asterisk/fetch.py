@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote
 
 from ivr import settings
@@ -60,7 +61,17 @@ def find_asterisk(executable: str) -> AsteriskInstall:
     return unpacked(root)
 
 
-def fetch(*, latest: bool = False) -> AsteriskInstall:
+class Source(Protocol):
+    """Where packages come from: `Apt`."""
+
+    def update(self) -> None: ...
+
+    def plan(self, package: str) -> list[tuple[str, str]]: ...
+
+    def download(self, package: str, count: int) -> Path: ...
+
+
+def fetch(source: Source | None = None, *, latest: bool = False) -> AsteriskInstall:
     """Get what the lock names, or what has taken its place. Returns at once when it is there already."""
     cache = cache_dir()
     cache.mkdir(parents=True, exist_ok=True)
@@ -69,20 +80,21 @@ def fetch(*, latest: bool = False) -> AsteriskInstall:
         home = _home(locked)
         if not latest and (home / "root").is_dir():
             return unpacked(home / "root")
-        apt = Apt(cache / "apt")
-        planned = _plan(apt)
+        source = source or Apt(cache / "apt")
+        source.update()
+        planned = tuple(sorted(Package(*_file_facts(name), sha) for name, sha in source.plan("asterisk")))
         _compare(locked, planned)
+        home = _home(planned) if latest else home
+        if not (home / "root").is_dir():
+            _unpack(source, planned, home)
         if latest:
             LOCK_FILE.write_text(lock_text(planned), encoding="utf-8")
-            home = _home(planned)
-        if not (home / "root").is_dir():
-            _unpack(apt, planned, home)
         return unpacked(home / "root")
 
 
-def read_lock(path: Path = LOCK_FILE) -> tuple[Package, ...]:
+def read_lock() -> tuple[Package, ...]:
     """The locked packages; empty when none is for this machine's architecture."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = LOCK_FILE.read_text(encoding="utf-8").splitlines() if LOCK_FILE.exists() else []
     packages = tuple(sorted(Package(*line.split()) for line in lines if line and not line.startswith("#")))
     return packages if _ARCHITECTURE in {package.architecture for package in packages} else ()
 
@@ -113,16 +125,6 @@ def _only_one(cache: Path) -> Iterator[None]:
             print("  another set-up is fetching Asterisk; waiting for it", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _plan(apt: Apt) -> tuple[Package, ...]:
-    """What unstable has for Asterisk today, by its signed index."""
-    try:
-        apt.update()
-        files = apt.plan("asterisk")
-    except AptError as error:
-        raise AsteriskError(f"{error}\n  IVR_ASTERISK=/path/to/asterisk uses one of your own.") from error
-    return tuple(sorted(Package(*_file_facts(name), sha256) for name, sha256 in files))
 
 
 def _file_facts(name: str) -> tuple[str, str, str]:
@@ -172,13 +174,10 @@ def moved_message(locked: tuple[Package, ...], planned: tuple[Package, ...]) -> 
     )
 
 
-def _unpack(apt: Apt, planned: tuple[Package, ...], home: Path) -> None:
+def _unpack(source: Source, planned: tuple[Package, ...], home: Path) -> None:
     for leftover in home.parent.glob("unpacking-*"):  # the lock is ours: whoever made it is dead
         shutil.rmtree(leftover)
-    try:
-        archives = apt.download("asterisk", len(planned))
-    except AptError as error:
-        raise AsteriskError(f"{error}\n  What was downloaded is kept; run it again.") from error
+    archives = source.download("asterisk", len(planned))
     files = {Package(*_file_facts(path.name), _sha256(path)): path for path in archives.glob("*.deb")}
     missing = [p for p in planned if p not in files]
     if missing:
@@ -215,6 +214,12 @@ def main() -> int:
         install = named(executable) if executable else fetch(latest=arguments.latest)
     except IvrError as error:
         print(f"  {error}", file=sys.stderr)
+        if isinstance(error, AptError):
+            print(
+                "  Run it again (what was downloaded is kept), or use an Asterisk of your own:",
+                file=sys.stderr,
+            )
+            print("  IVR_ASTERISK=/path/to/asterisk", file=sys.stderr)
         return 1
     print(f"  Asterisk {install.version} is ready")
     return 0

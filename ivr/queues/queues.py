@@ -117,6 +117,7 @@ class QueuePlace:
         self._look = asyncio.Event()
         self._talking = False
         self._pending: QueueOffer | None = None  # made, but `next` was cancelled before it was handed out
+        self._reserving: asyncio.Task[None] | None = None
 
     def look(self) -> None:
         self._look.set()
@@ -144,17 +145,15 @@ class QueuePlace:
 
     async def _try(self, remaining: float) -> Offer | Verdict | None:
         """An offer if there is a place and somebody free; `no_agent` when nobody is staffed."""
-        if self._pending is not None:
-            offer, self._pending = self._pending, None
-            return offer
         try:
-            if self._queues.has_place(self):
+            if self._pending is None and self._queues.has_place(self):
                 # Shielded: a reservation that was made must not be forgotten with a cancelled wait.
-                reserving = asyncio.ensure_future(self._reserve(remaining))
-                await asyncio.shield(reserving)
+                if self._reserving is None or self._reserving.done():
+                    self._reserving = asyncio.create_task(self._reserve(remaining))
+                await asyncio.shield(self._reserving)
+            if self._pending is not None:
                 offer, self._pending = self._pending, None
-                if offer is not None:
-                    return offer
+                return offer
             staffing = await self._queues.roster.staffing(self.group, self._queues.clock.now())
         except StoreError as error:
             log.warning("the store does not give agents", extra={"error": str(error)})
@@ -194,6 +193,8 @@ class QueuePlace:
     async def leave(self) -> None:
         queues = self._queues
         queues.left(self)
+        if self._reserving is not None:
+            await asyncio.gather(self._reserving, return_exceptions=True)
         if self._pending is not None:
             self._pending = None
             await self.release([], [])

@@ -1,0 +1,55 @@
+"""Builds the web application: pages for agents, the API for programs, health for watchers."""
+
+from pathlib import Path
+
+from aiohttp import web
+
+from ivr.clock import Clock
+from ivr.settings import Settings
+from ivr.store.database import Store
+from ivr.web import guard, health, keys, pages
+from ivr.web.api import views as api
+from ivr.web.audio import message_audio
+from ivr.web.auth import views as auth
+from ivr.web.auth.lockout import Lockout
+from ivr.web.callbacks import views as callbacks
+
+BIGGEST_FORM = 64 * 1024  # bytes
+
+
+def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: bytes) -> web.Application:
+    """`session_key`: at least 32 random bytes, the same at every start, or everybody is logged out."""
+    if len(session_key) < 32:
+        raise ValueError("the session key must have 32 bytes or more")
+    app = web.Application(middlewares=[guard.admit], client_max_size=BIGGEST_FORM)
+    app[keys.STORE] = store
+    app[keys.SETTINGS] = settings
+    app[keys.CLOCK] = clock
+    app[keys.SESSION_KEY] = session_key
+    app[keys.TEMPLATES] = pages.environment()
+    app[keys.LOCKOUT] = Lockout()
+    app.on_response_prepare.append(guard.add_headers)
+    app.router.add_static("/static/", Path(__file__).parent / "static")
+    app.add_routes(
+        [
+            web.get("/healthz", health.healthz),
+            web.get("/readyz", health.readyz),
+            web.get("/", _home),
+            web.get("/login", auth.show_login),
+            web.post("/login", auth.login),
+            web.post("/logout", auth.logout),
+            web.get("/callbacks", callbacks.show_list),
+            web.get("/callbacks/{ticket}", callbacks.show_one),
+            web.post("/callbacks/{ticket}/done", callbacks.finish),
+            web.post("/callbacks/{ticket}/reopen", callbacks.reopen),
+            web.get("/messages/{id}/audio", message_audio),
+            web.get("/api/v1/callbacks", api.list_callbacks),
+            web.get("/api/v1/calls", api.list_calls),
+            web.get("/api/v1/messages/{id}/audio", message_audio),
+        ]
+    )
+    return app
+
+
+async def _home(request: web.Request) -> web.Response:
+    raise web.HTTPSeeOther(auth.HOME)

@@ -1,0 +1,121 @@
+"""What the pages and the API show of callbacks, read with their messages and lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.callbacks.states import CLOSED
+from ivr.errors import NotFound
+from ivr.store import messages
+from ivr.store.callbacks import get
+from ivr.store.tables import CallbackRow, Line, MessageRow
+
+PLAYABLE = ("stored", "silent")  # states of a message whose recording is finished
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One callback as a person sees it."""
+
+    callback: CallbackRow
+    message: MessageRow | None
+    line_name: str
+    late: bool
+
+    @property
+    def handled(self) -> bool:
+        return self.callback.state in CLOSED
+
+    @property
+    def has_audio(self) -> bool:
+        return self.message is not None and self.message.state in PLAYABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """`waiting` and `late` count all that is to do, also what `todo` has no room for."""
+
+    todo: Sequence[View]
+    handled: Sequence[View]
+    waiting: int
+    late: int
+
+
+async def board(
+    session: AsyncSession, *, tenant: str | None, now: datetime, room: int = 200, room_handled: int = 50
+) -> Board:
+    """What is due first comes first; what is handled comes last, the latest first."""
+    mine = [] if tenant is None else [CallbackRow.tenant == tenant]
+    todo = [*mine, CallbackRow.state.not_in(CLOSED)]
+    by_due = (CallbackRow.due_at.is_(None), CallbackRow.due_at, CallbackRow.created_at, CallbackRow.ticket)
+    newest = (func.coalesce(CallbackRow.done_at, CallbackRow.created_at).desc(), CallbackRow.ticket)
+    late = func.count().filter(CallbackRow.due_at < now)
+    counts = (await session.execute(select(func.count(), late).where(*todo))).one()
+    return Board(
+        todo=await _views(session, todo, by_due, room, now),
+        handled=await _views(session, [*mine, CallbackRow.state.in_(CLOSED)], newest, room_handled, now),
+        waiting=counts[0],
+        late=counts[1],
+    )
+
+
+async def one(session: AsyncSession, ticket: str, *, tenant: str | None, now: datetime) -> View:
+    """NotFound if there is none, or it is another tenant's."""
+    where = [CallbackRow.ticket == ticket]
+    if tenant is not None:
+        where.append(CallbackRow.tenant == tenant)
+    found = await _views(session, where, (CallbackRow.ticket,), 1, now)
+    if not found:
+        raise NotFound(f"there is no callback {ticket}")
+    return found[0]
+
+
+async def _views(
+    session: AsyncSession,
+    where: Sequence[ColumnElement[bool]],
+    order: Sequence[Any],
+    limit: int,
+    now: datetime,
+) -> list[View]:
+    query = (
+        select(CallbackRow, MessageRow, Line.name)
+        .outerjoin(MessageRow, MessageRow.id == CallbackRow.message_id)
+        .outerjoin(Line, Line.key == CallbackRow.line)
+        .where(*where)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return [
+        View(callback, message, name or callback.line, _is_late(callback, now))
+        for callback, message, name in (await session.execute(query)).tuples()
+    ]
+
+
+def _is_late(callback: CallbackRow, now: datetime) -> bool:
+    return callback.due_at is not None and callback.due_at < now and callback.state not in CLOSED
+
+
+async def messages_of(session: AsyncSession, rows: Sequence[CallbackRow]) -> dict[str, MessageRow]:
+    """By id."""
+    wanted = [row.message_id for row in rows if row.message_id is not None]
+    found = await session.scalars(select(MessageRow).where(MessageRow.id.in_(wanted)))
+    return {message.id: message for message in found}
+
+
+async def message(session: AsyncSession, message_id: str, *, tenant: str | None) -> MessageRow:
+    """NotFound if there is none, or it is another tenant's."""
+    found = await messages.get(session, message_id)
+    if tenant is not None and found.tenant != tenant:
+        raise NotFound(f"there is no message {message_id}")
+    return found
+
+
+async def own_callback(session: AsyncSession, ticket: str, *, tenant: str | None) -> CallbackRow:
+    found = await get(session, ticket)
+    if tenant is not None and found.tenant != tenant:
+        raise NotFound(f"there is no callback {ticket}")
+    return found

@@ -1,0 +1,42 @@
+"""`/healthz`: this process lives. `/readyz`: calls can be taken, or why not."""
+
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from ivr.errors import StoreError
+from ivr.store import health
+from ivr.store.tables import Health
+from ivr.web.keys import CLOCK, STORE
+
+STALE = timedelta(seconds=3)
+
+
+async def healthz(request: web.Request) -> web.Response:
+    return web.json_response({"ok": True})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """503 unless the engine wrote within 3 s that its ARI link is up; the reason is in the JSON."""
+    try:
+        async with request.app[STORE].read() as db:
+            row = await health.get(db, "engine")
+    except StoreError as error:
+        return _not_ready("store", str(error))
+    reason = _why_not(row, request.app[CLOCK].now())
+    return web.json_response({"ready": True}) if reason is None else _not_ready("engine", reason)
+
+
+def _not_ready(part: str, reason: str) -> web.Response:
+    return web.json_response({"ready": False, "part": part, "reason": reason}, status=503)
+
+
+def _why_not(row: Health | None, now: datetime) -> str | None:
+    if row is None:
+        return "the engine has never reported"
+    age = now - row.at
+    if age > STALE:
+        return f"the engine has not reported for {age.total_seconds():.0f} seconds"
+    if not row.ok:
+        return str(row.detail.get("reason") or "the ARI link is dead")
+    return None

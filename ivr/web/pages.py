@@ -1,0 +1,64 @@
+"""Turns a template into a response."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+from markupsafe import Markup
+
+from ivr.callbacks import states
+from ivr.web import words
+from ivr.web.auth import session
+from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, SETTINGS, TEMPLATES, VIEWER
+
+
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        shapes=words.SHAPES,
+        states=states.WORDS,
+        causes=words.CAUSES,
+        priorities=words.PRIORITIES,
+        transcript_states=words.TRANSCRIPT_STATES,
+        phone=words.phone,
+        length=words.length,
+        events_said=words.EVENTS,
+    )
+    return made
+
+
+def render(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    app = request.app
+    now = app[CLOCK].now()
+    html = (
+        app[TEMPLATES]
+        .get_template(template)
+        .render(
+            user=request.get(VIEWER),
+            trial_clock=words.moment(now, now) if app[SETTINGS].clock_offset else None,
+            moment=partial(words.moment, now=now),
+            time_left=partial(words.time_left, now=now),
+            form_token=partial(_form_token, request),
+            **values,
+        )
+    )
+    return web.Response(
+        text=html, content_type="text/html", status=status, headers={"Cache-Control": "no-store"}
+    )
+
+
+def problem(request: web.Request, status: int, heading: str, detail: str) -> web.Response:
+    return render(request, "problem.html", status=status, heading=heading, detail=detail)
+
+
+def _form_token(request: web.Request) -> Markup:
+    token = session.form_token(request[SESSION], request.app[SESSION_KEY])
+    return Markup('<input type="hidden" name="token" value="{}">').format(token)

@@ -18,6 +18,7 @@ with warnings.catch_warnings():
     from pydub.utils import audioop  # audioop-lts from Python 3.13
 
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+_BLOCK_SECONDS = 10  # small against a long recording, large against the cost of Python between two pieces
 _WIDTHS = {_PCM: (1, 2, 3, 4), _FLOAT: (4,), _ALAW: (1,), _ULAW: (1,)}
 
 
@@ -101,12 +102,19 @@ def _real_size(file: BinaryIO, start: int, stated: int, length: int) -> int:
 
 
 def pieces(file: BinaryIO, wav: Wav, rate: int) -> Iterator[bytes]:
-    """16-bit mono samples at `rate` Hz."""
+    """16-bit mono samples at `rate` Hz, half a second each: as often does the recogniser look for the end of a sentence."""
+    half_second = rate // 2 * 2
+    for block in _blocks(file, wav, rate):
+        for at in range(0, len(block), half_second):
+            yield block[at : at + half_second]
+
+
+def _blocks(file: BinaryIO, wav: Wav, rate: int) -> Iterator[bytes]:
     file.seek(wav.start)
     resample = Resampler(wav.rate, rate)
     left = wav.size - wav.size % wav.frame
     while left:
-        block = file.read(min(left, wav.rate // 2 * wav.frame))
+        block = file.read(min(left, _BLOCK_SECONDS * wav.rate * wav.frame))
         block = block[: len(block) - len(block) % wav.frame]
         if not block:
             break  # the file became shorter while we read

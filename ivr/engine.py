@@ -1,0 +1,174 @@
+"""The engine: finds the line of each call and leads its caller; nothing else runs in its loop."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.asterisk import numbers
+from ivr.asterisk.ari import Ari, Json
+from ivr.asterisk.caller import AriCall, Sounds
+from ivr.call import CallerHungUp, CallState, Journal, Mailbox
+from ivr.clock import Clock
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.run import run
+from ivr.errors import AsteriskError
+from ivr.lines import Lines, LiveLine
+from ivr.queues.queues import Queues
+
+log = logging.getLogger("ivr.engine")
+
+UNKNOWN_NUMBER = (
+    "おかけになった電話番号は、現在使われておりません。番号をお確かめになって、もう一度おかけ直しください。"
+)
+
+
+@dataclass
+class Engine:
+    ari: Ari
+    lines: Lines
+    queues: Queues
+    mailbox: Mailbox
+    journal: Journal
+    sounds: Sounds
+    clock: Clock
+    recordings: Path
+
+    def __post_init__(self) -> None:
+        self.calls: dict[str, AriCall] = {}
+        self.draining = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def serve(self, linked: Callable[[], None] = lambda: None) -> None:
+        """Answers calls until cancelled."""
+
+        async def connected() -> None:
+            linked()
+
+        await self.ari.run(self.on_event, connected)
+
+    def on_event(self, event: Json) -> None:
+        """Events about channels that nobody listens to yet."""
+        match event["type"]:
+            case "CallBroadcast" if not self.draining:
+                self._start(self._claim(event["channel"]["id"]), "claim")
+            case "StasisStart":
+                self._on_call(event)
+            case "ApplicationReplaced":
+                log.error("another engine has our id, this one is deaf", extra={"app": self.ari.app})
+
+    def _start(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error(
+                "a task of the engine failed", exc_info=task.exception(), extra={"task": task.get_name()}
+            )
+
+    async def _claim(self, channel: str) -> None:
+        """The first engine to claim has the call; for the others, and after a hang-up, it is refused."""
+        await self.ari.send("POST", f"events/claim?channelId={channel}&application={self.ari.app}")
+
+    def _on_call(self, event: Json) -> None:
+        channel, arguments = event["channel"], event.get("args", [])
+        if arguments[:1] == ["agent"]:
+            return  # a telephone that answered after its offer had ended; hung up by its leg
+        dialled = (
+            arguments[0] if arguments and arguments[0] != "rescue" else channel["dialplan"].get("exten", "")
+        )
+        who = numbers.caller(channel["caller"]["number"], channel["caller"]["name"])
+        line = self.lines.answering(numbers.to_e164(dialled))
+        state = CallState(
+            channel["id"], line.dialplan.key if line else "", line.dialplan.hash if line else ""
+        )
+        call = AriCall(self.ari, channel["id"], who, dialled, state, self.sounds, self.recordings)
+        self._idle.clear()
+        self.calls[call.id] = call
+        if arguments[:1] == ["rescue"]:
+            self._start(self._hand_over(call), f"rescue {call.id}")
+        else:
+            self._start(self._serve(call, line), f"call {call.id}")
+
+    async def _hand_over(self, call: AriCall) -> None:
+        try:
+            await call.leave_to_fallback()
+        finally:
+            await self._closed(call)
+
+    async def _serve(self, call: AriCall, line: LiveLine | None) -> None:
+        """One call from its first event to its last; whatever goes wrong in it stays in it."""
+        self.journal.started(call, self.clock.now())
+        try:
+            if line is None:
+                await self._reject(call)
+            else:
+                await run(call, line.dialplan, self._desk(line))
+        except asyncio.CancelledError:
+            await self._abandon_to_fallback(call)
+            raise
+        except AsteriskError as error:
+            log.error("a call lost Asterisk", extra={"call_id": call.id, "error": str(error)})
+            call.state.outcome = "failed"
+            await self._abandon_to_fallback(call)
+        except Exception:
+            log.exception("a call failed", extra={"call_id": call.id, "step": call.state.step})
+            call.state.outcome = "failed"
+            await self._abandon_to_fallback(call)
+        finally:
+            self.journal.ended(call, self.clock.now())
+            await self._closed(call)
+
+    async def _abandon_to_fallback(self, call: AriCall) -> None:
+        """We stop or failed in the middle: a bridged talk goes on alone, everybody else to the fallback."""
+        if call.bridge is not None:
+            call.bridge = None
+        else:
+            await call.leave_to_fallback()
+
+    async def _closed(self, call: AriCall) -> None:
+        await call.aclose()
+        self.calls.pop(call.id, None)
+        if not self.calls:
+            self._idle.set()
+
+    def _desk(self, line: LiveLine) -> Desk:
+        return Desk(
+            line.dialplan.key,
+            line.dialplan.line,
+            line.calendars,
+            self.clock,
+            self.mailbox,
+            self.queues,
+            self.journal,
+        )
+
+    async def _reject(self, call: AriCall) -> None:
+        log.error("a number without a line was dialled", extra={"call_id": call.id})
+        call.state.outcome = "rejected"
+        try:
+            await call.answer()
+            await call.play(UNKNOWN_NUMBER)
+            await call.hang_up()
+        except CallerHungUp:
+            return
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no more calls, gives the running ones `seconds`, hands the rest to the fallback."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("calls are handed over at the stop", extra={"calls": len(self.calls)})
+        tasks = [task for task in self._tasks if not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=3)

@@ -1,0 +1,74 @@
+"""The live lines as a process of calls sees them: who answers which number, by which version.
+
+A set is swapped whole; a running call keeps the version that it began with.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ivr.dialplan.load import load_text
+from ivr.dialplan.model import Dialplan
+from ivr.errors import IvrError, NotFound
+from ivr.hours.calendar import Calendar
+from ivr.steps import STEPS
+from ivr.store import dialplans
+from ivr.store.database import Store
+
+log = logging.getLogger("ivr.lines")
+
+
+@dataclass(frozen=True)
+class LiveLine:
+    dialplan: Dialplan
+    calendars: Mapping[str, Calendar]
+
+    @classmethod
+    def read(cls, key: str, source: str) -> "LiveLine":
+        dialplan = load_text(f"{key}.yaml", source, STEPS)
+        return cls(dialplan, {name: Calendar(hours) for name, hours in dialplan.hours.items()})
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.tenants: dict[str, str] = {}  # line -> tenant; never shrinks, old calls still need theirs
+        self._by_key: dict[str, LiveLine] = {}
+        self._by_number: dict[str, LiveLine] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def answering(self, number: str | None) -> LiveLine | None:
+        """The line of a dialled number (E.164)."""
+        return self._by_number.get(number) if number else None
+
+    def calendar(self, line: str, hours: str | None) -> Calendar:
+        """NotFound if the line does not live or has no such hours; None means its first."""
+        live = self._by_key.get(line)
+        if live is None:
+            raise NotFound(f'there is no live line "{line}"')
+        name = hours or next(iter(live.calendars), "")
+        if name not in live.calendars:
+            raise NotFound(f'the line "{line}" has no hours "{name}"')
+        return live.calendars[name]
+
+    async def reload(self, store: Store) -> None:
+        """Takes in what is live in the store; a line that cannot be read keeps its last good version."""
+        async with store.read() as session:
+            rows = await dialplans.live(session)
+        by_key: dict[str, LiveLine] = {}
+        by_number: dict[str, LiveLine] = {}
+        for row in rows:
+            old = self._by_key.get(row.key)
+            try:
+                same = old is not None and old.dialplan.hash == row.hash
+                line = old if old is not None and same else LiveLine.read(row.key, row.source)
+            except IvrError as error:
+                log.error("a live line cannot be read", extra={"line": row.key, "error": str(error)})
+                if old is None:
+                    continue
+                line = old
+            by_key[row.key] = line
+            by_number |= dict.fromkeys(row.numbers, line)
+            self.tenants[row.key] = row.tenant
+        self._by_key, self._by_number = by_key, by_number

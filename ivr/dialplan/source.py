@@ -6,9 +6,10 @@ a limit, follows aliases, and lets a key that is given twice win silently.
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -17,9 +18,11 @@ from ivr.dialplan.problems import Problem, Severity
 Tree = str | list["Tree"] | dict[str, "Tree"]
 YamlPath = tuple[str | int, ...]
 Position = tuple[int, int]
+Mark = Any  # PyYAML's own, which its stubs call optional
 
 MOST_NODES = 20_000
 DEEPEST = 16
+MOST_WARNINGS = 20
 
 _TYPE_NAME = re.compile(r"[a-z][a-z_]{0,31}")
 _COMMENT = re.compile(r"(?:^|(?<=[\s{\[,]))#[^\n]*", re.MULTILINE)
@@ -46,10 +49,10 @@ class Source:
     file: str
     tree: Tree | None = None
     problems: list[Problem] = field(default_factory=list)
-    # `key = ` and nothing behind it, which YAML reads as an empty text
+    # `key:` and nothing behind it, which YAML reads as an empty text
     unfilled: list[YamlPath] = field(default_factory=list)
-    _at: dict[YamlPath, Position] = field(default_factory=dict)
-    _key_at: dict[YamlPath, Position] = field(default_factory=dict)
+    at: dict[YamlPath, Position] = field(default_factory=dict)
+    key_at: dict[YamlPath, Position] = field(default_factory=dict)
 
     def keys(self, path: YamlPath) -> list[str]:
         """The keys of the mapping at `path`, as they are written."""
@@ -68,12 +71,14 @@ class Source:
         path: YamlPath,
         message: str,
         *,
-        at: Literal["value", "key"] = "value",
+        at: Literal["value", "key"] | Position = "value",
         severity: Severity = "error",
         where: str | None = None,
     ) -> Problem:
         """A problem of what stands at `path`, or of the nearest thing around it that was written."""
-        line, column = self._position(path, self._key_at if at == "key" else self._at)
+        line, column = (
+            at if isinstance(at, tuple) else self._position(path, self.key_at if at == "key" else self.at)
+        )
         owner, rest = self._owner(path)
         names = [str(name) for name in rest if isinstance(name, str)]
         prefix = f"{'.'.join(names)}: " if names else ""
@@ -82,7 +87,7 @@ class Source:
     def _position(self, path: YamlPath, places: dict[YamlPath, Position]) -> Position:
         for length in range(len(path), 0, -1):
             head = path[:length]
-            position = places.get(head) or self._at.get(head)
+            position = places.get(head) or self.at.get(head)
             if position:
                 return position
         return (1, 1)
@@ -111,8 +116,8 @@ class Source:
 class _Stop(Exception):
     """There is no sense in reading on."""
 
-    def __init__(self, mark: yaml.Mark, message: str) -> None:
-        self.mark = mark
+    def __init__(self, mark: Mark, message: str) -> None:
+        self.position = _position(mark)
         self.message = message
 
 
@@ -124,7 +129,7 @@ def read(file: str, text: str) -> Source:
         # The loader checks for characters that YAML forbids as soon as it is made.
         source.tree = composer.document(yaml.parse(text, Loader=yaml.BaseLoader))
     except _Stop as stop:
-        source.problems.append(_at_mark(file, stop.mark, stop.message))
+        source.problems.append(Problem(file, *stop.position, "", stop.message))
     except yaml.MarkedYAMLError as error:
         source.problems.append(_syntax_problem(file, error))
     except yaml.reader.ReaderError as error:
@@ -144,7 +149,7 @@ class _Composer:
         self.scalars: list[tuple[int, int]] = []
         self._source = source
         self._count = 0
-        self._late: list[tuple[YamlPath, str]] = []
+        self._twice: list[tuple[YamlPath, Position, str]] = []
 
     def document(self, events: Iterator[yaml.Event]) -> Tree | None:
         tree: Tree | None = None
@@ -158,18 +163,18 @@ class _Composer:
                 tree = self._node(events, event, ())
         # Only now is it known which type of step each path belongs to.
         self._source.tree = tree
-        for path, message in self._late:
-            self._source.problems.append(self._source.problem(path, message))
+        for path, position, message in self._twice:
+            self._source.problems.append(self._source.problem(path, message, at=position))
         return tree
 
-    def _node(self, events: Iterator[yaml.Event], event: yaml.Event, path: YamlPath) -> Tree:
+    def _node(self, events: Iterator[yaml.Event], event: Any, path: YamlPath) -> Tree:
         mark = event.start_mark
         self._count += 1
         if self._count > MOST_NODES:
             raise _Stop(mark, f"more than {MOST_NODES} keys and values are too many for one dialplan")
         if len(path) > DEEPEST:
             raise _Stop(mark, f"nested more than {DEEPEST} deep")
-        self._source._at.setdefault(path, self._source._key_at.get(path, _position(mark)))
+        self._source.at.setdefault(path, self._source.key_at.get(path, _position(mark)))
         if isinstance(event, yaml.AliasEvent):
             raise _Stop(mark, 'aliases ("*name") are not read here; write it out, or put "*" in quotes')
         if event.anchor is not None:
@@ -185,55 +190,52 @@ class _Composer:
             return items
         return self._mapping(events, path)
 
-    def _scalar(self, event: yaml.ScalarEvent, path: YamlPath) -> str:
-        self._source._at[path] = _position(event.start_mark)
-        self.scalars.append((event.start_mark.index, event.end_mark.index))
+    def _scalar(self, event: Any, path: YamlPath) -> str:
+        self._source.at[path] = _position(event.start_mark)
+        self._remember(event)
         value: str = event.value
         if not value and event.implicit[0]:
-            self._source._at[path] = self._source._key_at.get(path, _position(event.start_mark))
+            self._source.at[path] = self._source.key_at.get(path, _position(event.start_mark))
             self._source.unfilled.append(path)
         self._printable(value, event.start_mark)
         return value
 
     def _mapping(self, events: Iterator[yaml.Event], path: YamlPath) -> dict[str, Tree]:
         mapping: dict[str, Tree] = {}
+        key: Any
         while not isinstance(key := next(events), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent) or key.tag is not None or key.anchor is not None:
                 raise _Stop(key.start_mark, "a key must be plain text; put it in quotes")
             name: str = key.value
             self._printable(name, key.start_mark)
-            self.scalars.append((key.start_mark.index, key.end_mark.index))
+            self._remember(key)
             inside = (*path, name)
-            twice = name in mapping
-            first = self._source._key_at.setdefault(inside, _position(key.start_mark))
-            value = self._node(events, next(events), inside)
-            if not twice:
-                mapping[name] = value
-                continue
-            again = (*path, f"{name}\0again")
-            self._source._at[again] = _position(key.start_mark)
-            self._late.append((again, f'"{name}" is given twice; the first one is on line {first[0]}'))
+            here = _position(key.start_mark)
+            first = self._source.key_at.setdefault(inside, here)
+            if name in mapping:
+                message = f'"{name}" is given twice; the first one is on line {first[0]}'
+                self._twice.append((path, here, message))
+            mapping[name] = self._node(events, next(events), inside)
         return mapping
 
-    def _printable(self, value: str, mark: yaml.Mark) -> None:
+    def _remember(self, scalar: Any) -> None:
+        self.scalars.append((scalar.start_mark.index, scalar.end_mark.index))
+
+    def _printable(self, value: str, mark: Mark) -> None:
         """Escapes such as "\\0" or half a surrogate pair reach neither the store nor a synthesiser."""
         for character in value:
             if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
                 raise _Stop(mark, "a text with a control character; take it out")
 
 
-def _position(mark: yaml.Mark) -> Position:
+def _position(mark: Mark) -> Position:
     return mark.line + 1, mark.column + 1
-
-
-def _at_mark(file: str, mark: yaml.Mark, message: str) -> Problem:
-    return Problem(file, *_position(mark), "", message)
 
 
 def _syntax_problem(file: str, error: yaml.MarkedYAMLError) -> Problem:
     said = error.problem or ""
     never_closed = "unexpected end of stream" in said and error.context_mark
-    mark = error.context_mark if never_closed else error.problem_mark or error.context_mark
+    mark: Mark = error.context_mark if never_closed else error.problem_mark or error.context_mark
     if r"'\t'" in said:
         message = "a tab; indent with spaces"
     else:
@@ -248,11 +250,12 @@ def _place(text: str, index: int) -> Position:
 
 def _hidden_keys(file: str, text: str, scalars: list[tuple[int, int]]) -> list[Problem]:
     """Comments that look as if a telephone key was meant: `#: back`, `#1: product`, `say: press #1`."""
-    warnings = []
+    warnings: list[Problem] = []
     start = 0
-    while match := _COMMENT.search(text, start):
+    while len(warnings) < MOST_WARNINGS and (match := _COMMENT.search(text, start)):
         begin = match.start()
-        inside = any(first <= begin < last for first, last in scalars)
+        before = bisect_right(scalars, (begin, len(text))) - 1
+        inside = before >= 0 and begin < scalars[before][1]
         start = begin + 1 if inside else match.end()
         if not inside and _LIKE_A_KEY.match(match[0]):
             message = f'"{shorten(match[0])}" is a comment, for "#" begins one; a telephone key must stand in quotes'

@@ -1,0 +1,159 @@
+"""What must be true of a dialplan beyond its shape, before a caller may meet it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from itertools import permutations
+
+from ivr.dialplan import graph
+from ivr.dialplan.load import field_problem
+from ivr.dialplan.model import CallbackModel, Dialplan
+from ivr.dialplan.numbers import e164
+from ivr.dialplan.problems import Problem, did_you_mean
+from ivr.dialplan.source import Source, read
+from ivr.dialplan.texts import VALUES, parts, sayings, stray_brace, values
+from ivr.hours import checks
+from ivr.keys import AFTER_A_KEY
+
+Speakable = Callable[[str], str | None]
+"""Why a text cannot be spoken; None if it can."""
+
+
+def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | None = None) -> list[Problem]:
+    """Errors and warnings, in the order of the file that problems are headed with."""
+    source = read(file, dialplan.source)
+    warnings = [problem for problem in source.problems if problem.severity == "warning"]
+    problems = [
+        *warnings,
+        *_numbers(source, dialplan),
+        *_calendars(source, dialplan, today),
+        *_ways(source, dialplan),
+        *_keys(source, dialplan),
+        *_texts(source, dialplan, speakable),
+        *_callbacks(source, dialplan),
+    ]
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def check_all(
+    dialplans: Mapping[str, Dialplan], today: date, speakable: Speakable | None = None
+) -> list[Problem]:
+    """As `check`, for dialplans by file, and that no number belongs to two lines."""
+    problems: list[Problem] = []
+    for file, dialplan in dialplans.items():
+        others = {
+            number: other.key
+            for other_file, other in dialplans.items()
+            if other_file != file
+            for number in line_numbers(other)
+        }
+        problems += check(file, dialplan, today, speakable) + taken_numbers(file, dialplan, others)
+    return problems
+
+
+def line_numbers(dialplan: Dialplan) -> dict[str, str]:
+    """E.164 -> as it is written, of those that are telephone numbers."""
+    numbers = {}
+    for text in dialplan.line.numbers:
+        try:
+            numbers[e164(text)] = text
+        except ValueError:
+            continue  # `check` names it
+    return numbers
+
+
+def taken_numbers(file: str, dialplan: Dialplan, others: Mapping[str, str]) -> list[Problem]:
+    """`others`: E.164 -> key of another line that it belongs to."""
+    source = read(file, dialplan.source)
+    return [
+        source.problem(
+            ("line", "numbers", dialplan.line.numbers.index(written)),
+            f'"{written}" belongs to the line "{others[number]}" too; a number leads to one line',
+        )
+        for number, written in line_numbers(dialplan).items()
+        if number in others
+    ]
+
+
+def _numbers(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for index, text in enumerate(dialplan.line.numbers):
+        path = ("line", "numbers", index)
+        try:
+            number = e164(text)
+        except ValueError as error:
+            yield source.problem(path, str(error))
+            continue
+        if number in seen:
+            yield source.problem(path, f'"{text}" is the same number as "{seen[number]}"')
+        seen[number] = text
+
+
+def _calendars(source: Source, dialplan: Dialplan, today: date) -> Iterator[Problem]:
+    used = {name for step in dialplan.steps.values() for name in step.hours_used().values()}
+    for name, model in dialplan.hours.items():
+        for message in checks(model, today):
+            yield source.problem(("hours", name), message, at="key")
+        if name not in used:
+            message = "no step uses these hours"
+            yield source.problem(("hours", name), message, at="key", severity="warning")
+
+
+def _ways(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    steps, start = dialplan.steps, dialplan.start
+    for name in graph.unreachable(steps, start):
+        message = "no way leads here from the start; lead one here or take the step out"
+        yield source.problem(("steps", name), message, at="key")
+    for name in graph.never_served(steps, start):
+        message = "from here no way leads to a person, a message or a goodbye"
+        yield source.problem(("steps", name), message, at="key")
+    for name, way in graph.cut_off(steps):
+        target = steps[name].exits()[way]
+        message = f'leads to "{target}", which hangs up: the caller hears no goodbye; say one in a play step'
+        yield field_problem(source, name, way, message)
+    if not steps[start].exits() and not steps[start].says():
+        yield source.problem(("start",), "the caller is hung up on without a word")
+    for circle in graph.circles(steps):
+        way_round = " -> ".join([*circle, circle[0]])
+        message = f"the call goes round without the caller's doing: {way_round}"
+        yield source.problem(("steps", circle[0]), message, at="key")
+
+
+def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    for name, step in dialplan.steps.items():
+        keys = [field.removeprefix("keys.") for field in step.exits() if field.startswith("keys.")]
+        for short, long in permutations(keys, 2):
+            if long.startswith(short):
+                message = f'"{long}" begins with it, so whoever presses "{short}" waits {AFTER_A_KEY:g} s'
+                problem = field_problem(source, name, f"keys.{short}", message, severity="warning")
+                yield problem
+
+
+def _texts(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> Iterator[Problem]:
+    for step, field, text in sayings(dialplan):
+        for value in values(text):
+            if value not in VALUES:
+                wrong = f'unknown value "{{{value}}}"'
+                known = [f"{{{name}}}" for name in VALUES]
+                yield field_problem(source, step, field, wrong + did_you_mean(f"{{{value}}}", known))
+        if stray_brace(text):
+            yield field_problem(source, step, field, 'a "{" or "}" without its other half')
+        if "closed_greeting" in values(text) and not dialplan.hours:
+            yield field_problem(source, step, field, '"{closed_greeting}" needs hours, and there are none')
+        if speakable is not None:
+            for why in filter(None, map(speakable, parts(text, line=dialplan.line, closed=None))):
+                yield field_problem(source, step, field, why)
+
+
+def _callbacks(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    """Business days and hours are counted by one calendar, which must be named if there are several."""
+    if len(dialplan.hours) == 1:
+        return
+    for name, step in dialplan.steps.items():
+        for field in type(step).model_fields:
+            promise = getattr(step, field)
+            if isinstance(promise, CallbackModel) and promise.hours is None and "business" in promise.due:
+                if dialplan.hours:
+                    message = f'"hours" is missing; which are meant: {", ".join(dialplan.hours)}?'
+                else:
+                    message = f'"{promise.due}" needs hours, and there are none'
+                yield field_problem(source, name, field, message)

@@ -1,0 +1,86 @@
+"""What the ways between the steps prove: everybody arrives, and nobody goes round in circles."""
+
+from collections.abc import Iterable, Mapping
+
+from ivr.dialplan.model import Step
+
+# A way out that is taken because the step did its work; "otherwise", "closed" and keys are not.
+_DONE = "next"
+
+
+def unreachable(steps: Mapping[str, Step], start: str) -> list[str]:
+    seen = _reach(steps, [start])
+    return [name for name in steps if name not in seen]
+
+
+def never_served(steps: Mapping[str, Step], start: str) -> list[str]:
+    """Reachable steps from which no way leads to a person, a message or a goodbye."""
+    serving = {name for name, step in steps.items() if step.serves}
+    arriving = set(serving)
+    while True:
+        more = {
+            name for name in steps if name not in arriving and arriving & set(steps[name].exits().values())
+        }
+        if not more:
+            break
+        arriving |= more
+    seen = _reach(steps, [start])
+    return [name for name in steps if name in seen and name not in arriving]
+
+
+def cut_off(steps: Mapping[str, Step]) -> list[tuple[str, str]]:
+    """(step, way out) by which a caller is hung up on without having heard a goodbye.
+
+    A step without a way out that says nothing must follow one that did its work.
+    """
+    silent = {name for name, step in steps.items() if not step.exits() and not step.says()}
+    return [
+        (name, way)
+        for name, step in steps.items()
+        for way, target in step.exits().items()
+        if target in silent and way != _DONE
+    ]
+
+
+def circles(steps: Mapping[str, Step]) -> list[list[str]]:
+    """Loops that a call runs through without the caller's doing, each once, in the order of the file."""
+    alone = {
+        name: [target for way, target in step.exits().items() if way not in step.caller_exits()]
+        for name, step in steps.items()
+    }
+    found: list[list[str]] = []
+    known: set[str] = set()
+    for name in steps:
+        circle = _way_back(alone, name)
+        if circle and not known & set(circle):
+            found.append(circle)
+            known |= set(circle)
+    return found
+
+
+def _way_back(ways: Mapping[str, Iterable[str]], home: str) -> list[str]:
+    """The shortest way from `home` to itself, without the return; empty if there is none."""
+    came_from: dict[str, str] = {}
+    waiting = [home]
+    for name in waiting:
+        for target in ways[name]:
+            if target == home:
+                path = [name]
+                while path[-1] != home:
+                    path.append(came_from[path[-1]])
+                return path[::-1]
+            if target not in came_from:
+                came_from[target] = name
+                waiting.append(target)
+    return []
+
+
+def _reach(steps: Mapping[str, Step], names: list[str]) -> set[str]:
+    seen = set(names)
+    waiting = list(names)
+    while waiting:
+        for target in steps[waiting.pop()].exits().values():
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return seen

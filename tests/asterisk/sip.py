@@ -1,0 +1,103 @@
+"""The smallest SIP caller: one call by UDP, one header or another, audio by RTP both ways.
+
+For what a real telephone program does not send (Privacy, P-Asserted-Identity, wrong things).
+"""
+
+import contextlib
+import re
+import select
+import socket
+import struct
+import time
+import uuid
+from types import TracebackType
+from typing import Self
+
+SILENCE = b"\xff" * 160  # mu-law
+LOUD = b"\x00\x00\x80\x80" * 40  # mu-law, a tone of 2 kHz at full level
+
+
+class SipCall:
+    """`with SipCall("127.0.0.1:5060", "0501234567") as call:` is up when the body begins."""
+
+    def __init__(
+        self, address: str, dialled: str, *, caller: str = "<sip:0312345678@127.0.0.1>", headers: str = ""
+    ):
+        host, port = address.split(":")
+        self._server = (host, int(port))
+        self._dialled = dialled
+        self._caller = caller
+        self._headers = headers
+        self._sip, self._rtp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self._sip.bind(("127.0.0.1", 0))
+        self._rtp.bind(("127.0.0.1", 0))
+        self._id = uuid.uuid4().hex
+        self._to = f"<sip:{dialled}@{address}>"
+        self._packets = 0
+        self.status = 0
+
+    def __enter__(self) -> Self:
+        self._invite()
+        self.status, reply = self._final_reply(15)
+        to = re.search(r"^To: (.*)\r$", reply, re.MULTILINE)
+        assert to is not None, reply
+        self._to = to[1]
+        self._send("ACK", 1)
+        if self.status == 200:
+            media = re.search(r"^m=audio (\d+)", reply, re.MULTILINE)
+            assert media is not None, reply
+            self._peer = (self._server[0], int(media[1]))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.status == 200:
+            self._send("BYE", 2)
+        self._sip.close()
+        self._rtp.close()
+
+    def talk(self, seconds: float, payload: bytes = SILENCE) -> bytes:
+        """Send for that long; what was heard meanwhile, mu-law at 8 kHz."""
+        heard = b""
+        begin = time.monotonic()
+        for tick in range(round(seconds * 50)):
+            head = struct.pack("!BBHII", 0x80, 0, self._packets, self._packets * 160, 7)
+            self._rtp.sendto(head + payload, self._peer)
+            self._packets += 1
+            while (wait := begin + 0.02 * (tick + 1) - time.monotonic()) > 0:
+                if select.select([self._rtp], [], [], wait)[0]:
+                    packet = self._rtp.recv(2048)
+                    heard += packet[12:] if packet[1] & 0x7F == 0 else b""
+        return heard
+
+    def _invite(self) -> None:
+        port = self._rtp.getsockname()[1]
+        sdp = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+        self._send("INVITE", 1, f"Content-Type: application/sdp\r\n{self._headers}", sdp)
+
+    def _send(self, method: str, sequence: int, headers: str = "", body: str = "") -> None:
+        host, port = self._sip.getsockname()
+        # The ACK of a 200 is a transaction of its own, that of a refusal is not.
+        branch = f"z9hG4bK{self._id}{'-ack' if method == 'ACK' and self.status == 200 else sequence}"
+        self._sip.sendto(
+            (
+                f"{method} sip:{self._dialled}@{self._server[0]}:{self._server[1]} SIP/2.0\r\n"
+                f"Via: SIP/2.0/UDP {host}:{port};branch={branch}\r\nMax-Forwards: 70\r\n"
+                f"From: {self._caller};tag={self._id}\r\nTo: {self._to}\r\nCall-ID: {self._id}\r\n"
+                f"CSeq: {sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}"
+                f"Content-Length: {len(body)}\r\n\r\n{body}"
+            ).encode(),
+            self._server,
+        )
+
+    def _final_reply(self, limit: float) -> tuple[int, str]:
+        self._sip.settimeout(limit)
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            with contextlib.suppress(UnicodeDecodeError):
+                text = self._sip.recv(65536).decode()
+                status = int(text.split()[1]) if text.startswith("SIP/2.0 ") else 0
+                if status >= 200:
+                    return status, text
+        raise AssertionError("no final reply to the INVITE")

@@ -1,0 +1,184 @@
+"""asterisk_conf/extensions.conf and pjsip.conf with a real call: who is calling, and what is left without an engine."""
+
+import asyncio
+import math
+import struct
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import pytest
+
+from ivr.asterisk import conf
+from ivr.asterisk.install import AsteriskInstall
+from ivr.asterisk.private import PrivateAsterisk
+from tests.asterisk.instances import instance_settings
+from tests.asterisk.sip import LOUD, SipCall
+
+
+@pytest.fixture(scope="module")
+def asterisk(
+    asterisk_install: AsteriskInstall, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateAsterisk]:
+    base = tmp_path_factory.mktemp("dialplan")
+    private = PrivateAsterisk(asterisk_install, instance_settings(base))
+    for prompt in (private.settings.neutral_prompt, private.settings.thanks_prompt):
+        _write_tone(prompt)
+    asyncio.run(private.start())
+    yield private
+    asyncio.run(private.stop())
+
+
+def test_without_an_engine_a_caller_hears_a_prompt_and_leaves_a_message(asterisk: PrivateAsterisk) -> None:
+    before = int(time.time())
+    with SipCall(asterisk.settings.sip, "05031859080", caller="<sip:09012345678@127.0.0.1>") as call:
+        assert call.status == 200
+        heard = call.talk(2.5)
+        call.talk(2.0, LOUD)
+    assert len(set(heard)) > 4, "no prompt was heard"
+    recording = _new_recording(asterisk, "05031859080_09012345678")
+    epoch, dialled, caller, channel = recording.stem.split("_")
+    assert before <= int(epoch) <= before + 10
+    assert (dialled, caller) == ("05031859080", "09012345678")
+    assert channel.startswith("test-"), "the node's name is part of the channel id"
+    with wave.open(str(recording)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
+        assert 1.5 < file.getnframes() / 8000 < 4
+
+
+def test_a_number_with_a_plus_and_a_caller_without_one_are_taken_too(asterisk: PrivateAsterisk) -> None:
+    caller = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    with SipCall(asterisk.settings.sip, "+815031859080", caller=caller) as call:
+        assert call.status == 200
+        call.talk(2.5)
+        call.talk(1.0, LOUD)
+    assert _new_recording(asterisk, "+815031859080_").stem.split("_")[2] == ""
+
+
+ASSERTED = "P-Asserted-Identity: <sip:09099998888@127.0.0.1>\r\n"
+
+
+@pytest.mark.parametrize(
+    ("caller", "headers", "expected"),
+    [
+        ("<sip:09012345678@127.0.0.1>", "", "09012345678"),
+        ("<sip:+819012345678@127.0.0.1>", "", "+819012345678"),
+        ("<sip:09012345678@127.0.0.1>", ASSERTED, "09012345678"),
+        ("<sip:09012345678@127.0.0.1>", f"{ASSERTED}Privacy: none\r\n", "09012345678"),
+        # Withheld.
+        ("<sip:09012345678@127.0.0.1>", f"{ASSERTED}Privacy: id\r\n", ""),
+        ("<sip:09012345678@127.0.0.1>", "Privacy: user;id\r\n", ""),
+        ('"Anonymous" <sip:anonymous@anonymous.invalid>', f"{ASSERTED}Privacy: id\r\n", ""),
+        ('"Anonymous" <sip:anonymous@anonymous.invalid>', ASSERTED, "anonymous"),
+    ],
+)
+async def test_who_calls_is_what_the_caller_lets_us_know(
+    asterisk: PrivateAsterisk, caller: str, headers: str, expected: str
+) -> None:
+    async with _Engine(asterisk) as engine:
+        calling = asyncio.create_task(asyncio.to_thread(_short_call, asterisk, caller, headers))
+        start = await engine.take()
+        assert start["args"] == ["05031859080"]
+        assert start["channel"]["caller"]["number"] == expected
+        assert "09099998888" not in str(start)
+        await engine.request("DELETE", f"channels/{start['channel']['id']}")
+        assert await calling != 200
+
+
+async def test_a_call_whose_timer_runs_out_is_offered_again_and_then_falls_back(
+    asterisk: PrivateAsterisk,
+) -> None:
+    async with _Engine(asterisk) as engine:
+        calling = asyncio.create_task(asyncio.to_thread(_long_call, asterisk))
+        channel = (await engine.take())["channel"]["id"]
+        timer = {"variable": "TIMEOUT(absolute)", "value": "1"}
+        await engine.request("POST", f"channels/{channel}/answer")
+        await engine.request("POST", f"channels/{channel}/variable", timer)
+        assert (await engine.take())["args"] == ["rescue"]
+        await engine.request("POST", f"channels/{channel}/variable", timer)
+        assert (await engine.event("CallBroadcast"))["channel"]["id"] == channel
+        # Not claimed this time.
+        assert await calling == 200
+    _new_recording(asterisk, "0501112222_0312345678")
+
+
+async def test_an_agents_telephone_can_dial_nothing_but_the_echo_test(asterisk: PrivateAsterisk) -> None:
+    assert "no existence" in await asterisk.cli("dialplan show 0312345678@ivr-agents")
+    assert "Echo" in await asterisk.cli("dialplan show 9000@ivr-agents")
+
+
+async def test_an_agents_name_does_not_open_the_way_in_without_its_password(
+    asterisk: PrivateAsterisk,
+) -> None:
+    agent = conf.AgentTelephone("田中", "tanaka", "secret-1")
+    conf.write({conf.AGENTS_FILE: conf.render_agents([agent])}, asterisk.settings.etc)
+    await asterisk.reload_pjsip()
+    assert await asyncio.to_thread(_short_call, asterisk, "<sip:tanaka@127.0.0.1>", "") == 401
+
+
+def _short_call(asterisk: PrivateAsterisk, caller: str, headers: str) -> int:
+    with SipCall(asterisk.settings.sip, "05031859080", caller=caller, headers=headers) as call:
+        return call.status
+
+
+def _long_call(asterisk: PrivateAsterisk) -> int:
+    with SipCall(asterisk.settings.sip, "0501112222") as call:
+        call.talk(6.0, LOUD)
+        return call.status
+
+
+class _Engine:
+    """The least that takes a call by ARI."""
+
+    def __init__(self, asterisk: PrivateAsterisk) -> None:
+        self._url = f"http://{asterisk.settings.ari}/ari"
+        self._key = {"api_key": f"engine:{asterisk.passwords.engine}"}
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession()
+        self._events = await self._session.ws_connect(
+            f"{self._url}/events", params={"app": "ivr-9", **self._key}
+        )
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._events.close()
+        await self._session.close()
+
+    async def take(self) -> dict[str, Any]:
+        """Claim the next call; its StasisStart."""
+        channel = (await self.event("CallBroadcast"))["channel"]["id"]
+        await self.request("POST", "events/claim", {"channelId": channel, "application": "ivr-9"})
+        return await self.event("StasisStart")
+
+    async def event(self, kind: str) -> dict[str, Any]:
+        while True:
+            event: dict[str, Any] = await self._events.receive_json(timeout=5)
+            if event["type"] == kind:
+                return event
+
+    async def request(self, method: str, path: str, params: dict[str, str] | None = None) -> None:
+        async with self._session.request(
+            method, f"{self._url}/{path}", params={**(params or {}), **self._key}
+        ) as reply:
+            assert reply.status < 300, await reply.text()
+
+
+def _new_recording(asterisk: PrivateAsterisk, name: str) -> Path:
+    deadline = time.monotonic() + 5
+    while True:
+        for path in asterisk.settings.fallback_dir.glob("*.wav"):
+            # The header is written at the end of the recording.
+            if name in path.name and path.read_bytes()[40:44] not in (b"", bytes(4)):
+                return path
+        assert time.monotonic() < deadline, "no recording"
+
+
+def _write_tone(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"".join(struct.pack("<h", round(9000 * math.sin(i / 3))) for i in range(4000)))

@@ -74,6 +74,15 @@ def taken_numbers(file: str, dialplan: Dialplan, others: Mapping[str, str]) -> l
     ]
 
 
+def text_problem(file: str, dialplan: Dialplan, part: str, message: str) -> Problem:
+    """A problem of one part of a text, where the text stands; of the hours, if it is a closed greeting."""
+    source = read(file, dialplan.source)
+    for step, field, text in sayings(dialplan):
+        if part in parts(text, line=dialplan.line, closed=None):
+            return field_problem(source, step, field, message)
+    return source.problem(("hours",), message, at="key")
+
+
 def _numbers(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for index, text in enumerate(dialplan.line.numbers):

@@ -13,14 +13,48 @@ from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, Problem, Severity, did_you_mean
 from ivr.dialplan.shape import meant_key, read_shape
 from ivr.dialplan.source import Source, YamlPath, read
+from ivr.errors import DialplanError
 
 LARGEST = 1_000_000  # bytes
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-def load(path: Path, step_types: Mapping[str, type[Step]]) -> Dialplan:
-    """Raises BadDialplan, whatever the file holds and also if it cannot be read."""
-    name = str(path)
+def load_all(
+    directory: Path, step_types: Mapping[str, type[Step]]
+) -> tuple[dict[str, Dialplan], list[Problem]]:
+    """The dialplans that hang together, by file, and the problems of the others.
+
+    A file is called as people see it, "dialplans/ecforce.yaml". DialplanError if there is none:
+    a directory that is not mounted must not pass for a desk without lines.
+    """
+    dialplans: dict[str, Dialplan] = {}
+    problems: list[Problem] = []
+    for path in dialplan_files(directory):
+        file = f"{directory.name}/{path.name}"
+        try:
+            dialplans[file] = load(path, step_types, file)
+        except BadDialplan as error:
+            problems += error.problems
+    return dialplans, problems
+
+
+def dialplan_files(directory: Path) -> list[Path]:
+    """Raises DialplanError if there is none."""
+    try:
+        found = sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and path.name[0] != ".")
+    except OSError as error:
+        raise DialplanError(f"the dialplans in {directory} cannot be read: {error.strerror}") from None
+    if not found:
+        raise DialplanError(f"there is no dialplan in {directory}; put at least one .yaml file there")
+    return found
+
+
+def load(path: Path, step_types: Mapping[str, type[Step]], name: str | None = None) -> Dialplan:
+    """Raises BadDialplan, whatever the file holds and also if it cannot be read.
+
+    `name` heads the problems; without it, the path does.
+    """
+    name = name or str(path)
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)

@@ -34,7 +34,7 @@ def schema(step_types: Mapping[str, type[Step]]) -> dict[str, Any]:
         # Not in `properties` alone: a model that gives its type a default would make it optional.
         step["properties"]["type"] = {"const": kind, "description": _first_sentence(model)}
         step["required"] = list(dict.fromkeys(["type", *step.get("required", [])]))
-        definitions[f"step {kind}"] = step
+        definitions[f"step_{kind}"] = step
     (name,) = whole["properties"]["steps"].pop("patternProperties")
     whole["properties"]["steps"]["propertyNames"] = {"pattern": name}
     # By the type, and not "any of these": so an editor complains about the one that is meant.
@@ -45,7 +45,7 @@ def schema(step_types: Mapping[str, type[Step]]) -> dict[str, Any]:
         "allOf": [
             {
                 "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
-                "then": {"$ref": f"#/$defs/step {kind}"},
+                "then": {"$ref": f"#/$defs/step_{kind}"},
             }
             for kind in step_types
         ],

@@ -1,0 +1,202 @@
+"""From the YAML that admins edit to the lines that callers reach.
+
+Runs in the jobs process. All or nothing for each line: a dialplan that fails leaves its line
+on the last good version, and the others go live all the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from ivr.dialplan.check import check_all, line_numbers, taken_numbers, text_problem
+from ivr.dialplan.load import dialplan_files, load_all, load_text
+from ivr.dialplan.model import Dialplan, Step
+from ivr.dialplan.problems import BadDialplan, Problem
+from ivr.dialplan.texts import all_texts
+from ivr.errors import SynthesisError
+from ivr.prompts.library import PromptLibrary
+from ivr.store import dialplans as shelf
+from ivr.store import orders
+from ivr.store.database import Store
+
+log = logging.getLogger("ivr.publish")
+
+G = TypeVar("G")
+T = TypeVar("T")
+
+GREETING_DAYS = 14  # closed greetings are spoken so far ahead
+# Where the line is, the date may be one off from UTC's.
+_ELSEWHERE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Keys of lines: whose version is new, who stays on the last good one, who is gone."""
+
+    live: tuple[str, ...]
+    kept: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass
+class Publisher:
+    """`voice` is the one thread in which the synthesiser may run; `wake` tells the engine of an order."""
+
+    directory: Path
+    step_types: Mapping[str, type[Step]]
+    store: Store
+    prompts: PromptLibrary
+    voice: Executor
+    write_bundle: Callable[[Sequence[Dialplan]], Awaitable[None]]
+    wake: Callable[[], None]
+    progress: Callable[[str], None]
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def publish(self, now: datetime, by: str) -> Published:
+        """DialplanError if there are no dialplans at all; BadDialplan is never raised, but reported.
+
+        Doing it again changes nothing but completes what an interruption left: prompts, bundle.
+        """
+        async with self._one_at_a_time:
+            found = await self._in_thread(self._read, now)
+            await self._speak(found, now)
+            published = await self._go_live(found, now, by)
+            self.wake()
+            _log(published, by)
+            await self._settle(now)
+        return published
+
+    async def refresh(self, now: datetime) -> None:
+        """At midnight: what is live gets the greetings of the coming days and a new bundle."""
+        async with self._one_at_a_time:
+            await self._settle(now)
+
+    def _read(self, now: datetime) -> "_Found":
+        files = [f"{self.directory.name}/{path.name}" for path in dialplan_files(self.directory)]
+        dialplans, problems = load_all(self.directory, self.step_types)
+        found = _Found({Path(file).stem for file in files}, dialplans, [])
+        found.refuse(problems)
+        found.refuse(check_all(dialplans, now.date()))
+        return found
+
+    async def _speak(self, found: "_Found", now: datetime) -> None:
+        """A dialplan with a text that cannot be spoken is refused."""
+        wrong = await self._make(found.good.values(), now)
+        for text, why in wrong.items():
+            for file, dialplan in list(found.good.items()):
+                if text in _texts(dialplan, now):
+                    found.refuse([text_problem(file, dialplan, text, why)])
+
+    async def _make(self, dialplans: Iterable[Dialplan], now: datetime) -> dict[str, str]:
+        """Synthesises what is missing; the texts that could not be spoken, and why."""
+        texts = [text for dialplan in dialplans for text in _texts(dialplan, now)]
+        missing = await self._in_thread(self.prompts.missing, texts)
+        wrong: dict[str, str] = {}
+        for number, text in enumerate(missing, 1):
+            self.progress(f"prompts {number}/{len(missing)}")
+            try:
+                await self._in_thread(self.prompts.make, text)
+            except SynthesisError as error:
+                wrong[text] = str(error)
+        return wrong
+
+    async def _go_live(self, found: "_Found", now: datetime, by: str) -> Published:
+        async with self.store.write() as session:
+            before = {line.key: line for line in await shelf.live(session)}
+            found.refuse_taken(before)
+            gone = sorted(before.keys() - found.keys)
+            new = [
+                dialplan
+                for dialplan in found.good.values()
+                if dialplan.key not in before or before[dialplan.key].hash != dialplan.hash
+            ]
+            # All of them leave before any comes, so that a number can move from line to line.
+            for key in [*gone, *(dialplan.key for dialplan in new if dialplan.key in before)]:
+                await shelf.withdraw(session, key)
+            for dialplan in new:
+                await shelf.publish(session, _live_line(dialplan), at=now, by=by)
+            if gone or new:
+                await orders.put(session, "engine", "reload", {}, now)
+        good = {dialplan.key for dialplan in found.good.values()}
+        return Published(
+            live=tuple(dialplan.key for dialplan in new),
+            kept=tuple(sorted(before.keys() & found.keys - good)),
+            withdrawn=tuple(gone),
+            problems=tuple(found.problems),
+        )
+
+    async def _settle(self, now: datetime) -> None:
+        async with self.store.read() as session:
+            lines = await shelf.live(session)
+        dialplans = []
+        for line in lines:
+            try:
+                dialplans.append(load_text(f"{line.key}.yaml", line.source, self.step_types))
+            except BadDialplan:
+                # It was good for the release that published it.
+                log.error("a live dialplan is not understood by this release", extra={"line": line.key})
+        for text in await self._make(dialplans, now):
+            log.error("a live prompt cannot be spoken", extra={"prompt": self.prompts.key(text)})
+        await self.write_bundle(dialplans)
+
+    async def _in_thread(self, work: Callable[[G], T], given: G) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.voice, work, given)
+
+
+@dataclass
+class _Found:
+    """What the directory holds: the keys of all its files, the good dialplans by file, the problems."""
+
+    keys: set[str]
+    good: dict[str, Dialplan]
+    problems: list[Problem]
+
+    def refuse(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.problems.append(problem)
+            if problem.severity == "error":
+                self.good.pop(problem.file, None)
+
+    def refuse_taken(self, before: Mapping[str, shelf.LiveLine]) -> None:
+        """A line that stays on its last good version holds the numbers of that version."""
+        while True:
+            good = {dialplan.key for dialplan in self.good.values()}
+            held = {number: key for key in before.keys() & self.keys - good for number in before[key].numbers}
+            clashes = [
+                problem
+                for file, dialplan in self.good.items()
+                for problem in taken_numbers(file, dialplan, held)
+            ]
+            if not clashes:
+                return
+            self.refuse(clashes)
+
+
+def _texts(dialplan: Dialplan, now: datetime) -> list[str]:
+    return all_texts(dialplan, (now - _ELSEWHERE).date(), GREETING_DAYS + 2)
+
+
+def _live_line(dialplan: Dialplan) -> shelf.LiveLine:
+    return shelf.LiveLine(
+        key=dialplan.key,
+        tenant=dialplan.line.tenant,
+        name=dialplan.line.name,
+        numbers=tuple(line_numbers(dialplan)),
+        hash=dialplan.hash,
+        source=dialplan.source,
+    )
+
+
+def _log(published: Published, by: str) -> None:
+    for problem in published.problems:
+        log.warning("a dialplan has a problem", extra={"problem": str(problem)})
+    for line in published.live:
+        log.info("a dialplan went live", extra={"line": line, "by": by})
+    for line in published.withdrawn:
+        log.info("a line was withdrawn", extra={"line": line, "by": by})

@@ -57,7 +57,7 @@ def wake(run_dir: Path, name: str) -> None:
             sock.setblocking(False)
             sock.sendto(b"wake", (HOST, port))
     except (OSError, ValueError, OverflowError) as error:
-        log.debug("nobody to wake", extra={"process": name, "reason": str(error)})
+        log.debug("nobody to wake", extra={"recipient": name, "reason": str(error)})
 
 
 def _port_file(run_dir: Path, name: str) -> Path:

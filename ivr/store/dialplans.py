@@ -1,6 +1,5 @@
 """Dialplans: every version that was ever live, and which one each line runs on now."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,10 +63,9 @@ async def live(session: AsyncSession) -> list[LiveLine]:
         .join(DialplanVersion, (DialplanVersion.line == Line.key) & (DialplanVersion.hash == Line.dialplan))
         .order_by(Line.key)
     )
-    rows: Sequence[tuple[Line, str]] = (await session.execute(query)).tuples().all()
     return [
         LiveLine(line.key, line.tenant, line.name, tuple(numbers.get(line.key, ())), line.dialplan, source)
-        for line, source in rows
+        for line, source in await session.execute(query)
     ]
 
 

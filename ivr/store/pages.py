@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, tuple_
+from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ivr.errors import NotFound
 
 
-def beyond(order: tuple[SQLColumnExpression[Any], ...], last: Any, *, falling: bool) -> ColumnElement[bool]:
+def beyond(
+    order: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...], last: Any, *, falling: bool
+) -> ColumnElement[bool]:
     """The rows after `last` (values of the columns of `order`) in an order by these columns."""
     if last is None:
         raise NotFound("The list cannot go on after that entry, for there is none; start without `after`.")

@@ -1,13 +1,14 @@
 """Every table, SQLAlchemy Core style declarations through the ORM mapper.
 
 Times are aware UTC in Python and naive UTC in the database (SQLite has no zone).
-Numbers are E.164. `tenant` stands on everything a tenant may see.
+Numbers are E.164. `tenant` stands on everything a tenant may see. What comes from outside is Text:
+PostgreSQL refuses the whole row when a String is too long.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, TypeDecorator, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -73,6 +74,9 @@ class LineNumber(Base):
     position: Mapped[int]  # in the dialplan; the first is the one that is shown
 
 
+_UNFINISHED = text("ended_at IS NULL")
+
+
 class CallRow(Base):
     __tablename__ = "calls"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -81,7 +85,7 @@ class CallRow(Base):
     dialplan: Mapped[str] = mapped_column(String(64))
     number: Mapped[str | None] = mapped_column(String(20))
     withheld: Mapped[str | None] = mapped_column(String(16))
-    dialled: Mapped[str] = mapped_column(String(64))
+    dialled: Mapped[str] = mapped_column(Text)
     engine: Mapped[str] = mapped_column(String(32))
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -92,7 +96,11 @@ class CallRow(Base):
     keys_received: Mapped[int] = mapped_column(default=0)
     keys_used: Mapped[int] = mapped_column(default=0)
     keys_emptied: Mapped[int] = mapped_column(default=0)
-    __table_args__ = (Index(None, "started_at"), Index(None, "line", "started_at"))
+    __table_args__ = (
+        Index(None, "started_at"),
+        Index(None, "line", "started_at"),
+        Index("ix_calls_unfinished", "engine", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+    )
 
 
 class MessageRow(Base):
@@ -135,11 +143,11 @@ class CallbackRow(Base):
     priority: Mapped[str] = mapped_column(String(16))
     number: Mapped[str | None] = mapped_column(String(20))
     withheld: Mapped[str | None] = mapped_column(String(16))
-    name: Mapped[str | None] = mapped_column(String(200))
-    company: Mapped[str | None] = mapped_column(String(200))
-    addressee: Mapped[str | None] = mapped_column(String(200))
+    name: Mapped[str | None] = mapped_column(Text)
+    company: Mapped[str | None] = mapped_column(Text)
+    addressee: Mapped[str | None] = mapped_column(Text)
     reply_wanted: Mapped[bool | None]
-    preferred_time: Mapped[str | None] = mapped_column(String(200))
+    preferred_time: Mapped[str | None] = mapped_column(Text)
     matter: Mapped[str | None] = mapped_column(Text)
     path: Mapped[list[str]]
     branch: Mapped[str | None] = mapped_column(String(64))  # last menu key's step; None: 振り分け待ち
@@ -150,7 +158,7 @@ class CallbackRow(Base):
     agent: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
-    result: Mapped[str | None] = mapped_column(String(200))
+    result: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=0)  # compare-and-set
     __table_args__ = (Index(None, "state", "due_at"), Index(None, "line", "created_at"))
 
@@ -177,7 +185,7 @@ class AgentRow(Base):
     endpoint: Mapped[str] = mapped_column(String(100))  # "PJSIP/tanaka"
     secret: Mapped[str] = mapped_column(String(100))  # SIP password, needed in clear by Asterisk
     state: Mapped[str] = mapped_column(String(16))  # available | away | talking | wrap_up
-    reason: Mapped[str | None] = mapped_column(String(100))
+    reason: Mapped[str | None] = mapped_column(Text)
     since: Mapped[datetime]
     wrap_up_seconds: Mapped[int] = mapped_column(default=30)
     # When wrap-up ends by itself, and when a telephone that could not ring is tried again

@@ -1,0 +1,55 @@
+"""Versions of the schema: from nothing, twice, together, and from the future."""
+
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from ivr.errors import StoreError
+from ivr.store.database import Store, driver_url
+from ivr.store.migrate import migrate
+from ivr.store.tables import Base
+
+
+def test_the_migrations_make_the_tables_that_the_code_declares(empty_url: str) -> None:
+    migrate(empty_url)
+    engine = create_engine(driver_url(empty_url, asynchronous=False))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+    migrate(empty_url)
+    migrate(empty_url)
+
+
+def test_two_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    program = "import sys; from ivr.store.migrate import migrate; migrate(sys.argv[1])"
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, empty_url], stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    for process in started:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty_url: str) -> None:
+    migrate(empty_url)
+    engine = create_engine(driver_url(empty_url, asynchronous=False))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=r"schema 9999.*install the newer version again or restore a backup"):
+        migrate(empty_url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+    engine.dispose()
+
+
+async def test_a_store_without_tables_says_how_to_get_them(empty_url: str) -> None:
+    with pytest.raises(StoreError, match=r"has not been set up .*script/server"):
+        await Store.open(empty_url)

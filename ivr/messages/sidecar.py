@@ -55,7 +55,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -73,6 +73,16 @@ def new_id(at: datetime, chance: int | None = None) -> str:
     """26 characters: 48 bits of milliseconds, 80 bits of chance (`chance`: given instead)."""
     value = int(at.timestamp() * 1000) << 80 | (secrets.randbits(80) if chance is None else chance)
     return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def id_time(id: str) -> datetime | None:
+    """When `new_id` made it; None if it is no such id."""
+    if len(id) != 26 or id[0] > "0" or any(letter not in _ALPHABET for letter in id):
+        return None  # a 0 in front lasts until the year 3084
+    value = 0
+    for letter in id:
+        value = value << 5 | _ALPHABET.index(letter)
+    return datetime.fromtimestamp((value >> 80) / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,7 @@ class Sidecar:
             sidecar = cls(path, descriptor, facts)
             sidecar._write(facts.intent())
             temporary.rename(path)
-            _sync(folder)
+            sync_folder(folder)
         except BaseException:
             os.close(descriptor)
             temporary.unlink(missing_ok=True)
@@ -252,7 +262,8 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Puts names that were added, changed or removed on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

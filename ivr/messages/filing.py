@@ -1,0 +1,186 @@
+"""From a sidecar and its recordings to the rows: one message and one callback, whoever files and however often.
+
+State of a message that ended:
+
+| state | when | callback |
+|---|---|---|
+| `stored` | speech, or something that may be speech | yes |
+| `silent` | proven non-speech; also no audio at all because the caller hung up, pressed # or said nothing before or during the beep | no; counted, can be promoted |
+| `lost` | no audio through OUR fault: the recording failed, or a crash came between the intent and the first sound | yes, for it was promised |
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.callbacks.service import SYSTEM, MessageFacts, create_for_message
+from ivr.errors import IvrError
+from ivr.hours.calendar import Calendar
+from ivr.messages import wav
+from ivr.messages.sidecar import Facts, sync_folder
+from ivr.messages.speech import judge
+from ivr.store import callbacks, events, messages
+from ivr.store.database import Store
+from ivr.store.tables import CallbackEvent, CallbackRow, Line, MessageRow
+
+log = logging.getLogger("ivr.messages")
+
+Calendars = Callable[[str, str | None], Calendar | None]
+"""Line and name of the hours (None: the line's only hours) -> calendar; None if there is no such one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a recording ended; `seconds` of audio, of the take that is kept."""
+
+    state: Literal["stored", "silent", "lost"]
+    seconds: float
+    ended_by: str | None
+    kept: Path | None
+
+
+def judge_takes(folder: Path, facts: Facts, ended_by: str | None) -> Ended:
+    """Kept is the last take that may hold speech. Blocks; raises OSError; changes headers that a crash left."""
+    takes = [folder / name for name in facts.takes if (folder / name).exists()]
+    judged = [(take, wav.settle(take), judge(take).proven_silent) for take in takes]
+    spoken = [one for one in judged if not one[2]]
+    kept, seconds = (spoken or judged)[-1][:2] if judged else (None, 0.0)
+    if not seconds:
+        state: Literal["stored", "silent", "lost"] = "lost" if ended_by in (None, "failed") else "silent"
+    else:
+        # A recording that failed may have missed what was said later: that proves nothing.
+        state = "stored" if spoken or ended_by == "failed" else "silent"
+    return Ended(state, seconds, ended_by, kept)
+
+
+def keep(folder: Path, facts: Facts, ended: Ended) -> None:
+    """The kept take becomes `<id>.wav` and the others go. Blocks; raises OSError; may be done again."""
+    audio = folder / f"{facts.id}.wav"
+    if ended.kept is not None and len(facts.takes) > 1:
+        ended.kept.replace(audio)
+        for name in facts.takes:
+            if folder / name != audio:
+                (folder / name).unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+async def intend(store: Store, facts: Facts) -> None:
+    """The row of a message that is being recorded. Twice does no harm."""
+    async with store.write() as session:
+        await _insert(session, facts)
+
+
+async def file(store: Store, calendars: Calendars, facts: Facts, ended: Ended, now: datetime) -> str | None:
+    """Not knowing when it ended, takes its length. Returns the ticket, None without a callback. Twice does no harm, also from two processes at once.
+
+    StoreError if the store does not take it: nothing has changed then.
+    """
+    async with store.write() as session:
+        await _insert(session, facts)
+        first = await messages.stored(
+            session,
+            facts.id,
+            state=ended.state,
+            ended_at=facts.ended_at or facts.created_at + timedelta(seconds=ended.seconds),
+            ended_by=ended.ended_by,
+            duration=ended.seconds,
+        )
+        if not first:
+            there = await callbacks.by_message(session, facts.id)
+            return there.ticket if there else None
+        kind = "alarm" if ended.state == "lost" else "message"
+        await events.put(session, kind, facts.id, {"message": ended.state}, now)
+        if ended.state == "silent" or facts.promise is None:
+            return None
+        return await _one_callback(session, calendars, facts, ended, now)
+
+
+async def _insert(session: AsyncSession, facts: Facts) -> None:
+    line = await session.get(Line, facts.line)
+    if line is None:
+        log.error("a message for a line that is not published", extra={"message_id": facts.id})
+    await messages.intend(
+        session,
+        {
+            "id": facts.id,
+            "call_id": facts.call_id,
+            "line": facts.line,
+            "tenant": line.tenant if line else "",
+            "cause": facts.cause,
+            "number": facts.number,
+            "withheld": facts.withheld,
+            "audio": f"messages/{facts.id}.wav",
+            "origin": facts.origin,
+            "created_at": facts.created_at,
+        },
+    )
+
+
+async def _one_callback(
+    session: AsyncSession, calendars: Calendars, facts: Facts, ended: Ended, now: datetime
+) -> str:
+    """A caller whose recording we lost is led to the fallback and records again: that is one callback, not two."""
+    assert facts.promise is not None
+    other = await _other_callback(session, facts, ended)
+    if other is not None:
+        ticket, state = other
+        if ended.state == "stored":
+            await session.execute(
+                update(CallbackRow).where(CallbackRow.ticket == ticket).values(message_id=facts.id)
+            )
+            session.add(
+                CallbackEvent(ticket=ticket, at=now, who=SYSTEM, what="message", before=state, after=state)
+            )
+        return ticket
+    row = await messages.get(session, facts.id)
+    message = MessageFacts(
+        id=facts.id,
+        line=facts.line,
+        tenant=row.tenant,
+        cause=facts.cause,
+        number=facts.number,
+        received_at=facts.created_at,
+        withheld=facts.withheld,
+        call_id=facts.call_id,
+        path=facts.path,
+        branch=branch(facts.path),
+    )
+    calendar = _calendar(calendars, facts, facts.promise.hours)
+    return await create_for_message(session, message, facts.promise, calendar, now)
+
+
+async def _other_callback(session: AsyncSession, facts: Facts, ended: Ended) -> tuple[str, str] | None:
+    """Ticket and state of a callback of the same call, if this message or that one's was lost."""
+    if facts.call_id is None:
+        return None
+    query = (
+        select(CallbackRow.ticket, CallbackRow.state)
+        .join(MessageRow, MessageRow.id == CallbackRow.message_id)
+        .where(CallbackRow.call_id == facts.call_id)
+    )
+    if ended.state != "lost":
+        query = query.where(MessageRow.state == "lost")
+    found = (await session.execute(query.limit(1))).tuples().first()
+    return found
+
+
+def branch(path: tuple[str, ...]) -> str | None:
+    """The step that the last menu key led to; None if no key was pressed."""
+    for key, step in zip(reversed(path[:-1]), reversed(path[1:]), strict=True):
+        if key[:1] in "0123456789*#":
+            return step
+    return None
+
+
+def _calendar(calendars: Calendars, facts: Facts, hours: str | None) -> Calendar | None:
+    try:
+        return calendars(facts.line, hours)
+    except IvrError:
+        log.exception("no calendar for a message", extra={"message_id": facts.id, "line": facts.line})
+        return None

@@ -30,6 +30,9 @@ def environment() -> jinja2.Environment:
         transcript_states=words.TRANSCRIPT_STATES,
         phone=words.phone,
         length=words.length,
+        is_key=words.is_key,
+        short_path=words.short_path,
+        who=words.who,
         events_said=words.EVENTS,
     )
     return made
@@ -43,7 +46,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
         .get_template(template)
         .render(
             user=request.get(VIEWER),
-            trial_clock=words.moment(now, now) if app[SETTINGS].clock_offset else None,
+            trial_clock=words.full_moment(now) if app[SETTINGS].clock_offset else None,
             moment=partial(words.moment, now=now),
             time_left=partial(words.time_left, now=now),
             form_token=partial(_form_token, request),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
+from ivr.callbacks.service import SYSTEM
 from ivr.callbacks.states import State
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
@@ -61,33 +62,44 @@ def phone(number: str | None, withheld: str | None) -> str:
 
 
 def time_left(due: datetime | None, now: datetime) -> str:
-    """あと25分, 超過10分, あと2日: the two largest units that matter, rounded down."""
+    """あと25分, 超過10分, あと1日9時間, あと2日; rounded down."""
     if due is None:
         return "期限なし"
     late = now > due
     minutes = int(abs(due - now) / timedelta(minutes=1))
+    return ("超過" if late else "あと") + _span(minutes)
+
+
+def _span(minutes: int) -> str:
     days, hours = minutes // 1440, minutes // 60
     if days >= 2:
-        span = f"{days}日"
-    elif hours:
-        span = f"{hours}時間{minutes % 60}分" if minutes % 60 else f"{hours}時間"
-    elif minutes:
-        span = f"{minutes}分"
-    else:
-        span = "1分未満"
-    return f"超過{span}" if late else f"あと{span}"
+        return f"{days}日"
+    if days:
+        return f"1日{hours - 24}時間" if hours > 24 else "1日"
+    if hours:
+        return f"{hours}時間{minutes % 60}分" if minutes % 60 else f"{hours}時間"
+    return f"{minutes}分" if minutes else "1分未満"
 
 
 def moment(at: datetime | None, now: datetime) -> str:
     """今日 17:00, 11/24(火) 17:00, and with its year when that is another one; Japanese time."""
     if at is None:
         return "—"
-    local, today = at.astimezone(ZONE), now.astimezone(ZONE).date()
+    local, today = at.astimezone(ZONE), now.astimezone(ZONE)
     clock = f"{local.hour}:{local.minute:02}"
-    if local.date() == today:
+    if local.date() == today.date():
         return f"今日 {clock}"
-    day = f"{local.month}/{local.day}({'月火水木金土日'[local.weekday()]})"
-    return f"{day} {clock}" if local.year == today.year else f"{local.year}/{day} {clock}"
+    return f"{_day(local)} {clock}" if local.year == today.year else full_moment(at)
+
+
+def full_moment(at: datetime) -> str:
+    """2026/11/24(火) 17:00, Japanese time."""
+    local = at.astimezone(ZONE)
+    return f"{local.year}/{_day(local)} {local.hour}:{local.minute:02}"
+
+
+def _day(local: datetime) -> str:
+    return f"{local.month}/{local.day}({'月火水木金土日'[local.weekday()]})"
 
 
 def iso(at: datetime | None) -> str | None:
@@ -101,3 +113,18 @@ def length(seconds: float | None) -> str:
         return "長さ不明"
     whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02}"
+
+
+def is_key(entry: str) -> bool:
+    """Of a path: a key that was pressed, not the name of a step."""
+    return entry[:1] in ("#", "*") or entry.isdigit()
+
+
+def short_path(path: list[str]) -> list[str]:
+    """From the first pressed key on, for what comes before it is the same for every caller."""
+    first = next((place for place, entry in enumerate(path) if is_key(entry)), 0)
+    return path[first:]
+
+
+def who(name: str) -> str:
+    return "自動" if name == SYSTEM else name

@@ -44,6 +44,10 @@ class Board:
     waiting: int
     late: int
 
+    @property
+    def several_lines(self) -> bool:
+        return len({view.callback.line for view in (*self.todo, *self.handled)}) > 1
+
 
 async def board(
     session: AsyncSession, *, tenant: str | None, now: datetime, room: int = 200, room_handled: int = 50

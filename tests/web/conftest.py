@@ -1,0 +1,80 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from ivr.settings import Settings, load
+from ivr.store.database import Store
+from ivr.store.migrate import migrate
+from ivr.web.app import build_app
+from tests.web.desk import NOW, PASSWORD, SESSION_KEY, fill
+
+
+@dataclass
+class StoppedClock:
+    """Both clocks stand until a test moves them."""
+
+    at: datetime = NOW
+    seconds: float = 1000.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load({"IVR_DATA": str(tmp_path / "var")})
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    """An empty store."""
+    migrate(settings.database_url)
+    opened = await Store.open(settings.database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def desk(store: Store, settings: Settings) -> Store:
+    """The store of tests/web/desk.py."""
+    await fill(store, settings.recordings)
+    return store
+
+
+@pytest.fixture
+async def visitor(store: Store, settings: Settings, clock: StoppedClock) -> AsyncIterator[TestClient]:
+    """A browser that has not logged in and follows no redirect by itself."""
+    app = build_app(store, settings, clock, session_key=SESSION_KEY)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+Login = Callable[..., Awaitable[TestClient]]
+
+
+@pytest.fixture
+def login(visitor: TestClient) -> Login:
+    async def log_in(name: str, password: str = PASSWORD) -> TestClient:
+        form = {"name": name, "password": password, "token": await form_token(visitor, "/login")}
+        answer = await visitor.post("/login", data=form, allow_redirects=False)
+        assert answer.status == 303, await answer.text()
+        return visitor
+
+    return log_in
+
+
+async def form_token(client: TestClient, page: str) -> str:
+    text = await (await client.get(page)).text()
+    return text.split('name="token" value="', 1)[1].split('"', 1)[0]

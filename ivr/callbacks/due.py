@@ -13,15 +13,17 @@ def due_at(due: str, received: datetime, calendar: Calendar | None) -> datetime:
     N business days end at the close of the Nth business day after the day of receipt; business hours count
     open time only; "15m" is by the clock. CalendarError without a calendar for business time.
     """
-    found = re.fullmatch(r"(\d+) ?(business )?(day|hour|minute|h|m)s?", due)
+    if found := re.fullmatch(r"(\d+) ?(m|h|minutes?|hours?)", due):
+        return received + _time(int(found[1]), found[2])
+    found = re.fullmatch(r"(\d+) business (day|hour)s?", due)
     if found is None:
         raise ValueError(f'"{due}" is no due time')
-    number, business, unit = int(found[1]), found[2] is not None, found[3]
-    time = timedelta(minutes=number) if unit in ("m", "minute") else timedelta(hours=number)
-    if not business:
-        return received + time
     if calendar is None:
         raise CalendarError(f'"{due}" is business time, and there is no calendar to count it by.')
-    if unit == "day":
-        return calendar.add_business_days(received, number)
-    return calendar.add_business_time(received, time)
+    if found[2] == "day":
+        return calendar.add_business_days(received, int(found[1]))
+    return calendar.add_business_time(received, _time(int(found[1]), "h"))
+
+
+def _time(number: int, unit: str) -> timedelta:
+    return timedelta(minutes=number) if unit.startswith("m") else timedelta(hours=number)

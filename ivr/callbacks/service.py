@@ -57,8 +57,8 @@ async def create_for_message(
 ) -> str:
     """The ticket of the one callback of this message: made now, or found if it was made before.
 
-    The row of the message must be there. A calendar that cannot say the due time costs the due time, never
-    the callback. StoreError if no free ticket number was found.
+    The row of the message must be there. A due time that cannot be told (no calendar, never open, a promise
+    of another version in an adopted message) is left out and logged; it never costs the callback. StoreError if no free ticket number was found.
     """
     row = {
         "line": message.line,
@@ -88,7 +88,7 @@ async def create_for_message(
 def _due(message: MessageFacts, promise: Promise, calendar: Calendar | None) -> datetime | None:
     try:
         return due_at(promise.due, message.received_at, calendar)
-    except CalendarError as error:
+    except (CalendarError, ValueError, OverflowError) as error:
         fields = {"message_id": message.id, "line": message.line, "reason": str(error)}
         log.error("callback made without a due time", extra=fields)
         return None

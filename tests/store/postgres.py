@@ -25,18 +25,28 @@ class Postgres:
             shutil.chown(directory, "postgres", "postgres")
         data, log = directory / "data", directory / "log"
         made = subprocess.run(
-            [*_as_postgres(), str(_program("initdb")), "-D", str(data), "-U", "postgres", "-A", "trust"]
-            + ["-E", "UTF8", "--no-locale", "--no-sync"],
+            [
+                *_as_postgres(),
+                _program("initdb"),
+                "-D",
+                data,
+                *["-U", "postgres", "-A", "trust", "-E", "UTF8"],
+            ],
             capture_output=True,
             cwd=directory,
         )
         assert made.returncode == 0, made.stderr.decode()
+        settings = (
+            f"unix_socket_directories={directory}",
+            "listen_addresses=",
+            "fsync=off",
+            "full_page_writes=off",
+        )
+        options = [part for setting in settings for part in ("-c", setting)]
         # pdeathsig: the server ends with the tests, even when they are killed.
         with log.open("wb") as output:
             self._server = subprocess.Popen(
-                [*_as_postgres("--pdeathsig", "QUIT"), str(_program("postgres")), "-D", str(data)]
-                + ["-c", f"unix_socket_directories={directory}", "-c", "listen_addresses="]
-                + ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"],
+                [*_as_postgres("--pdeathsig", "QUIT"), _program("postgres"), "-D", data, *options],
                 stdout=output,
                 stderr=output,
                 cwd=directory,

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -13,6 +14,7 @@ from ivr.store import agents, calls, users
 from ivr.store.database import Store
 from ivr.store.migrate import migrate
 from ivr.store.tables import CallRow
+from tests.store.postgres import Postgres
 from tests.store.rows import NOON, call
 
 
@@ -185,3 +187,39 @@ async def test_a_postgresql_that_does_not_run_is_named_without_its_password(tmp_
 async def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(StoreError, match=r"write sqlite:///FILE or postgresql://…"):
         await Store.open(url)
+
+
+# -- PostgreSQL ------------------------------------------------------------------------------------------
+
+
+async def test_a_postgresql_that_comes_back_is_used_again(postgres: Postgres, postgres_template: str) -> None:
+    database = postgres.create("comes_back", postgres_template)
+    store = await Store.open(postgres.url(database))
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'comes_back'")
+    with pytest.raises(StoreError) as caught:
+        async with store.write() as session:
+            await users.add(session, "alice", "hash", tenant=None, at=NOON)
+    assert caught.value.retryable
+    async with store.write() as session:
+        await users.add(session, "alice", "hash", tenant=None, at=NOON)
+    await store.close()
+
+
+async def test_a_locked_row_can_be_given_up_within_300_ms(postgres: Postgres, postgres_template: str) -> None:
+    store = await Store.open(postgres.url(postgres.create("locked_row", postgres_template)))
+    async with store.write() as session:
+        await calls.save(session, [call("c1")])
+    loop = asyncio.get_running_loop()
+    async with store.write() as holding:
+        await calls.save(holding, [call("c1", outcome="message")])
+        begun = loop.time()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3), store.write() as waiting:
+                await calls.save(waiting, [call("c1", outcome="silent")])
+        assert 0.3 <= loop.time() - begun < 1.0
+    async with store.read() as session:
+        row = await calls.get(session, "c1")
+    assert row is not None
+    assert row.outcome == "message"
+    await store.close()

@@ -105,7 +105,7 @@ class AriCall(Channel):
         def on_playback(event: Json) -> None:
             nonlocal ended
             ended = True
-            if event["playback"]["state"] == "failed":
+            if event["playback"]["state"] == "failed" and not self.leaving:
                 log.error("Asterisk could not play a prompt", extra={"call_id": self.id, "playback": id})
             self.changed()
 

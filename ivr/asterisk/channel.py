@@ -21,6 +21,7 @@ class Channel:
         self.id = id
         self.ari = ari
         self.up = False  # entered our application
+        self.leaving = False  # somebody hangs up; what fails from now on fails because of that
         self.gone = False
         self.cause = 0  # why it ended: Q.850, 0 while it lives
         self._waiter: asyncio.Future[None] | None = None
@@ -30,6 +31,8 @@ class Channel:
         kind = event["type"]
         if kind == "StasisStart":
             self.up = True
+        elif kind == "ChannelHangupRequest":
+            self.leaving = True
         elif kind in GONE:
             self.gone = True
             self.cause = event.get("cause", 0) or self.cause

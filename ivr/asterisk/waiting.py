@@ -62,9 +62,7 @@ class Bridge:
 
     async def join(self, caller: str) -> None:
         await self._ari.http("POST", f"bridges/{self.id}", {"type": "mixing"})
-        await self._ari.http(
-            "POST", f"bridges/{self.id}/addChannel", {"channel": f"{caller},{self.agent.id}"}
-        )
+        await self._ari.http("POST", f"bridges/{self.id}/addChannel", {"channel": [caller, self.agent.id]})
 
     async def close(self) -> None:
         await self.agent.hang_up()

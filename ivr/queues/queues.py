@@ -182,6 +182,8 @@ class QueuePlace:
 
     async def release(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
         queues = self._queues
+        if failed:
+            await self._finish_talk()  # the one who answered was gone before the bridge stood
         try:
             await queues.roster.release(self.call_id, unanswered, failed, queues.clock.now())
         except StoreError as error:
@@ -198,13 +200,17 @@ class QueuePlace:
         if self._pending is not None:
             self._pending = None
             await self.release([], [])
-        if self._talking:
-            self._talking = False
-            try:
-                await queues.roster.finish_talk(self.call_id, queues.clock.now())
-            except StoreError as error:
-                log.error("an agent stays in talk", extra={"call_id": self.call_id, "error": str(error)})
-            queues.changed()
+        await self._finish_talk()
+
+    async def _finish_talk(self) -> None:
+        if not self._talking:
+            return
+        queues, self._talking = self._queues, False
+        try:
+            await queues.roster.finish_talk(self.call_id, queues.clock.now())
+        except StoreError as error:
+            log.error("an agent stays in talk", extra={"call_id": self.call_id, "error": str(error)})
+        queues.changed()
 
 
 class QueueOffer:

@@ -163,7 +163,7 @@ def _list(names: Any) -> str:
     return ", ".join(names)
 
 
-_NOT_A_TEXT = "a text belongs here, not a list or keys"
+_NOT_A_TEXT = 'a text belongs here; one that begins with "{" or "[" must stand in quotes'
 _NOT_KEYS = "keys with values belong here"
 
 _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {

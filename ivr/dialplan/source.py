@@ -131,7 +131,7 @@ def read(file: str, text: str) -> Source:
     except _Stop as stop:
         source.problems.append(Problem(file, *stop.position, "", stop.message))
     except yaml.MarkedYAMLError as error:
-        source.problems.append(_syntax_problem(file, error))
+        source.problems.append(_syntax_problem(file, text, error))
     except yaml.reader.ReaderError as error:
         line, column = _place(text, error.position)
         source.problems.append(
@@ -172,7 +172,7 @@ class _Composer:
         self._count += 1
         if self._count > MOST_NODES:
             raise _Stop(mark, f"more than {MOST_NODES} keys and values are too many for one dialplan")
-        if len(path) > DEEPEST:
+        if len(path) >= DEEPEST:
             raise _Stop(mark, f"nested more than {DEEPEST} deep")
         self._source.at.setdefault(path, self._source.key_at.get(path, _position(mark)))
         if isinstance(event, yaml.AliasEvent):
@@ -232,15 +232,19 @@ def _position(mark: Mark) -> Position:
     return mark.line + 1, mark.column + 1
 
 
-def _syntax_problem(file: str, error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     said = error.problem or ""
-    never_closed = "unexpected end of stream" in said and error.context_mark
-    mark: Mark = error.context_mark if never_closed else error.problem_mark or error.context_mark
+    # A quotation mark that is never closed, and a lone "*", are noticed behind the place to mend.
+    begun = error.context in ("while scanning a quoted scalar", "while scanning an alias")
+    mark: Mark = error.context_mark if begun else error.problem_mark or error.context_mark
+    line, column = _position(mark) if mark else (1, 1)
+    before = text[: mark.index].rstrip() if mark else ""
     if r"'\t'" in said:
         message = "a tab; indent with spaces"
+    elif "expected <block end>" in said and before.endswith("}"):
+        message = 'a text that begins with "{" must stand in quotes'
     else:
         message = next((help for part, help in _SYNTAX.items() if part in said), f"this is no YAML: {said}")
-    line, column = _position(mark) if mark else (1, 1)
     return Problem(file, line, column, "", message)
 
 

@@ -1,0 +1,77 @@
+"""The schema that editors use agrees with the models, with the shipped dialplan and with `load`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from ivr.dialplan.schema import schema_text
+from ivr.steps import STEPS
+from tests.dialplans import SHOP, changed
+from tests.unit.test_dialplan_ecforce import DESIGN
+
+DIALPLANS = Path(__file__).parent.parent.parent / "dialplans"
+SCHEMA = json.loads((DIALPLANS / "schema.json").read_text("utf-8"))
+
+MAKE = (
+    'python -c "from ivr.dialplan.schema import schema_text; from ivr.steps import STEPS; '
+    "print(schema_text(STEPS), end='')\" > dialplans/schema.json"
+)
+
+
+def complaints(text: str) -> list[str]:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    return [error.message for error in validator.iter_errors(yaml.safe_load(text))]
+
+
+def test_the_committed_schema_is_that_of_the_models() -> None:
+    committed = (DIALPLANS / "schema.json").read_text("utf-8")
+    assert committed == schema_text(STEPS), f"dialplans/schema.json is old; run: {MAKE}"
+
+
+def test_it_is_a_schema_of_draft_2020_12() -> None:
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("text", [SHOP, DESIGN, (DIALPLANS / "ecforce.yaml").read_text("utf-8")])
+def test_good_dialplans_please_an_editor(text: str) -> None:
+    assert complaints(text) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("max_wait: 2m", "max_wiat: 2m"),
+        ("    next: thanks\n", ""),
+        ("type: hangup", "type: hangp"),
+        ("type: hangup", "{}"),
+        ("priority: medium", "priority: hihg"),
+        ("capacity: 2", "capacity: 0"),
+        ("start: office\n", ""),
+        ("    zone: Asia/Tokyo\n", ""),
+        ("  bye:", "  Bye Bye:"),
+        ("max_wait: 2m", "max_wait: 2"),
+    ],
+)
+def test_an_editor_shows_mistakes(old: str, new: str) -> None:
+    assert complaints(changed(old, new))
+
+
+def test_defaults_are_shown_as_they_are_written() -> None:
+    def defaults(node: Any) -> list[Any]:
+        match node:
+            case {"default": default, **rest}:
+                return [default, *defaults(rest)]
+            case dict():
+                return [found for value in node.values() for found in defaults(value)]
+            case list():
+                return [found for value in node for found in defaults(value)]
+        return []
+
+    shown = defaults(SCHEMA)
+    assert "2m" in shown and "10s" in shown
+    assert not [default for default in shown if default is None or str(default).startswith("PT")]

@@ -1,3 +1,5 @@
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,19 +39,45 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
+async def _make(settings: Settings) -> None:
+    store = await Store.open(settings.database_url)
+    await fill(store, settings.recordings)
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def empty_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrated once and copied for each test, for that is 20 times faster."""
+    made = load({"IVR_DATA": str(tmp_path_factory.mktemp("empty"))})
+    migrate(made.database_url)
+    return made.data
+
+
+@pytest.fixture(scope="session")
+def desk_data(empty_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = load({"IVR_DATA": str(tmp_path_factory.mktemp("desk"))})
+    shutil.copytree(empty_data, made.data, dirs_exist_ok=True)
+    asyncio.run(_make(made))
+    return made.data
+
+
 @pytest.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
-    """An empty store."""
-    migrate(settings.database_url)
-    opened = await Store.open(settings.database_url)
+def filled(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """Empty, or tests/web/desk.py for a test that asks for `desk` too."""
+    wanted = "desk_data" if "desk" in request.fixturenames else "empty_data"
+    shutil.copytree(request.getfixturevalue(wanted), settings.data)
+    return settings
+
+
+@pytest.fixture
+async def store(filled: Settings) -> AsyncIterator[Store]:
+    opened = await Store.open(filled.database_url)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def desk(store: Store, settings: Settings) -> Store:
-    """The store of tests/web/desk.py."""
-    await fill(store, settings.recordings)
+def desk(store: Store) -> Store:
     return store
 
 

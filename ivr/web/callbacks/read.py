@@ -95,7 +95,7 @@ async def _views(
     )
     return [
         View(callback, message, name or callback.line, _is_late(callback, now))
-        for callback, message, name in (await session.execute(query)).tuples()
+        for callback, message, name in await session.execute(query)
     ]
 
 

@@ -1,0 +1,170 @@
+"""The pages in a real Chromium, on a desk and on a telephone."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+from playwright.async_api import Browser, Page, async_playwright, expect
+from sqlalchemy import text
+
+from ivr.settings import Settings
+from ivr.store.database import Store
+from tests.web.desk import CLOSED_PATH, PASSWORD, add_callback
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+DESK, TELEPHONE = (1280, 800), (390, 844)
+POLL = 5100  # milliseconds; the page asks again after 5 s
+
+
+@pytest.fixture
+def chromium() -> Path:
+    if not CHROMIUM.exists():
+        pytest.fail(f"{CHROMIUM} is missing: run script/setup --dev")
+    return CHROMIUM
+
+
+@pytest.fixture
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield opened
+        await opened.close()
+
+
+async def alice_at(browser: Browser, visitor: TestClient, size: tuple[int, int]) -> Page:
+    """Logged in, at the list. Anything in the browser's console fails the test through `complaints`."""
+    page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page.complaints = []  # type: ignore[attr-defined]
+    page.on("console", lambda message: page.complaints.append(message.text))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))  # type: ignore[attr-defined]
+    await page.clock.install()
+    await page.goto(str(visitor.make_url("/callbacks")))
+    await expect(page).to_have_title("ログイン")
+    await page.keyboard.type("alice")  # the name has the focus
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_title("(10) 折り返し")
+    return page
+
+
+def complaints(page: Page) -> list[str]:
+    return page.complaints  # type: ignore[attr-defined, no-any-return]
+
+
+async def colour(page: Page, selector: str) -> str:
+    found: str = await page.locator(selector).evaluate("node => getComputedStyle(node).color")
+    return found
+
+
+@pytest.mark.parametrize("size", [DESK, TELEPHONE], ids=["desk", "telephone"])
+async def test_from_login_to_done(
+    desk: Store, browser: Browser, visitor: TestClient, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    page = await alice_at(browser, visitor, size)
+    await page.screenshot(path=tmp_path / "list.png", full_page=True)
+    before = await colour(page, "#row-1000012 .number")
+    await page.locator("#link-1000012").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("h1")).to_have_text("受付番号 1000012")
+    await expect(page.locator("#transcript")).to_contain_text("ログインできません。田中です。")
+    await page.wait_for_function("document.querySelector('audio').readyState >= 1")
+    assert await page.evaluate("document.querySelector('audio').duration") == pytest.approx(3.0, abs=0.01)
+    await page.screenshot(path=tmp_path / "ticket.png", full_page=True)
+    await page.get_by_label("結果").fill("ご案内済み")
+    await page.get_by_role("button", name="対応済みにする").click()
+    await expect(page).to_have_title("(9) 折り返し")
+    row = page.locator("#handled-rows #row-1000012")
+    await expect(row).to_contain_text("対応済み")
+    assert await colour(page, "#row-1000012 .number") != before
+    assert complaints(page) == []
+
+
+async def test_nothing_is_too_small_or_too_wide_on_a_telephone(
+    desk: Store, browser: Browser, visitor: TestClient
+) -> None:
+    page = await alice_at(browser, visitor, TELEPHONE)
+    for path in ("/callbacks", "/callbacks/1000012", "/callbacks/1000112", "/callbacks/1000067"):
+        await page.goto(str(visitor.make_url(path)))
+        assert await page.evaluate("document.documentElement.scrollWidth") == TELEPHONE[0], path
+        targets = page.locator("a:visible:not(.skip), button:visible, input:visible")
+        assert await targets.count() > 3
+        for target in await targets.all():
+            box = await target.bounding_box()
+            assert box and box["height"] >= 48, (path, await target.inner_text(), box)
+
+
+async def add(store: Store, settings: Settings, ticket: str, due: int) -> None:
+    async with store.write() as db:
+        more: dict[str, Any] = {"text": "新しい用件です。", "path": CLOSED_PATH}
+        await add_callback(
+            db, settings.recordings, ticket, "open", "closed", "+819055556666", None, due, 0, more
+        )
+
+
+async def test_new_work_appears_by_itself_and_nothing_jumps(
+    desk: Store, browser: Browser, visitor: TestClient, settings: Settings
+) -> None:
+    page = await alice_at(browser, visitor, TELEPHONE)
+    held = page.locator("#link-1000078")
+    await held.focus()
+    before = await held.bounding_box()
+    await add(desk, settings, "1999991", -30)  # the most urgent: above what is being read
+    await page.clock.run_for(POLL)
+    await expect(page.locator("#todo-rows > li").first).to_have_attribute("id", "row-1999991")
+    await expect(page).to_have_title("(11) 折り返し")
+    await expect(page.locator("#live-status")).to_have_text("新しい折り返しが1件あります")
+    after = await held.bounding_box()
+    assert before and after and abs(after["y"] - before["y"]) < 2
+    assert await held.evaluate("node => node === document.activeElement")
+    assert complaints(page) == []
+
+
+async def test_a_transcript_arrives_while_the_ticket_is_open(
+    desk: Store, browser: Browser, visitor: TestClient
+) -> None:
+    page = await alice_at(browser, visitor, DESK)
+    await page.goto(str(visitor.make_url("/callbacks/1000034")))
+    await expect(page.locator("#transcript")).to_have_text("文字起こし中")
+    await page.get_by_label("結果").fill("書きかけ")
+    async with desk.write() as db:
+        await db.execute(
+            text(
+                "UPDATE messages SET transcript_state='done', transcript_text='届きました' WHERE id='m1000034'"
+            )
+        )
+    await page.clock.run_for(POLL)
+    await expect(page.locator("#transcript")).to_have_text("届きました")
+    await expect(page.get_by_label("結果")).to_have_value("書きかけ")
+
+
+async def test_a_page_that_cannot_be_refreshed_says_so_and_recovers(
+    desk: Store, browser: Browser, visitor: TestClient
+) -> None:
+    page = await alice_at(browser, visitor, DESK)
+    async with desk.write() as db:
+        await db.execute(text("ALTER TABLE callbacks RENAME TO gone"))
+    await page.clock.run_for(POLL)
+    notice = page.locator("#live-notice")
+    await expect(notice).to_contain_text("最新の状態を取得できません")
+    await expect(page.locator("#row-1000012")).to_be_visible()
+    async with desk.write() as db:
+        await db.execute(text("ALTER TABLE gone RENAME TO callbacks"))
+    await page.clock.run_for(POLL)
+    await expect(notice).to_be_hidden()
+
+
+async def test_a_session_that_ended_leads_to_the_login(
+    desk: Store, browser: Browser, visitor: TestClient
+) -> None:
+    page = await alice_at(browser, visitor, DESK)
+    await page.context.clear_cookies()
+    await page.clock.run_for(POLL)
+    await page.get_by_role("link", name="もう一度ログインしてください").click()
+    await expect(page).to_have_title("ログイン")

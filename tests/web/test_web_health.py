@@ -1,0 +1,52 @@
+"""`/readyz` is 503 unless the engine said within 3 s that its link to Asterisk lives."""
+
+from datetime import timedelta
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from ivr.store import health
+from ivr.store.database import Store
+from tests.web.conftest import StoppedClock
+from tests.web.desk import NOW
+
+
+async def beat(store: Store, *, ok: bool, ago: float, reason: str = "") -> None:
+    async with store.write() as db:
+        await health.beat(db, "engine", NOW - timedelta(seconds=ago), ok=ok, detail={"reason": reason})
+
+
+async def test_healthz_needs_nothing(visitor: TestClient, store: Store) -> None:
+    await store.close()
+    answer = await visitor.get("/healthz")
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("ago", [0, 1, 3])
+async def test_ready(visitor: TestClient, store: Store, ago: float) -> None:
+    await beat(store, ok=True, ago=ago)
+    assert (await visitor.get("/readyz")).status == 200
+
+
+async def test_not_ready_before_the_engine_ran(visitor: TestClient) -> None:
+    answer = await visitor.get("/readyz")
+    assert answer.status == 503
+    assert (await answer.json())["reason"] == "the engine has never reported"
+
+
+async def test_not_ready_when_the_engine_is_silent(
+    visitor: TestClient, store: Store, clock: StoppedClock
+) -> None:
+    await beat(store, ok=True, ago=0)
+    clock.at += timedelta(seconds=3.2)
+    answer = await visitor.get("/readyz")
+    assert answer.status == 503
+    assert "not reported" in (await answer.json())["reason"]
+
+
+@pytest.mark.parametrize("reason", ["", "Asterisk refused the password"])
+async def test_not_ready_when_the_link_is_dead(visitor: TestClient, store: Store, reason: str) -> None:
+    await beat(store, ok=False, ago=0, reason=reason)
+    answer = await visitor.get("/readyz")
+    assert answer.status == 503
+    assert (await answer.json())["reason"] == (reason or "the ARI link is dead")

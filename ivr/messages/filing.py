@@ -20,7 +20,6 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks.service import SYSTEM, MessageFacts, create_for_message
-from ivr.errors import IvrError
 from ivr.hours.calendar import Calendar
 from ivr.messages import wav
 from ivr.messages.sidecar import Facts, sync_folder
@@ -166,8 +165,7 @@ async def _other_callback(session: AsyncSession, facts: Facts, ended: Ended) -> 
     )
     if ended.state != "lost":
         query = query.where(MessageRow.state == "lost")
-    found = (await session.execute(query.limit(1))).tuples().first()
-    return found
+    return (await session.execute(query.limit(1))).first()
 
 
 def branch(path: tuple[str, ...]) -> str | None:
@@ -181,6 +179,6 @@ def branch(path: tuple[str, ...]) -> str | None:
 def _calendar(calendars: Calendars, facts: Facts, hours: str | None) -> Calendar | None:
     try:
         return calendars(facts.line, hours)
-    except IvrError:
+    except Exception:  # whatever is wrong with the hours costs the due time, never the callback
         log.exception("no calendar for a message", extra={"message_id": facts.id, "line": facts.line})
         return None

@@ -37,6 +37,7 @@ _BARE = re.compile(r"(\d{9,11})_([+\d]*)_([+\d]*)_(.+)\.wav")
 class Bare:
     """A recording whose facts stand in its name, see `sidecar.py`."""
 
+    id: str
     at: datetime
     dialled: str
     caller: str
@@ -47,7 +48,9 @@ class Bare:
         found = _BARE.fullmatch(name)
         if found is None:
             return None
-        return cls(datetime.fromtimestamp(int(found[1]), UTC), found[2], found[3], found[4])
+        at = datetime.fromtimestamp(int(found[1]), UTC)
+        id = new_id(at, int.from_bytes(sha256(name.encode()).digest()[:10]))
+        return cls(id, at, found[2], found[3], found[4])
 
 
 class Reconciler:
@@ -76,19 +79,20 @@ class Reconciler:
         for name in names:
             path = self._folder / name
             if name.endswith(".json"):
-                filed += await self._safely(path, self._sidecar(path))
+                filed += await self._safely(path.stem, self._sidecar(path))
             elif (bare := Bare.read(name)) is not None:
-                filed += await self._safely(path, self._bare(path, bare))
+                filed += await self._safely(bare.id, self._bare(path, bare))
         there = set(names)
         self._seen = {path: seen for path, seen in self._seen.items() if path.name in there}
         return filed
 
-    async def _safely(self, path: Path, work: Awaitable[bool]) -> bool:
-        """One that cannot be filed must not keep the others from it."""
+    async def _safely(self, message_id: str, work: Awaitable[bool]) -> bool:
+        """One that cannot be filed, for whatever reason, must not keep the others from it."""
         try:
             return await work
-        except (IvrError, OSError) as error:
-            reason = {"file": path.suffix, "reason": repr(error)}
+        except Exception as error:
+            # Not the error's text: it may hold the numbers in a file's name or a statement.
+            reason = {"message_id": message_id, "reason": type(error).__name__}
             log.error("a message could not be filed and waits for the next time", extra=reason)
             return False
 
@@ -135,7 +139,7 @@ class Reconciler:
         """The id comes from the name, and the file keeps its name until the row is there: once, whatever dies."""
         if not await self._quiet(path, (path.name,)):
             return False
-        id = new_id(bare.at, int.from_bytes(sha256(path.name.encode()).digest()[:10]))
+        id = bare.id
         line = await self._line(bare.dialled)
         number = self._to_e164(bare.caller)
         facts = Facts(

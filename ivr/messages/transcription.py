@@ -64,7 +64,7 @@ class Transcription:
                 .order_by(MessageRow.transcript_next_at)
                 .limit(LIMIT)
             )
-            return [(id, at) for id, at in (await session.execute(query)).tuples() if at is not None]
+            return [(id, at) for id, at in await session.execute(query) if at is not None]
 
     async def claim(self, message_id: str) -> bool:
         """True for one worker; a worker that died is forgotten after LEASE."""

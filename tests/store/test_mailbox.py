@@ -1,0 +1,360 @@
+"""The mailbox on SQLite and PostgreSQL: one message, one callback, and never a caller who waits for the store."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from sqlalchemy import select, text
+
+from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored
+from ivr.errors import StoreError
+from ivr.messages.mailbox import StoreMailbox
+from ivr.messages.reconciler import Reconciler
+from ivr.store.database import Store
+from ivr.store.tables import CallbackRow, MessageRow
+from tests.messages_helpers import (
+    DUE,
+    EVENING,
+    NUMBER,
+    ManualClock,
+    calendars,
+    cut_off,
+    e164,
+    publish,
+    said,
+    unsaid,
+    visit,
+)
+
+PROMISE = CallbackPromise("medium", "1 business day", "office")
+
+
+@dataclass
+class Room:
+    """A mailbox, the reconciler of the jobs process, and what they share."""
+
+    mailbox: StoreMailbox
+    reconciler: Reconciler
+    store: Store
+    folder: Path
+    clock: ManualClock
+    wakes: list[str]
+
+    async def messages(self) -> list[MessageRow]:
+        async with self.store.read() as session:
+            return list(await session.scalars(select(MessageRow).order_by(MessageRow.id)))
+
+    async def callbacks(self) -> list[CallbackRow]:
+        async with self.store.read() as session:
+            return list(await session.scalars(select(CallbackRow).order_by(CallbackRow.created_at)))
+
+    async def reconcile(self) -> None:
+        """As the jobs process does, until what must be watched for a while has been watched."""
+        await self.reconciler.run()
+        self.clock.advance(20)
+        await self.reconciler.run()
+
+    def left(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+@pytest.fixture
+async def room(store: Store, other_process: Store, tmp_path: Path) -> AsyncIterator[Room]:
+    await publish(store)
+    clock, wakes, recordings = ManualClock(), list[str](), tmp_path / "recordings"
+    mailbox = StoreMailbox(store, recordings, calendars, clock, lambda: wakes.append("jobs"))
+    reconciler = Reconciler(other_process, recordings, calendars, clock, e164)
+    yield Room(mailbox, reconciler, store, recordings / "messages", clock, wakes)
+    await mailbox.close()
+
+
+@asynccontextmanager
+async def store_held(holder: Store) -> AsyncIterator[None]:
+    """Somebody else keeps every writer out."""
+    async with holder.read() as session:
+        await session.rollback()
+        if session.get_bind().dialect.name == "sqlite":
+            await session.execute(text("BEGIN IMMEDIATE"))
+        else:
+            await session.execute(text("LOCK TABLE messages, callbacks IN ACCESS EXCLUSIVE MODE"))
+        yield
+        await session.rollback()
+
+
+async def leave(room: Room, call: Call, promise: CallbackPromise | None = PROMISE) -> Draft:
+    """Begins a message and speaks it."""
+    draft = await room.mailbox.begin(call, promise)
+    said(draft.file)
+    return draft
+
+
+# -- the way it should go ------------------------------------------------------------------
+
+
+async def test_a_message_and_its_callback(room: Room) -> None:
+    draft = await leave(room, visit())
+    (begun,) = await room.messages()
+    assert (begun.state, begun.transcript_state) == ("recording", "none")
+    room.clock.advance(12)
+    stored = await room.mailbox.finish(draft, Recorded("key", 4.0), again=True)
+    (message,), (callback,) = await room.messages(), await room.callbacks()
+    assert stored == Stored(True, callback.ticket)
+    assert (message.id, message.call_id) == (draft.id, "ivr-1.1")
+    assert (message.line, message.tenant) == ("ecforce", "ecforce")
+    assert (message.cause, message.number, message.withheld) == ("closed", NUMBER, None)
+    assert (message.state, message.origin, message.ended_by) == ("stored", "engine", "key")
+    assert (message.created_at, message.ended_at) == (EVENING, EVENING + timedelta(seconds=12))
+    assert message.audio == f"messages/{draft.id}.wav"
+    assert (message.transcript_state, message.transcript_next_at) == ("waiting", message.ended_at)
+    assert (callback.state, callback.cause, callback.number) == ("open", "closed", NUMBER)
+    assert (callback.message_id, callback.call_id) == (draft.id, "ivr-1.1")
+    assert (callback.priority, callback.due_at) == ("medium", DUE)
+    assert (callback.branch, callback.path[-1]) == ("support", "busy_message")
+    assert room.left() == [f"{draft.id}.wav"]
+    assert room.wakes == ["jobs"]
+
+
+async def test_the_intent_is_on_the_disk_and_locked_before_the_beep(room: Room) -> None:
+    draft = await room.mailbox.begin(visit(number=None), PROMISE)
+    (line,) = (room.folder / f"{draft.id}.json").read_text("utf-8").splitlines()
+    intent = json.loads(line)
+    assert (intent["line"], intent["cause"], intent["state"]) == ("ecforce", "closed", "recording")
+    assert (intent["number"], intent["withheld"]) == (None, "anonymous")
+    await room.reconcile()
+    assert [message.state for message in await room.messages()] == ["recording"]
+    assert f"{draft.id}.json" in room.left(), "the reconciler took a sidecar whose writer lives"
+
+
+async def test_the_duration_is_that_of_the_file(room: Room) -> None:
+    draft = await room.mailbox.begin(visit(), PROMISE)
+    unsaid(draft.file, 7.5)
+    await room.mailbox.finish(draft, Recorded("silence", 99.0), again=False)
+    (message,) = await room.messages()
+    assert message.duration == 7.5
+
+
+async def test_no_promise_no_callback(room: Room) -> None:
+    stored = await room.mailbox.finish(await leave(room, visit(), None), Recorded("key", 3.0), again=True)
+    assert stored == Stored(True, None)
+    assert [message.state for message in await room.messages()] == ["stored"]
+    assert await room.callbacks() == []
+
+
+async def test_a_message_asked_for_has_its_own_cause(room: Room) -> None:
+    draft = await leave(room, visit(cause=None))
+    await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+    assert [callback.cause for callback in await room.callbacks()] == ["asked"]
+
+
+async def test_many_at_once(room: Room) -> None:
+    async def one(number: int) -> Stored:
+        draft = await leave(room, visit(f"ivr-1.{number}"))
+        return await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+
+    await asyncio.gather(*(one(number) for number in range(20)))
+    await room.mailbox.close()
+    await room.reconcile()
+    assert len(await room.messages()) == len({c.message_id for c in await room.callbacks()}) == 20
+
+
+# -- what counts as a message --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("audio", "ended_by", "state", "callbacks"),
+    [
+        ("speech", "hangup", "stored", 1),
+        ("speech", "failed", "stored", 1),
+        ("cut off", "failed", "stored", 1),
+        ("silence", "silence", "silent", 0),
+        ("silence", "hangup", "silent", 0),
+        ("silence", "failed", "stored", 1),  # what was said later may be missing
+        ("header", "hangup", "silent", 0),  # hung up during the beep
+        ("none", "hangup", "silent", 0),
+        ("none", "key", "silent", 0),
+        ("none", "failed", "lost", 1),  # our fault, and a callback was promised
+        ("header", "failed", "lost", 1),
+    ],
+)
+async def test_only_proven_non_speech_makes_no_callback(
+    room: Room,
+    audio: str,
+    ended_by: Literal["hangup", "failed", "silence", "key"],
+    state: str,
+    callbacks: int,
+) -> None:
+    draft = await room.mailbox.begin(visit(), PROMISE)
+    match audio:
+        case "speech":
+            said(draft.file)
+        case "cut off":
+            cut_off(said(draft.file))
+        case "silence":
+            unsaid(draft.file)
+        case "header":
+            unsaid(draft.file, 0)
+    stored = await room.mailbox.finish(draft, Recorded(ended_by, 1.0), again=False)
+    assert stored.speech is (state != "silent")
+    assert (stored.ticket is not None) is bool(callbacks)
+    (message,) = await room.messages()
+    assert (message.state, len(await room.callbacks())) == (state, callbacks)
+    assert message.transcript_state == ("waiting" if state == "stored" else "none")
+
+
+async def test_a_silent_caller_is_asked_once_more_and_speaks(room: Room) -> None:
+    call = visit()
+    first = await room.mailbox.begin(call, PROMISE)
+    unsaid(first.file)
+    assert await room.mailbox.finish(first, Recorded("silence", 3.0), again=True) == Stored(False, None)
+    assert [message.state for message in await room.messages()] == ["recording"], (
+        "filed before the second try"
+    )
+    call.state.message_id = first.id
+    second = await room.mailbox.begin(call, PROMISE)
+    assert second.id == first.id
+    assert second.file != first.file, "Asterisk refuses a name that exists"
+    spoken = said(second.file).read_bytes()
+    stored = await room.mailbox.finish(second, Recorded("key", 3.0), again=False)
+    assert stored.speech and stored.ticket
+    (message,) = await room.messages()
+    assert message.state == "stored"
+    assert (room.folder.parent / message.audio).read_bytes() == spoken
+    assert room.left() == [f"{first.id}.wav"]
+
+
+async def test_a_caller_who_stays_silent_is_counted_without_a_callback(room: Room) -> None:
+    call = visit()
+    for last in (False, True):
+        draft = await room.mailbox.begin(call, PROMISE)
+        call.state.message_id = draft.id
+        unsaid(draft.file)
+        stored = await room.mailbox.finish(draft, Recorded("silence", 3.0), again=not last)
+        assert stored == Stored(False, None)
+    assert [message.state for message in await room.messages()] == ["silent"]
+    assert await room.callbacks() == []
+    assert room.left() == [f"{draft.id}.wav"]
+
+
+async def test_a_caller_who_leaves_instead_of_trying_again_is_filed(room: Room) -> None:
+    draft = await room.mailbox.begin(visit(), PROMISE)
+    unsaid(draft.file)
+    await room.mailbox.finish(draft, Recorded("silence", 3.0), again=True)
+    assert await room.mailbox.finish(draft, Recorded("silence", 3.0), again=False) == Stored(False, None)
+    assert [message.state for message in await room.messages()] == ["silent"]
+    assert room.left() == [f"{draft.id}.wav"]
+
+
+async def test_a_caller_who_hung_up_is_not_asked_again(room: Room) -> None:
+    draft = await room.mailbox.begin(visit(), PROMISE)
+    unsaid(draft.file)
+    await room.mailbox.finish(draft, Recorded("hangup", 3.0), again=True)
+    assert [message.state for message in await room.messages()] == ["silent"]
+
+
+# -- what goes wrong -----------------------------------------------------------------------
+
+
+async def test_a_held_store_keeps_nobody_waiting(room: Room, other_process: Store) -> None:
+    async with store_held(other_process):
+        started = time.monotonic()
+        draft = await room.mailbox.begin(visit(), PROMISE)
+        begun = time.monotonic() - started
+        said(draft.file)
+        started = time.monotonic()
+        stored = await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+        finished = time.monotonic() - started
+    assert begun < 0.6 and finished < 0.7, (begun, finished)
+    assert stored == Stored(True, None), "the store was not held"
+    assert room.wakes == ["jobs"]
+    await room.mailbox.close()
+    await room.reconcile()
+    (message,), (callback,) = await room.messages(), await room.callbacks()
+    assert (message.state, callback.message_id) == ("stored", draft.id)
+    assert room.left() == [f"{draft.id}.wav"]
+
+
+async def test_a_store_that_is_gone_leaves_it_to_the_reconciler(
+    room: Room, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with room.store.write() as session:
+        await session.execute(text("ALTER TABLE messages RENAME TO elsewhere"))
+    draft = await leave(room, visit())
+    assert await room.mailbox.finish(draft, Recorded("key", 3.0), again=True) == Stored(True, None)
+    await room.reconcile()
+    assert f"{draft.id}.json" in room.left()
+    async with room.store.write() as session:
+        await session.execute(text("ALTER TABLE elsewhere RENAME TO messages"))
+    await room.reconcile()
+    assert [message.state for message in await room.messages()] == ["stored"]
+    assert len(await room.callbacks()) == 1
+    assert NUMBER[1:] not in caplog.text
+
+
+async def test_finish_survives_cancellation(room: Room) -> None:
+    draft = await leave(room, visit())
+    finishing = asyncio.create_task(room.mailbox.finish(draft, Recorded("key", 3.0), again=True))
+    await asyncio.sleep(0)  # it has begun
+    finishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await finishing
+    await room.mailbox.close()
+    assert [message.state for message in await room.messages()] == ["stored"]
+    assert len(await room.callbacks()) == 1
+
+
+async def test_finishing_twice_makes_one(room: Room) -> None:
+    draft = await leave(room, visit())
+    await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+    await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+    assert (len(await room.messages()), len(await room.callbacks())) == (1, 1)
+
+
+async def test_a_disk_that_refuses_the_intent_forbids_the_beep(room: Room) -> None:
+    room.folder.rmdir()
+    with pytest.raises(StoreError):
+        await room.mailbox.begin(visit(), PROMISE)
+    assert await room.messages() == []
+
+
+async def test_a_call_that_broke_off_is_left_to_the_reconciler(room: Room) -> None:
+    draft = await leave(room, visit())
+    room.mailbox.release("ivr-9.9")
+    await room.reconcile()
+    assert [message.state for message in await room.messages()] == ["recording"]
+    room.mailbox.release("ivr-1.1")
+    await room.reconcile()
+    (message,) = await room.messages()
+    assert (message.id, message.state) == (draft.id, "stored")
+    assert len(await room.callbacks()) == 1
+
+
+async def test_a_call_taken_back_joins_its_message(room: Room, store: Store) -> None:
+    call = visit()
+    draft = await leave(room, call)
+    room.mailbox.release(call.id)  # the engine died
+    call.state.message_id = draft.id
+    successor = StoreMailbox(store, room.folder.parent, calendars, room.clock, lambda: None)
+    joined = await successor.begin(call, PROMISE)
+    assert joined == draft
+    await room.reconcile()
+    assert [message.state for message in await room.messages()] == ["recording"]
+    await successor.finish(joined, Recorded("key", 3.0), again=True)
+    await successor.close()
+    assert (len(await room.messages()), len(await room.callbacks())) == (1, 1)
+
+
+async def test_a_message_filed_meanwhile_is_not_recorded_over(room: Room) -> None:
+    call = visit()
+    draft = await leave(room, call)
+    room.mailbox.release(call.id)
+    await room.reconcile()
+    call.state.message_id = draft.id
+    fresh = await room.mailbox.begin(call, PROMISE)
+    assert fresh.id != draft.id and fresh.file != draft.file

@@ -33,6 +33,7 @@ def environment() -> jinja2.Environment:
         is_key=words.is_key,
         short_path=words.short_path,
         who=words.who,
+        silent_because=words.SILENT_BECAUSE,
         events_said=words.EVENTS,
     )
     return made

@@ -38,6 +38,7 @@ TRANSCRIPT_STATES: Final = {
     "failed": "文字起こし失敗",
     "none": "文字起こしなし",
 }
+SILENT_BECAUSE: Final = {"recording": "録音中です。", "lost": "音声は残っていません。"}  # states of a message
 EVENTS: Final = {
     "created": "受付",
     "claim": "担当になりました",

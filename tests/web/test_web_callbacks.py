@@ -111,6 +111,18 @@ async def test_a_ticket_shows_all(alice: TestClient) -> None:
     assert (await alice.get("/messages/m1000012/audio")).content_type == "audio/wav"
 
 
+@pytest.mark.parametrize(
+    ("state", "word"), [("recording", "録音中です。"), ("lost", "音声は残っていません。")]
+)
+async def test_a_message_without_audio_says_why(
+    alice: TestClient, desk: Store, state: str, word: str
+) -> None:
+    async with desk.write() as db:
+        await db.execute(text("UPDATE messages SET state = :state"), {"state": state})
+    html = await page(alice, "/callbacks/1000012")
+    assert word in html and "<audio" not in html
+
+
 async def test_no_page_links_a_withheld_number(alice: TestClient) -> None:
     html = await page(alice, "/callbacks/1000045")
     assert "非通知" in html and "tel:" not in html

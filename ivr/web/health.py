@@ -38,5 +38,6 @@ def _why_not(row: Health | None, now: datetime) -> str | None:
     if age > STALE:
         return f"the engine has not reported for {age.total_seconds():.0f} seconds"
     if not row.ok:
-        return str(row.detail.get("reason") or "the ARI link is dead")
+        draining = row.detail.get("draining")
+        return "the engine is being stopped" if draining else "the ARI link is dead"
     return None

@@ -11,9 +11,9 @@ from tests.web.conftest import StoppedClock
 from tests.web.desk import NOW
 
 
-async def beat(store: Store, *, ok: bool, ago: float, reason: str = "") -> None:
+async def beat(store: Store, *, ok: bool, ago: float, draining: bool = False) -> None:
     async with store.write() as db:
-        await health.beat(db, "engine", NOW - timedelta(seconds=ago), ok=ok, detail={"reason": reason})
+        await health.beat(db, "engine", NOW - timedelta(seconds=ago), ok=ok, detail={"draining": draining})
 
 
 async def test_healthz_needs_nothing(visitor: TestClient, store: Store) -> None:
@@ -44,9 +44,13 @@ async def test_not_ready_when_the_engine_is_silent(
     assert "not reported" in (await answer.json())["reason"]
 
 
-@pytest.mark.parametrize("reason", ["", "Asterisk refused the password"])
-async def test_not_ready_when_the_link_is_dead(visitor: TestClient, store: Store, reason: str) -> None:
-    await beat(store, ok=False, ago=0, reason=reason)
+@pytest.mark.parametrize(
+    ("draining", "reason"), [(False, "the ARI link is dead"), (True, "the engine is being stopped")]
+)
+async def test_not_ready_when_no_call_can_come(
+    visitor: TestClient, store: Store, draining: bool, reason: str
+) -> None:
+    await beat(store, ok=False, ago=0, draining=draining)
     answer = await visitor.get("/readyz")
     assert answer.status == 503
-    assert (await answer.json())["reason"] == (reason or "the ARI link is dead")
+    assert (await answer.json())["reason"] == reason

@@ -1,9 +1,11 @@
 """The files of `asterisk_conf/` filled in for one instance, and the agents' endpoints."""
 
+import contextlib
 import json
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,16 +87,11 @@ def ari_passwords(base: Path) -> AriPasswords:
     path = base / "ari-passwords.json"
     base.mkdir(parents=True, exist_ok=True)
     fresh = AriPasswords(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
-    mine = path.with_suffix(f".{os.getpid()}")
-    mine.unlink(missing_ok=True)
-    with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(asdict(fresh), file)
-    try:
-        os.link(mine, path)  # fails when another process was first, whose passwords then hold
-    except FileExistsError:
-        pass
-    finally:
-        mine.unlink()
+    with tempfile.NamedTemporaryFile("w", dir=base) as mine:  # mode 0600
+        json.dump(asdict(fresh), mine)
+        mine.flush()
+        with contextlib.suppress(FileExistsError):  # another was first, whose passwords then hold
+            os.link(mine.name, path)
     return AriPasswords(**json.loads(path.read_text()))
 
 

@@ -97,12 +97,13 @@ class PrivateAsterisk:
         conf.write(conf.render(settings, self.install, self.passwords, self._run_dir), settings.etc)
 
     async def stop(self, graceful: float = 0.0) -> None:
-        """Ends it, at the latest 9 s after `graceful`: the seconds that running calls are given."""
+        """Ends it, at the latest 11 s after `graceful`: the seconds that running calls are given."""
         process = self._process
         if process is not None:
             if process.poll() is None and graceful > 0:
-                await self._try_cli("core stop gracefully")
-                await self._exited(graceful)
+                # Answers only when the last call has ended.
+                await self._try_cli("core stop gracefully", graceful)
+                await self._exited(_POLL)
             if process.poll() is None:
                 await self._try_cli("core stop now")
                 await self._exited(4)
@@ -151,7 +152,7 @@ class PrivateAsterisk:
         """One Asterisk for one directory. The process inherits the lock: it holds until that has ended too."""
         self.settings.base.mkdir(parents=True, exist_ok=True)
         self._lock_fd = os.open(self.settings.base / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        tries = 250  # 5 s, in which the Asterisk of a guard that was killed ends
+        tries = 150  # 3 s, in which the Asterisk of a guard that was killed ends
         while True:
             try:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,9 +192,9 @@ class PrivateAsterisk:
         if self.settings.sip not in await self.cli("pjsip show transports"):
             raise self._failure(f"IVR_SIP={self.settings.sip} cannot be used, perhaps another program has it")
 
-    async def _try_cli(self, command: str) -> str:
+    async def _try_cli(self, command: str, limit: float = 4.0) -> str:
         try:
-            return await self.cli(command)
+            return await self.cli(command, limit)
         except AsteriskError:
             return ""
 

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+import wave
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,24 @@ from ivr.asterisk.install import AsteriskInstall
 from ivr.asterisk.private import PrivateAsterisk
 from ivr.errors import AsteriskError
 from tests.asterisk.instances import instance_settings
+from tests.asterisk.sip import LOUD, SipCall
 
 REQUIRED = re.findall(r"^require = (\S+)\.so$", (conf.TEMPLATES / "modules.conf").read_text(), re.MULTILINE)
 
 
+@pytest.fixture(scope="module")
+def asterisk(
+    asterisk_install: AsteriskInstall, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateAsterisk]:
+    private = PrivateAsterisk(asterisk_install, instance_settings(tmp_path_factory.mktemp("private")))
+    asyncio.run(private.start())
+    yield private
+    asyncio.run(private.stop())
+
+
 @pytest.fixture
-async def asterisk(asterisk_install: AsteriskInstall, tmp_path: Path) -> AsyncIterator[PrivateAsterisk]:
+async def own_asterisk(asterisk_install: AsteriskInstall, tmp_path: Path) -> AsyncIterator[PrivateAsterisk]:
+    """For tests that end it."""
     private = PrivateAsterisk(asterisk_install, instance_settings(tmp_path))
     await private.start()
     yield private
@@ -112,20 +125,39 @@ async def test_two_instances_side_by_side(asterisk_install: AsteriskInstall, tmp
         assert not _processes_with(str(each.settings.etc))
 
 
-async def test_stop_leaves_nothing_running(asterisk: PrivateAsterisk) -> None:
-    assert _processes_with(str(asterisk.settings.etc))
-    await asterisk.stop()
-    assert not _processes_with(str(asterisk.settings.etc))
+async def test_stop_leaves_nothing_running(own_asterisk: PrivateAsterisk) -> None:
+    assert _processes_with(str(own_asterisk.settings.etc))
+    await own_asterisk.stop()
+    assert not _processes_with(str(own_asterisk.settings.etc))
     with pytest.raises(AsteriskError, match="does not run"):
-        await asterisk.cli("core show uptime")
+        await own_asterisk.cli("core show uptime")
 
 
-async def test_it_starts_again_after_a_kill(asterisk: PrivateAsterisk) -> None:
-    assert asterisk.pid is not None
-    os.kill(asterisk.pid, signal.SIGKILL)
-    await asterisk.stop()
-    await asterisk.start()
-    assert asterisk.returncode is None
+async def test_a_call_that_does_not_end_in_time_keeps_what_was_recorded(
+    own_asterisk: PrivateAsterisk,
+) -> None:
+    folder = own_asterisk.settings.fallback_dir
+    calling = asyncio.create_task(asyncio.to_thread(_record_for_seconds, own_asterisk.settings.sip))
+    deadline = time.monotonic() + 10
+    while not [path for path in folder.glob("*.wav") if path.stat().st_size > 16000]:
+        assert time.monotonic() < deadline, "nothing is being recorded"
+        await asyncio.sleep(0.05)
+    began = time.monotonic()
+    await own_asterisk.stop(graceful=1)
+    assert 1 <= time.monotonic() - began < 6
+    assert not calling.done(), "the call was still up"
+    (recording,) = folder.glob("*.wav")
+    with wave.open(str(recording)) as file:
+        assert file.getnframes() >= 8000
+    await calling
+
+
+async def test_it_starts_again_after_a_kill(own_asterisk: PrivateAsterisk) -> None:
+    assert own_asterisk.pid is not None
+    os.kill(own_asterisk.pid, signal.SIGKILL)
+    await own_asterisk.stop()
+    await own_asterisk.start()
+    assert own_asterisk.returncode is None
 
 
 async def test_a_port_in_use_is_named(asterisk: PrivateAsterisk, tmp_path: Path) -> None:
@@ -185,6 +217,11 @@ def test_it_does_not_outlive_a_guard_killed_with_9(tmp_path: Path) -> None:
     deadline = time.monotonic() + 5
     while _processes_with(str(tmp_path / "asterisk/etc")):
         assert time.monotonic() < deadline, "Asterisk is still there"
+
+
+def _record_for_seconds(address: str) -> None:
+    with SipCall(address, "0501112222") as call:
+        call.talk(10, LOUD)
 
 
 def _processes_with(argument: str) -> list[int]:

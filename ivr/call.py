@@ -216,6 +216,9 @@ class Mailbox(Protocol):
         `again`: the caller will be asked once more, so proven non-speech is not filed yet.
         """
 
+    def release(self, call_id: str | None) -> None:
+        """The call is over: what was begun and not finished is anybody's to file."""
+
 
 class Journal(Protocol):
     """Where a call's path goes; never blocks, never raises into the call."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +41,9 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def serve(self, linked: Callable[[], None] = lambda: None) -> None:
+    async def serve(self) -> None:
         """Answers calls until cancelled."""
-
-        async def connected() -> None:
-            linked()
-
-        await self.ari.run(self.on_event, connected)
+        await self.ari.run(self.on_event)
 
     def on_event(self, event: Json) -> None:
         """Events about channels that nobody listens to yet."""
@@ -133,6 +128,7 @@ class Engine:
             await call.leave_to_fallback()
 
     async def _closed(self, call: AriCall) -> None:
+        self.mailbox.release(call.id)
         await call.aclose()
         self.calls.pop(call.id, None)
         if not self.calls:

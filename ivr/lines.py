@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import Dialplan
-from ivr.errors import IvrError, NotFound
+from ivr.errors import IvrError
 from ivr.hours.calendar import Calendar
 from ivr.steps import STEPS
+from ivr.steps.queue import Queue
 from ivr.store import dialplans
 from ivr.store.database import Store
 
@@ -29,6 +30,10 @@ class LiveLine:
         return cls(dialplan, {name: Calendar(hours) for name, hours in dialplan.hours.items()})
 
 
+def groups_of(dialplan: Dialplan) -> set[str]:
+    return {step.agents for step in dialplan.steps.values() if isinstance(step, Queue)}
+
+
 class Lines:
     def __init__(self) -> None:
         self.tenants: dict[str, str] = {}  # line -> tenant; never shrinks, old calls still need theirs
@@ -42,15 +47,16 @@ class Lines:
         """The line of a dialled number (E.164)."""
         return self._by_number.get(number) if number else None
 
-    def calendar(self, line: str, hours: str | None) -> Calendar:
-        """NotFound if the line does not live or has no such hours; None means its first."""
+    def calendar(self, line: str, hours: str | None) -> Calendar | None:
+        """None if the line does not live or has no such hours; `hours` None means its first."""
         live = self._by_key.get(line)
         if live is None:
-            raise NotFound(f'there is no live line "{line}"')
-        name = hours or next(iter(live.calendars), "")
-        if name not in live.calendars:
-            raise NotFound(f'the line "{line}" has no hours "{name}"')
-        return live.calendars[name]
+            return None
+        return live.calendars.get(hours or next(iter(live.calendars), ""))
+
+    def groups(self) -> list[str]:
+        """Every group of agents that a live line rings."""
+        return sorted({group for live in self._by_key.values() for group in groups_of(live.dialplan)})
 
     async def reload(self, store: Store) -> None:
         """Takes in what is live in the store; a line that cannot be read keeps its last good version."""

@@ -7,7 +7,7 @@ working directory, if it is there).
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,37 @@ class Settings:
         return self.data / "prompts"
 
     @property
+    def sounds(self) -> Path:
+        """Beep, silence and the music on hold, made by us."""
+        return self.data / "sounds"
+
+    @property
+    def asterisk_base(self) -> Path:
+        """Everything of the private Asterisk: configuration, passwords, logs."""
+        return self.data / "asterisk"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "log"
+
+    @property
     def run(self) -> Path:
         """Port files and locks of the running processes."""
         return self.data / "run"
 
     @property
-    def secrets(self) -> Path:
-        return self.data / "secrets.json"
+    def clock_file(self) -> Path:
+        """The offset of the running instance, for commands beside it."""
+        return self.run / "clock_offset"
+
+    @property
+    def first_login(self) -> Path:
+        """What `--trial` made: a user and agents with their passwords."""
+        return self.data / "first-login.txt"
+
+    @property
+    def session_key(self) -> Path:
+        return self.data / "session.key"
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -112,6 +136,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     values["recordings"] = values["recordings"] or values["data"] / "recordings"
     values["model"] = values["model"] or TINY_MODEL
     return Settings(**values)
+
+
+def on_running_clock(settings: Settings) -> Settings:
+    """`settings` with the clock of the instance that runs on this data directory."""
+    if settings.clock_offset or not settings.clock_file.exists():
+        return settings
+    return replace(settings, clock_offset=float(settings.clock_file.read_text("ascii")))
 
 
 def _config_file(environ: Mapping[str, str]) -> dict[str, str]:

@@ -49,11 +49,14 @@ class AriRefused(AsteriskError):
 
 
 class Ari:
-    def __init__(self, address: Address, app: str, user: str, password: str) -> None:
+    def __init__(
+        self, address: Address, app: str, user: str, password: str, still_ours: Callable[[], None] = lambda: None
+    ) -> None:
+        """`still_ours` is called before each request: an engine that was frozen leaves there and then."""
         self.app = app
         self.connected = False
-        self.last_event = 0.0  # loop time; readiness is events seen lately
         self._base = f"http://{address}/ari/"
+        self._still_ours = still_ours
         self._auth = aiohttp.BasicAuth(user, password)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._http: aiohttp.ClientSession | None = None
@@ -70,16 +73,13 @@ class Ari:
     def forget(self, id: str) -> None:
         self._handlers.pop(id, None)
 
-    async def run(self, unclaimed: Handler, connected: Callable[[], Any]) -> None:
-        """Keeps the link up until cancelled. `unclaimed` gets events about nothing listened to.
-
-        `connected` is started after each (re)connect: events of the time between are lost.
-        """
+    async def run(self, unclaimed: Handler) -> None:
+        """Keeps the link up until cancelled. `unclaimed` gets events about nothing listened to."""
         pause = RECONNECT[0]
         async with aiohttp.ClientSession(auth=self._auth) as self._http:
             while True:
                 try:
-                    await self._session(unclaimed, connected)
+                    await self._session(unclaimed)
                     pause = RECONNECT[0]
                 except (aiohttp.ClientError, AsteriskError, OSError, TimeoutError) as error:
                     log.warning("no link to Asterisk", extra={"error": repr(error)})
@@ -88,13 +88,13 @@ class Ari:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RECONNECT[1])
 
-    async def _session(self, unclaimed: Handler, connected: Callable[[], Any]) -> None:
+    async def _session(self, unclaimed: Handler) -> None:
         assert self._http is not None
         url = f"{self._base}events?app={self.app}&subscribeAll=false"
         async with self._http.ws_connect(url, heartbeat=5.0, max_msg_size=0, compress=0) as socket:
             self._socket = socket
             self.connected = True
-            setup = asyncio.create_task(self._set_up(connected), name="ari-set-up")
+            setup = asyncio.create_task(self._set_up(), name="ari-set-up")
             try:
                 async for message in socket:
                     if message.type is aiohttp.WSMsgType.TEXT:
@@ -103,11 +103,10 @@ class Ari:
                 setup.cancel()
                 await asyncio.gather(setup, return_exceptions=True)
 
-    async def _set_up(self, connected: Callable[[], Any]) -> None:
+    async def _set_up(self) -> None:
         allowed = {"allowed": [{"type": event} for event in EVENTS]}
         await self.http("PUT", f"applications/{self.app}/eventFilter", body=allowed)
         log.info("linked to Asterisk", extra={"app": self.app})
-        await connected()
 
     def _drop_link(self) -> None:
         self._socket = None
@@ -123,7 +122,6 @@ class Ari:
             if answer is not None:
                 answer(event["status_code"], event.get("message_body") or "")
             return
-        self.last_event = asyncio.get_running_loop().time()
         handler = self._handlers.get(_subject(event), unclaimed)
         try:
             handler(event)
@@ -143,6 +141,7 @@ class Ari:
 
         Requests are carried out in the order in which they are sent.
         """
+        self._still_ours()
         if self._socket is None:
             raise AsteriskError("there is no link to Asterisk")
         self._count += 1
@@ -174,6 +173,7 @@ class Ari:
 
     async def http(self, method: str, uri: str, body: Json | None = None) -> Any:
         """For requests that may wait for the channel: answer in a playback, variables, bridges."""
+        self._still_ours()
         if self._http is None:
             raise AsteriskError("there is no link to Asterisk")
         timeout = aiohttp.ClientTimeout(total=REQUEST_LIMIT)

@@ -25,6 +25,7 @@ from ivr.keys import AFTER_A_KEY, KeyBuffer, KeyTable
 
 log = logging.getLogger("ivr.asterisk.caller")
 
+TAKEN = "他の担当者が、応答いたしました。"  # to an agent, when another one was quicker
 LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the neutral prompt
 PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
 RECORDING_SLACK = 5.0  # maxDuration overshoots by up to a second
@@ -45,9 +46,9 @@ class Sounds:
     """Where an AriCall gets its audio; `of` gives None for a text that is not ready."""
 
     of: Callable[[str], Sound | None]
-    neutral: Sound
+    neutral: Callable[[], Sound]
     beep: Sound
-    taken: Sound  # tells an agent that another one was quicker
+    taken: Callable[[], Sound]
 
 
 class AriCall(Channel):
@@ -232,9 +233,11 @@ class AriCall(Channel):
 
     async def _tell_taken(self, leg: AgentLeg) -> None:
         try:
-            body = {"media": f"sound:{self._sounds.taken.path}"}
-            await leg.ari.send("POST", f"channels/{leg.id}/play/{leg.id}-taken", body)
-            await leg.until(lambda: False, self._sounds.taken.seconds + 0.5)
+            sound = self._sounds.taken()
+            await leg.ari.send(
+                "POST", f"channels/{leg.id}/play/{leg.id}-taken", {"media": f"sound:{sound.path}"}
+            )
+            await leg.until(lambda: False, sound.seconds + 0.5)
         except (CallerHungUp, AsteriskError):
             pass  # the agent hung up first
         finally:
@@ -270,7 +273,7 @@ class AriCall(Channel):
             sound = self._sounds.of(text)
         if sound is None:
             log.error("a prompt is not ready, the neutral one is played", extra={"call_id": self.id})
-            return self._sounds.neutral
+            return self._sounds.neutral()
         return sound
 
     async def _beep(self) -> None:

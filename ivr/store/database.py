@@ -98,7 +98,12 @@ class Store:
     async def open(cls, url: str) -> "Store":
         """StoreError if the database cannot be reached or has not been migrated."""
         place = driver_url(url, asynchronous=True)
-        engine = create_async_engine(place, connect_args=connect_args(place), json_serializer=to_json)
+        engine = create_async_engine(
+            place,
+            connect_args=connect_args(place),
+            json_serializer=to_json,
+            pool_timeout=PATIENCE_SECONDS,
+        )
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", prepare_sqlite)
         store = cls(engine)
@@ -149,3 +154,12 @@ async def _begin_immediate(session: AsyncSession) -> None:
         except OperationalError as error:
             if "locked" not in str(error.orig) or turn == BUSY_TURNS:
                 raise
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Store]:
+    store = await Store.open(url)
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,208 @@
+"""What the commands do to the store; each wakes the process that must hear of it."""
+
+import asyncio
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ivr.asterisk.conf import AgentTelephone
+from ivr.clock import SystemClock
+from ivr.dialplan.check import check_all
+from ivr.dialplan.load import load, load_all
+from ivr.dialplan.model import Dialplan
+from ivr.dialplan.problems import BadDialplan, Problem
+from ivr.errors import DialplanError, IvrError, SettingsError
+from ivr.lines import Lines, groups_of
+from ivr.settings import Settings
+from ivr.steps import STEPS
+from ivr.store import agents, callbacks, calls, messages, orders, tokens, users
+from ivr.store.agents import State
+from ivr.store.database import Store, opened
+from ivr.store.tables import AgentRow
+from ivr.wake import wake
+from ivr.web.api.views import call_json, callback_json
+from ivr.web.auth.passwords import make_hash
+
+PUBLISH_PATIENCE = 300.0  # seconds: prompts of a large dialplan are spoken first
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+def check(settings: Settings, files: Sequence[Path]) -> list[Problem]:
+    """Problems of `files`, or of all dialplans; errors and warnings."""
+    today = SystemClock(settings.clock_offset).now().date()
+    dialplans: dict[str, Dialplan] = {}
+    problems: list[Problem] = []
+    if files:
+        for file in files:
+            try:
+                dialplans[str(file)] = load(file, STEPS)
+            except BadDialplan as bad:
+                problems += bad.problems
+    else:
+        dialplans, problems = load_all(settings.dialplans, STEPS)
+    return [*problems, *check_all(dialplans, today)]
+
+
+async def publish(settings: Settings, by: str) -> None:
+    """Has the jobs process publish and waits for the end; DialplanError says what was refused."""
+    clock = SystemClock(settings.clock_offset)
+    async with opened(settings.database_url) as store:
+        async with store.write() as session:
+            order_id = await orders.put(session, "jobs", "publish", {"by": by}, clock.now())
+        wake(settings.run, "jobs")
+        try:
+            async with asyncio.timeout(PUBLISH_PATIENCE):
+                error = await _ended(store, order_id)
+        except TimeoutError:
+            raise IvrError("nobody publishes: is `ivr run` running on this data directory?") from None
+    if error:
+        raise DialplanError(error)
+
+
+async def _ended(store: Store, order_id: int) -> str | None:
+    """Waits until an order is done and gives its error."""
+    while True:
+        async with store.read() as session:
+            order = await orders.get(session, order_id)
+        if order is not None and order.done_at is not None:
+            return order.error
+        await asyncio.sleep(0.1)
+
+
+# -- people ---------------------------------------------------------------------------------
+
+
+async def add_agent(
+    settings: Settings, name: str, groups: Sequence[str], *, tenant: str | None = None, wrap_up: int = 30
+) -> AgentTelephone:
+    if not _NAME.fullmatch(name):
+        raise SettingsError(f'"{name}" cannot be a telephone\'s user name; use a-z, 0-9, - and _')
+    now = SystemClock(settings.clock_offset).now()
+    telephone = AgentTelephone(name, name, secrets.token_urlsafe(12))
+    async with opened(settings.database_url) as store:
+        lines = Lines()
+        await lines.reload(store)
+        known = lines.groups()
+        strange = [group for group in groups if known and group not in known]
+        if strange:
+            raise SettingsError(f'no line rings a group "{strange[0]}"; there are {", ".join(known)}')
+        async with store.write() as session:
+            await agents.add(
+                session,
+                name,
+                groups=groups,
+                endpoint=f"PJSIP/{name}",
+                secret=telephone.password,
+                tenant=tenant,
+                wrap_up_seconds=wrap_up,
+                at=now,
+            )
+            await orders.put(session, "jobs", "agents", {}, now)
+    wake(settings.run, "jobs")
+    return telephone
+
+
+async def remove_agent(settings: Settings, name: str) -> None:
+    now = SystemClock(settings.clock_offset).now()
+    async with opened(settings.database_url) as store, store.write() as session:
+        await agents.remove(session, name)
+        await orders.put(session, "jobs", "agents", {}, now)
+    wake(settings.run, "jobs")
+
+
+async def set_agent(settings: Settings, name: str, state: State, reason: str | None) -> None:
+    now = SystemClock(settings.clock_offset).now()
+    async with opened(settings.database_url) as store, store.write() as session:
+        await agents.set_state(session, name, state, reason, now)
+        await orders.put(session, "engine", "queue", {}, now)
+        await orders.put(session, "jobs", "agents", {}, now)
+    wake(settings.run, "engine")
+    wake(settings.run, "jobs")
+
+
+async def agent_list(settings: Settings) -> list[dict[str, Any]]:
+    now = SystemClock(settings.clock_offset).now()
+    async with opened(settings.database_url) as store, store.read() as session:
+        return [_agent_json(row, agents.state_at(row, now)) for row in await agents.listing(session)]
+
+
+def _agent_json(row: AgentRow, state: State) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "state": state,
+        "reason": row.reason if state == row.state else None,
+        "groups": list(row.groups),
+        "endpoint": row.endpoint,
+        "tenant": row.tenant,
+    }
+
+
+async def add_user(settings: Settings, name: str, tenant: str | None = None) -> str:
+    """The password, which is kept nowhere else."""
+    password = secrets.token_urlsafe(12)
+    async with opened(settings.database_url) as store, store.write() as session:
+        now = SystemClock(settings.clock_offset).now()
+        await users.add(session, name, make_hash(password), tenant=tenant, at=now)
+    return password
+
+
+async def add_token(settings: Settings, name: str, tenant: str | None = None) -> str:
+    """The token, of which only a digest is kept."""
+    token = secrets.token_urlsafe(32)
+    async with opened(settings.database_url) as store, store.write() as session:
+        now = SystemClock(settings.clock_offset).now()
+        await tokens.add(session, token, name=name, tenant=tenant, at=now)
+    return token
+
+
+async def make_trial(settings: Settings) -> None:
+    """One user, and one agent for each group of the dialplans, if there are none; their passwords in a file."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        if await users.listing(session) or await agents.listing(session):
+            return
+    dialplans, _ = load_all(settings.dialplans, STEPS)
+    groups = sorted({group for dialplan in dialplans.values() for group in groups_of(dialplan)})
+    lines = [f"Login      user admin, password {await add_user(settings, 'admin')}"]
+    for group in groups:
+        name = group.replace("_", "-")
+        telephone = await add_agent(settings, name, [group])
+        lines.append(f"Agent      {name}: SIP user {telephone.username}, password {telephone.password}")
+    _write_secret(settings.first_login, "\n".join(lines) + "\n")
+
+
+def _write_secret(path: Path, text: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+# -- listings -------------------------------------------------------------------------------
+
+
+async def callback_list(
+    settings: Settings, *, limit: int, line: str | None, state: str | None
+) -> list[dict[str, Any]]:
+    """As `GET /api/v1/callbacks` gives them."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        rows = await callbacks.listing(session, limit=limit, line=line, state=state)
+        return [
+            callback_json(row, await messages.get(session, row.message_id) if row.message_id else None)
+            for row in rows
+        ]
+
+
+async def call_list(
+    settings: Settings, *, limit: int, line: str | None, outcome: str | None
+) -> list[dict[str, Any]]:
+    """As `GET /api/v1/calls` gives them."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        return [
+            call_json(row) for row in await calls.listing(session, limit=limit, line=line, outcome=outcome)
+        ]
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    return asdict(problem)

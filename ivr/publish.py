@@ -11,15 +11,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ivr.dialplan.check import check_all, line_numbers, taken_numbers, text_problem
-from ivr.dialplan.load import dialplan_files, load_all, load_text
+from ivr.dialplan.load import load_all, load_text
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.dialplan.texts import all_texts
 from ivr.errors import SynthesisError
-from ivr.prompts.library import PromptLibrary
 from ivr.store import dialplans as shelf
 from ivr.store import orders
 from ivr.store.database import Store
@@ -32,6 +31,16 @@ T = TypeVar("T")
 GREETING_DAYS = 14  # closed greetings are spoken so far ahead
 # Where the line is, the date may be one off from UTC's.
 _ELSEWHERE = timedelta(days=1)
+
+
+class Prompts(Protocol):
+    """What publishing needs of `ivr.prompts.library.PromptLibrary`; it blocks."""
+
+    def key(self, text: str) -> str: ...
+
+    def missing(self, texts: Iterable[str]) -> list[str]: ...
+
+    def make(self, text: str) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,7 @@ class Publisher:
     directory: Path
     step_types: Mapping[str, type[Step]]
     store: Store
-    prompts: PromptLibrary
+    prompts: Prompts
     voice: Executor
     write_bundle: Callable[[Sequence[Dialplan]], Awaitable[None]]
     wake: Callable[[], None]
@@ -78,8 +87,8 @@ class Publisher:
             await self._settle(now)
 
     def _read(self, now: datetime) -> "_Found":
-        files = [f"{self.directory.name}/{path.name}" for path in dialplan_files(self.directory)]
         dialplans, problems = load_all(self.directory, self.step_types)
+        files = {*dialplans, *(problem.file for problem in problems)}
         found = _Found({Path(file).stem for file in files}, dialplans, [])
         found.refuse(problems)
         found.refuse(check_all(dialplans, now.date()))

@@ -29,7 +29,7 @@ def load_all(
     """
     dialplans: dict[str, Dialplan] = {}
     problems: list[Problem] = []
-    for path in dialplan_files(directory):
+    for path in _files(directory):
         file = f"{directory.name}/{path.name}"
         try:
             dialplans[file] = load(path, step_types, file)
@@ -38,7 +38,7 @@ def load_all(
     return dialplans, problems
 
 
-def dialplan_files(directory: Path) -> list[Path]:
+def _files(directory: Path) -> list[Path]:
     """Raises DialplanError if there is none."""
     try:
         found = sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and path.name[0] != ".")
@@ -80,9 +80,9 @@ def load_text(name: str, text: str, step_types: Mapping[str, type[Step]]) -> Dia
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise _refused(name, f"the file is larger than {LARGEST} bytes")
     source = read(name, text)
-    if source.tree is None and not source.problems:
-        raise _refused(name, "the file is empty")
     _stop_on_errors(source.problems)
+    if source.tree is None:
+        raise BadDialplan([Problem(name, 1, 1, "", "the file is empty"), *source.problems])
     shape, steps, problems = read_shape(source, step_types)
     _stop_on_errors(source.problems + problems)
     assert shape is not None  # there would have been problems

@@ -7,6 +7,8 @@ from typing import Literal
 
 from ivr.errors import DialplanError
 
+MOST_NAMES = 20
+
 Severity = Literal["error", "warning"]
 
 
@@ -44,4 +46,7 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     near = get_close_matches(wrong, names, n=1)
     if near:
         return f'; did you mean "{near[0]}"?'
-    return f"; there is {', '.join(names)}" if names else ""
+    if not names:
+        return ""
+    more = ", …" if len(names) > MOST_NAMES else ""
+    return f"; there is {', '.join(names[:MOST_NAMES])}{more}"

@@ -22,7 +22,7 @@ class Shape(Part):
     hours: dict[HoursName, HoursModel] = Field(default={})
     start: StepName
     # Each of them is read by the model of its type.
-    steps: Annotated[dict[StepName, dict[str, Any]], Field(min_length=1)]
+    steps: Annotated[dict[StepName, dict[str, Any]], Field(min_length=1, max_length=1000)]
 
 
 def read_shape(
@@ -187,5 +187,6 @@ _WORDS: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "model_attributes_type": lambda *_: _NOT_KEYS,
     "tuple_type": lambda *_: "a list belongs here; write it in [ ]",
     "list_type": lambda *_: "a list belongs here; write it in [ ]",
+    "too_long": lambda _, context: f"too many; at most {context['max_length']}",
     "too_short": lambda *_: "at least one entry is needed",
 }

@@ -25,7 +25,7 @@ DEEPEST = 16
 MOST_WARNINGS = 20
 
 _TYPE_NAME = re.compile(r"[a-z][a-z_]{0,31}")
-_COMMENT = re.compile(r"(?:^|(?<=[\s{\[,]))#[^\n]*", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|(?<=[\s{\[,]))#", re.MULTILINE)
 _LIKE_A_KEY = re.compile(r"#[0-9*:]")
 
 # What PyYAML says -> what an admin can do about it.
@@ -259,10 +259,16 @@ def _hidden_keys(file: str, text: str, scalars: list[tuple[int, int]]) -> list[P
     while len(warnings) < MOST_WARNINGS and (match := _COMMENT.search(text, start)):
         begin = match.start()
         before = bisect_right(scalars, (begin, len(text))) - 1
-        inside = before >= 0 and begin < scalars[before][1]
-        start = begin + 1 if inside else match.end()
-        if not inside and _LIKE_A_KEY.match(match[0]):
-            message = f'"{shorten(match[0])}" is a comment, for "#" begins one; a telephone key must stand in quotes'
+        if before >= 0 and begin < scalars[before][1]:
+            start = scalars[before][1]
+            continue
+        end = text.find("\n", begin)
+        start = end if end >= 0 else len(text)
+        comment = text[begin:start]
+        if _LIKE_A_KEY.match(comment):
+            message = (
+                f'"{shorten(comment)}" is a comment, for "#" begins one; a telephone key must stand in quotes'
+            )
             warnings.append(Problem(file, *_place(text, begin), "", message, "warning"))
     return warnings
 

@@ -278,6 +278,11 @@ def test_all_mistakes_of_the_shape_come_at_once_in_the_order_of_the_file() -> No
     ]
 
 
+def test_a_dialplan_of_too_many_steps_is_refused() -> None:
+    steps = "".join(f"  s{number}: {{type: hangup}}\n" for number in range(1001))
+    assert refused(SHOP + steps) == [f"{FILE}:11:1: steps: too many; at most 1000"]
+
+
 def test_all_wrong_references_come_at_once() -> None:
     text = changed("start: office", "start: a")
     text = changed("open: menu", "open: b", text)

@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -234,14 +235,13 @@ async def web_pages(settings: Settings) -> None:
 
 def session_key(settings: Settings) -> bytes:
     """Made once; the same at every start, or everybody would be logged out."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(settings.session_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return settings.session_key.read_bytes()
-    with open(descriptor, "wb") as file:
-        file.write(key := secrets.token_bytes(32))
-    return key
+    path = settings.session_key
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        draft.replace(path)
+    return path.read_bytes()
 
 
 # -- jobs -----------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ async def jobs(settings: Settings) -> None:
         ear = WakeUp(settings.run, "jobs")
         await ear.listen(work.wake)
         tasks = [
-            group.create_task(heartbeat.beat("jobs"), name="heartbeat"),
+            group.create_task(_beat_when(desk.live, "jobs"), name="heartbeat"),
             group.create_task(work.run(), name="jobs"),
         ]
         await _stop_signal()
@@ -272,11 +272,17 @@ async def jobs(settings: Settings) -> None:
         desk.voice.shutdown(wait=False, cancel_futures=True)
 
 
+async def _beat_when(ready: asyncio.Event, name: str) -> None:
+    await ready.wait()
+    await heartbeat.beat(name)
+
+
 class JobsDesk:
     """The orders of the jobs process: publish, and a new bundle when lines, agents or the day change."""
 
     def __init__(self, settings: Settings, store: Store, clock: SystemClock) -> None:
         self.lines = Lines()
+        self.live = asyncio.Event()  # set when the lines were published for the first time
         self.voice = ThreadPoolExecutor(1, "voice")  # one thread: threads have crashed the synthesiser
         self._settings = settings
         self._store = store
@@ -290,7 +296,7 @@ class JobsDesk:
             self.voice,
             self._write_bundle,
             lambda: wake(settings.run, "engine"),
-            lambda text: log.info("publishing", extra={"progress": text}),
+            lambda text: print(f"speaking the {text}", file=sys.stderr, flush=True),
         )
         self._fresh_until: datetime | None = None  # when what depends on the day is made again
 
@@ -306,8 +312,13 @@ class JobsDesk:
         loop = asyncio.get_running_loop()
         for text in self._library.missing(BUILTIN):
             await loop.run_in_executor(self.voice, self._library.make, text)
-        await self._publish("start")
+        try:
+            await self._publish("start")
+        except DialplanError as error:
+            # The lines keep their last good versions; who edits the file sees why.
+            print(f"not live:\n{error}", file=sys.stderr, flush=True)
         self._fresh_until = next_midnight(self._clock.now())
+        self.live.set()
 
     async def _carry_out(self, order: Order) -> None:
         if order.kind == "publish":

@@ -50,7 +50,12 @@ class AriRefused(AsteriskError):
 
 class Ari:
     def __init__(
-        self, address: Address, app: str, user: str, password: str, still_ours: Callable[[], None] = lambda: None
+        self,
+        address: Address,
+        app: str,
+        user: str,
+        password: str,
+        still_ours: Callable[[], None] = lambda: None,
     ) -> None:
         """`still_ours` is called before each request: an engine that was frozen leaves there and then."""
         self.app = app

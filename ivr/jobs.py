@@ -69,7 +69,7 @@ class Jobs:
                 group.create_task(self._loop(self._orders), name="orders")
         finally:
             # What is in the middle of a step goes on from there at the next start.
-            await asyncio.to_thread(DBOS.destroy)
+            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
             os.close(lock)
 
     async def look(self) -> None:

@@ -1,0 +1,34 @@
+"""A jobs process whose transcriber says ASKED and never answers. Arguments: directory, database URL."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from ivr.clock import SystemClock, offset_for
+from ivr.jobs import Jobs
+from ivr.messages.reconciler import Reconciler
+from ivr.messages.transcriber import Transcript
+from ivr.messages.transcription import Transcription
+from ivr.store.database import Store
+from tests.messages_helpers import EVENING, calendars, e164
+
+
+class Endless:
+    async def transcribe(self, path: Path) -> Transcript:
+        print("ASKED", flush=True)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def nothing() -> None:
+    return None
+
+
+async def main(directory: Path, url: str) -> None:
+    store, clock, recordings = await Store.open(url), SystemClock(offset_for(EVENING)), directory / "recordings"
+    transcription = Transcription(store, recordings, Endless(), clock)
+    reconciler = Reconciler(store, recordings, calendars, clock, e164)
+    await Jobs(directory, url, "jobs-1", transcription, reconciler, nothing).run()
+
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

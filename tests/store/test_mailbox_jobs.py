@@ -1,0 +1,148 @@
+"""The jobs process: every message reaches its transcript, once, whatever is killed."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from ivr.clock import SystemClock, offset_for
+from ivr.errors import SettingsError
+from ivr.jobs import Jobs
+from ivr.messages.reconciler import Reconciler
+from ivr.messages.sidecar import new_id
+from ivr.messages.transcription import Transcription
+from ivr.store.database import Store
+from ivr.store.tables import MessageRow
+from tests.fakes.fake_transcriber import FakeTranscriber
+from tests.messages_helpers import EVENING, NUMBER, calendars, e164, publish, said
+
+ROOT = Path(__file__).parents[2]
+SOON = 30.0
+
+
+class Desk:
+    def __init__(self, store: Store, url: str, directory: Path) -> None:
+        self.store, self.url, self.directory = store, url, directory
+        self.recordings = directory / "recordings"
+        self.folder = self.recordings / "messages"
+        self.folder.mkdir(parents=True)
+        self.transcriber = FakeTranscriber(self.recordings, {})
+        self.orders = 0
+
+    def leave(self, text: str = "もしもし 田中 です") -> str:
+        """A message as the fallback leaves it, finished."""
+        id = new_id(EVENING)
+        intent = {"id": id, "line": "ecforce", "cause": "closed", "number": NUMBER, "origin": "fallback"}
+        intent |= {"created_at": EVENING.isoformat(), "state": "recorded", "ended_by": "key"}
+        said(self.folder / f"{id}.wav")
+        self.transcriber._texts[f"{id}.wav"] = text
+        draft = self.folder / f".{id}.tmp"
+        draft.write_text(json.dumps(intent) + "\n")
+        draft.rename(self.folder / f"{id}.json")
+        return id
+
+    def jobs(self) -> Jobs:
+        clock = SystemClock(offset_for(EVENING))
+        transcription = Transcription(self.store, self.recordings, self.transcriber, clock)
+        reconciler = Reconciler(self.store, self.recordings, calendars, clock, e164)
+        return Jobs(self.directory, self.url, "jobs-1", transcription, reconciler, self._order)
+
+    async def _order(self) -> None:
+        self.orders += 1
+
+    async def states(self) -> dict[str, str]:
+        async with self.store.read() as session:
+            rows = await session.execute(select(MessageRow.id, MessageRow.transcript_state))
+            return {id: state for id, state in rows}
+
+    async def until(self, jobs: Jobs, true: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+        """The states once they satisfy `true`; wakes the jobs while it waits."""
+        deadline = time.monotonic() + SOON
+        while not true(states := await self.states()):
+            assert time.monotonic() < deadline, states
+            jobs.wake()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await asyncio.Event().wait()
+        return states
+
+
+@asynccontextmanager
+async def running(jobs: Jobs) -> AsyncIterator[None]:
+    task = asyncio.create_task(jobs.run())
+    try:
+        yield
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def desk(store: Store, url: str, tmp_path: Path) -> Desk:
+    await publish(store)
+    return Desk(store, url, tmp_path / "data")
+
+
+async def test_messages_reach_their_transcripts_once(desk: Desk) -> None:
+    ids = {desk.leave() for _ in range(5)}
+    jobs = desk.jobs()
+    async with running(jobs):
+        states = await desk.until(jobs, lambda states: list(states.values()) == ["done"] * 5)
+        later = desk.leave()
+        states = await desk.until(jobs, lambda states: list(states.values()) == ["done"] * 6)
+    assert set(states) == {*ids, later}
+    assert sorted(path.stem for path in desk.transcriber.asked) == sorted({*ids, later})
+    assert desk.orders >= 2, "at start, and woken"
+
+
+async def test_a_dead_transcriber_delays_the_text_and_nothing_else(desk: Desk) -> None:
+    desk.transcriber.fail_next("unreachable", retryable=True)
+    id = desk.leave()
+    jobs = desk.jobs()
+    async with running(jobs):
+        await desk.until(jobs, lambda states: bool(desk.transcriber.asked) and states == {id: "waiting"})
+        await desk.until(jobs, lambda states: states == {id: "done"})
+    assert len(desk.transcriber.asked) == 2
+
+
+async def test_jobs_killed_in_the_middle_go_on_at_the_next_start(desk: Desk) -> None:
+    id = desk.leave()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.store.jobs_child", str(desk.directory), desk.url),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    try:
+        async with asyncio.timeout(SOON):
+            assert await child.stdout.readline() == b"ASKED\n"
+    finally:
+        child.send_signal(signal.SIGKILL)
+        await child.wait()
+    assert await desk.states() == {id: "working"}, "killed outside the window"
+    jobs = desk.jobs()
+    started = time.monotonic()
+    async with running(jobs):
+        await desk.until(jobs, lambda states: states == {id: "done"})
+    assert time.monotonic() - started < SOON, "resumed, not waited for the lease of 11 minutes"
+    assert len(desk.transcriber.asked) == 1
+
+
+async def test_two_on_one_directory_are_refused(desk: Desk) -> None:
+    jobs = desk.jobs()
+    async with running(jobs):
+        await desk.until(jobs, lambda _: desk.orders > 0)
+        with pytest.raises(SettingsError):
+            await desk.jobs().run()
+        id = desk.leave()
+        await desk.until(jobs, lambda states: states == {id: "done"})

@@ -292,3 +292,12 @@ async def test_what_the_real_voice_cannot_say_is_refused(desk: Desk, tmp_path: P
     published = await desk.publisher.publish(NOW, "tanaka")
     assert published.live == ()
     assert [(problem.line, problem.where) for problem in published.problems] == [(34, 'play "thanks"')]
+
+
+async def test_two_publishers_take_turns(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    published = await asyncio.gather(
+        desk.publisher.publish(NOW, "tanaka"), desk.publisher.publish(NOW, "suzuki")
+    )
+    assert [one.live for one in published] == [("shop",), ()]
+    assert len(desk.prompts.made) == len(set(desk.prompts.made))

@@ -21,7 +21,6 @@ import secrets
 import sys
 import time
 import traceback
-import wave
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ RING = 30  # seconds
 LONGEST = 180  # seconds of a message
 SILENCE = 10  # seconds that end it
 HEARD = 330  # of 32767 (-40 dBFS): a recording that nowhere gets so loud holds no speech to promise on
+HEADER = 44  # bytes of a WAV as Asterisk writes it
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 WITHHELD = {"coin line/payphone": "payphone", "coin line": "payphone", "payphone": "payphone"}
 WITHHELD |= {"unavailable": "unavailable", "anonymous": "anonymous"}
@@ -167,9 +167,9 @@ class Fallback:
 
 
 def measure(recording: Path) -> tuple[float, int]:
-    """Seconds, and the loudest sample."""
-    with wave.open(str(recording)) as file:
-        samples = array.array("h", file.readframes(file.getnframes()))
+    """Seconds, and the loudest sample; by its length, for a header may be wrong."""
+    audio = recording.read_bytes()[HEADER:]
+    samples = array.array("h", audio[: len(audio) & ~1])
     return len(samples) / 8000, max(map(abs, samples), default=0)
 
 

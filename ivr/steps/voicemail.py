@@ -15,7 +15,7 @@ once more, then hears `nothing`, a goodbye without a promise.
 
 from typing import ClassVar, Literal
 
-from ivr.call import Call, CallbackPromise, CallerHungUp, Draft, Recorded, Stored
+from ivr.call import Call, CallbackPromise, CallerHungUp, Draft, Recorded
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import CallbackModel, Duration, Step, StepName, Text, parse_duration
 
@@ -53,35 +53,52 @@ class Voicemail(Step):
             if call.caller.number is None:
                 greeting += desk.speak(state, self.ask_number)
             await call.play(*greeting)
-        draft, recorded, stored = await self._take(call, desk)
-        if not stored.speech and recorded.ended_by != "hangup":
-            try:
-                await call.play(*desk.speak(state, self.again))
-            except CallerHungUp:
-                await desk.mailbox.finish(draft, recorded, again=False)
-                raise
-            _, _, stored = await self._take(call, desk, last=True)
+        draft = await self._begin(call, desk)
+        # The first take bears the message's name. After a take-back the draft knows how far it got.
+        speech = draft.file.stem == draft.id and await self._take(call, desk, draft)
+        if not speech:
+            draft = await self._begin(call, desk)
+            if state.retries == 0:
+                await self._ask_again(call, desk, draft)
+            speech = await self._take(call, desk, draft, last=True)
         state.message_id = None
-        if not stored.speech:
+        if not speech:
             await call.play(*desk.speak(state, self.nothing))
             return None
         return self.next
 
-    async def _take(self, call: Call, desk: Desk, *, last: bool = False) -> tuple[Draft, Recorded, Stored]:
-        """One beep and one recording, made durable; the `last` take is filed whatever it holds."""
-        call.keys.empty()  # keys pressed during the greeting end the greeting, not the message
-        promise = CallbackPromise(self.callback.priority, self.callback.due, self._hours(call, desk))
+    async def _begin(self, call: Call, desk: Desk) -> Draft:
+        passed = call.state.variables.get("hours") or next(iter(desk.calendars), None)
+        hours = self.callback.hours or passed
+        promise = CallbackPromise(self.callback.priority, self.callback.due, hours)
         draft = await desk.mailbox.begin(call, promise)
         call.state.message_id = draft.id
         desk.journal.entered(call)
+        return draft
+
+    async def _take(self, call: Call, desk: Desk, draft: Draft, *, last: bool = False) -> bool:
+        """One beep and one recording, made durable; False: proven non-speech. The `last` take is filed anyhow."""
+        call.keys.empty()  # keys pressed during the greeting end the greeting, not the message
         recorded = await call.record(
             draft.file, longest=self.max.total_seconds(), silence=self.silence.total_seconds()
         )
         call.keys.empty()
         again = not last and recorded.ended_by != "hangup"
+        speech = await self._finish(call, desk, draft, recorded, again=again)
+        if recorded.ended_by == "hangup" and not speech:
+            raise CallerHungUp
+        return speech
+
+    async def _finish(self, call: Call, desk: Desk, draft: Draft, recorded: Recorded, *, again: bool) -> bool:
         stored = await desk.mailbox.finish(draft, recorded, again=again)
         call.state.outcome = "message" if stored.speech else "silent"
-        return draft, recorded, stored
+        return stored.speech
 
-    def _hours(self, call: Call, desk: Desk) -> str | None:
-        return self.callback.hours or call.state.variables.get("hours") or next(iter(desk.calendars), None)
+    async def _ask_again(self, call: Call, desk: Desk, draft: Draft) -> None:
+        try:
+            await call.play(*desk.speak(call.state, self.again))
+        except CallerHungUp:
+            await self._finish(call, desk, draft, Recorded("hangup"), again=False)
+            raise
+        call.state.retries = 1  # a call that is taken back from its second take is not asked again
+        desk.journal.entered(call)

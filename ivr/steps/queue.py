@@ -18,12 +18,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ivr.call import Announcement, Call
+from ivr.call import Announcement, Call, Waited
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Key, Step, StepName, Text, parse_duration
 from ivr.keys import KeyTable
 
 CONNECTING = "担当者におつなぎいたします。そのままお待ちください。"
+TALKING = "talking"  # variable of the state
 WAITING = "ただいま電話が混み合っております。順番におつなぎいたしますので、このままお待ちください。"
 
 
@@ -71,11 +72,16 @@ class Queue(Step):
             entered_at=datetime.fromisoformat(state.queue_entered_at),
         )
         try:
-            waited = await call.wait(place, KeyTable(self.keys), self._announcements(call, desk))
+            if TALKING in state.variables:  # taken back from a talk: it goes on, or it has ended meanwhile
+                waited = Waited("answered")
+            else:
+                waited = await call.wait(place, KeyTable(self.keys), self._announcements(call, desk))
             if waited.ended_by == "answered":
                 state.outcome = "answered"
+                state.variables[TALKING] = self.agents
                 desk.journal.entered(call)
                 await call.talk()
+                del state.variables[TALKING]
         finally:
             await place.leave()
         state.queue_entered_at = None

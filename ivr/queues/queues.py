@@ -115,7 +115,9 @@ class QueuePlace:
         self._max_wait = max_wait
         self._blocked = 0.0  # seconds in which no offer was possible, up to the last offer
         self._look = asyncio.Event()
-        self._talking = False
+        # True from the beginning: a call that is taken back from its talk asks for no offer.
+        self._talking = True
+        self._in_doubt = False  # an answer may stand in the store that we do not know of
         self._pending: QueueOffer | None = None  # made, but `next` was cancelled before it was handed out
         self._reserving: asyncio.Task[None] | None = None
 
@@ -126,6 +128,7 @@ class QueuePlace:
         loop = asyncio.get_running_loop()
         blocked_since = loop.time()
         self.wants_an_offer = True
+        self._talking = False
         try:
             while True:
                 self._look.clear()
@@ -160,7 +163,8 @@ class QueuePlace:
             return None
         if not staffing.available + staffing.reserved + staffing.talking + staffing.wrap_up:
             log.error("nobody is staffed in open hours", extra={"group": self.group, "line": self.line})
-            return Verdict("no_agent")
+            # Whoever rang to the end too often is away now; for this caller it was no answer.
+            return Verdict("no_answer" if self.rang else "no_agent")
         return None
 
     async def _reserve(self, remaining: float) -> None:
@@ -177,12 +181,19 @@ class QueuePlace:
 
     async def answered(self, agent: str) -> bool:
         queues = self._queues
-        self._talking = await queues.roster.answer(agent, self.call_id, queues.clock.now())
+        self._talking = True  # until the store denies it: its reply may be lost, or our wait for it cancelled
+        try:
+            self._talking = await queues.roster.answer(agent, self.call_id, queues.clock.now())
+        except StoreError as error:
+            log.error("an answer was not taken", extra={"call_id": self.call_id, "error": str(error)})
+            self._in_doubt = True
+            return False
         return self._talking
 
     async def release(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
         queues = self._queues
-        if failed:
+        if failed or self._in_doubt:
+            self._in_doubt = False
             await self._finish_talk()  # the one who answered was gone before the bridge stood
         try:
             await queues.roster.release(self.call_id, unanswered, failed, queues.clock.now())

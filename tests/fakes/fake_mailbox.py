@@ -1,0 +1,115 @@
+"""Messages and their callbacks in memory: `Mailbox` by the rules of ivr/call.py and DESIGN.md, rule 2."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored
+from tests.fakes.virtual_time import Life
+
+DISK = 0.01  # seconds before and after each durable change
+
+
+@dataclass
+class Message:
+    id: str
+    call_id: str
+    cause: str
+    number: str | None
+    path: tuple[str, ...]
+    promise: CallbackPromise | None
+    takes: list[Path]
+    state: str = "recording"  # recording | stored | silent | lost
+    ended_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Callback:
+    ticket: str
+    call_id: str
+    cause: str
+    number: str | None
+    path: tuple[str, ...]
+    promise: CallbackPromise
+
+
+class Mailroom:
+    """What is durable; it outlives engines. `spoken(file)`: seconds of speech in it, None if there is no audio."""
+
+    def __init__(self, spoken: Callable[[Path], float | None]) -> None:
+        self.messages: dict[str, Message] = {}
+        self.callbacks: list[Callback] = []
+        self._spoken = spoken
+
+    def nothing_said(self, message: Message) -> bool:
+        return not any(self._spoken(take) for take in message.takes)
+
+    def file(self, message: Message, ended_by: str | None) -> None:
+        """Twice does no harm. No audio through our fault is `lost` and keeps its promise, in one callback a call."""
+        if message.state != "recording":
+            return
+        message.ended_by = ended_by
+        audio = any(self._spoken(take) is not None for take in message.takes)
+        if not self.nothing_said(message) or (audio and ended_by == "failed"):
+            message.state = "stored"
+        else:
+            message.state = "silent" if audio or ended_by not in (None, "failed") else "lost"
+        served = any(each.call_id == message.call_id for each in self.callbacks)
+        if message.promise is None or message.state == "silent" or (served and self._lost_one(message)):
+            return
+        ticket = f"T{len(self.callbacks) + 1}"
+        self.callbacks.append(
+            Callback(ticket, message.call_id, message.cause, message.number, message.path, message.promise)
+        )
+
+    def _lost_one(self, message: Message) -> bool:
+        of_call = [each for each in self.messages.values() if each.call_id == message.call_id]
+        return any(each.state == "lost" for each in of_call)
+
+    def ticket(self, message: Message) -> str | None:
+        return next((each.ticket for each in self.callbacks if each.call_id == message.call_id), None)
+
+    def reconcile(self) -> None:
+        """What no engine finished: spoken messages first, so that a lost one finds their callback."""
+        for message in sorted(self.messages.values(), key=self.nothing_said):
+            self.file(message, None)
+
+
+class FakeMailbox:
+    def __init__(self, room: Mailroom, life: Life | None = None) -> None:
+        self._room = room
+        self._life = life or Life()
+
+    async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
+        await self._life.takes(DISK)
+        message = self._room.messages.get(call.state.message_id or "")
+        if message is None:
+            id = f"{call.id}-m{len(self._room.messages) + 1}"
+            cause, path = call.state.cause or "asked", tuple(call.state.path)
+            takes = [Path(f"{id}.wav")]
+            message = Message(id, call.id, cause, call.caller.number, path, promise, takes)
+            self._room.messages[id] = message
+        await self._life.takes(DISK)
+        return Draft(message.id, message.takes[-1])
+
+    async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
+        work = asyncio.create_task(self._finish(draft, recorded, again))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait({work})
+            raise
+
+    async def _finish(self, draft: Draft, recorded: Recorded, again: bool) -> Stored:
+        await self._life.takes(DISK)
+        message = self._room.messages[draft.id]
+        failed_or_gone = recorded.ended_by in ("failed", "hangup")
+        ask_again = again and not failed_or_gone and message.state == "recording"
+        if ask_again and self._room.nothing_said(message):
+            message.takes.append(Path(f"{message.id}-{len(message.takes) + 1}.wav"))
+            await self._life.takes(DISK)
+            return Stored(False, None)
+        self._room.file(message, recorded.ended_by)
+        await self._life.takes(DISK)
+        return Stored(message.state != "silent", self._room.ticket(message))

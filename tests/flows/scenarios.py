@@ -1,0 +1,102 @@
+"""Scenarios as data: `scenarios/*.yaml` -> Scenario. Expected texts stand there letter by letter."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.fakes.fake_roster import Agent
+from tests.fakes.world import AgentTelephone, Do
+from tests.flows.office import Office, Visit
+
+FOLDER = Path(__file__).parent / "scenarios"
+TEXTS: Mapping[str, str] = yaml.safe_load((FOLDER / "texts.yaml").read_text())
+_NAMES = {text: name for name, text in TEXTS.items()}
+OPEN = "2026-11-24 11:00"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`heard`: names of texts, with … if cut off; None if the scenario does not say."""
+
+    path: list[str]
+    outcome: str
+    cause: str | None
+    heard: list[str] | None
+    talks_to: str | None
+    waits: float | None
+    recorded: float | None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    data: Mapping[str, Any]
+
+    def office(self) -> Office:
+        """A fresh one; needs a running loop."""
+        visits = [
+            Visit(f"c{number}", _script(caller), _number(caller), caller.get("calls_at", 0.0))
+            for number, caller in enumerate(self._callers(), 1)
+        ]
+        agents = [_agent(name, agent) for name, agent in self.data.get("agents", {}).items()]
+        office = Office(str(self.data.get("at", OPEN)), visits, agents)
+        office.world.recorder_fails = "recorder" in self.data
+        return office
+
+    def expected(self) -> list[Expected]:
+        return [
+            Expected(
+                caller["path"].split(),
+                caller["outcome"],
+                caller.get("cause"),
+                caller.get("heard"),
+                caller.get("talks_to"),
+                caller.get("waits"),
+                caller.get("recorded"),
+            )
+            for caller in self._callers()
+        ]
+
+    def _callers(self) -> list[Mapping[str, Any]]:
+        callers: list[Mapping[str, Any]] = self.data.get("callers", [self.data])
+        return callers
+
+
+def _script(caller: Mapping[str, Any]) -> list[Do]:
+    return [_do(dict(does)) for does in caller.get("does", [])]
+
+
+def _do(does: dict[str, Any]) -> Do:
+    if "hears" in does:
+        # People take a second to react; who speaks after the beep does so at once.
+        text = does.pop("hears")
+        after = does.pop("after", 0.0 if text == "BEEP" else 1.0)
+        return Do(TEXTS[text], after, **does)
+    if "during" in does:
+        return Do(TEXTS[does.pop("during")], during=True, **does)
+    return Do(**does)
+
+
+def _number(caller: Mapping[str, Any]) -> str | None:
+    return None if caller.get("number") == "withheld" else "+819012345678"
+
+
+def _agent(name: str, data: Mapping[str, Any]) -> tuple[Agent, AgentTelephone]:
+    answers = data.get("answers")
+    agent = Agent(name, data["group"], data.get("state", "available"), data.get("wrap_up", 30))
+    rings = answers if isinstance(answers, list) else [answers]
+    return agent, AgentTelephone(name, rings, data.get("talks"), data.get("broken"))
+
+
+def heard_names(visit: Visit) -> list[str]:
+    return [_NAMES.get(each.text, each.text) + ("" if each.whole else "…") for each in visit.telephone.heard]
+
+
+def scenarios() -> Iterator[Scenario]:
+    for file in sorted(FOLDER.glob("*.yaml")):
+        if file.name != "texts.yaml":
+            for data in yaml.safe_load(file.read_text()):
+                yield Scenario(f"{file.stem}: {data['name']}", data)

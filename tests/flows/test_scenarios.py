@@ -1,0 +1,80 @@
+"""Every branch of the ecforce line in virtual time: `scenarios/*.yaml`, one block each."""
+
+import pytest
+
+from ivr.call import CallbackPromise
+from tests.fakes.virtual_time import in_virtual_time
+from tests.fakes.world import BEEP
+from tests.flows.office import Office, Visit
+from tests.flows.scenarios import Expected, Scenario, heard_names, scenarios
+
+ALL = list(scenarios())
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+@in_virtual_time
+async def test_scenario(scenario: Scenario) -> None:
+    office = scenario.office()
+    await office.serve()
+    for visit, expected in zip(office.visits, scenario.expected(), strict=True):
+        check_call(office, visit, expected)
+        check_what_was_heard(office, visit, expected)
+    order = scenario.data.get("order")
+    if order is not None:
+        rung = [call_id for name in office.telephones for _, call_id in office.telephones[name].rings]
+        assert rung == [f"c{number}" for number in order]
+    told = [name for name, telephone in office.telephones.items() if telephone.told_taken]
+    assert told == ([scenario.data["told_taken"]] if "told_taken" in scenario.data else [])
+
+
+def check_call(office: Office, visit: Visit, expected: Expected) -> None:
+    state = visit.state
+    assert (state.outcome, state.cause, state.path) == (expected.outcome, expected.cause, expected.path)
+    check_promises(office, visit, expected, (expected.cause,))
+    assert len(visit.telephone.talked_to) == (expected.outcome == "answered")
+    assert expected.talks_to in (None, *visit.telephone.talked_to)
+    keys = visit.calls[-1].keys
+    assert keys.received == keys.used + keys.emptied + len(keys)
+
+
+def check_promises(office: Office, visit: Visit, expected: Expected, causes: tuple[str | None, ...]) -> None:
+    """One message, one callback: never none, never two.
+
+    A kill between the intent and the saving of the state leaves an intent without audio, which is filed as lost.
+    """
+    killed = len(visit.calls) > 1
+    messages = [
+        each
+        for each in office.room.messages.values()
+        if each.call_id == visit.id and not (killed and each.state == "lost" and office.never_began(each))
+    ]
+    callbacks = [each for each in office.room.callbacks if each.call_id == visit.id]
+    assert "recording" not in [each.state for each in messages]
+    if expected.outcome != "message":
+        assert [each.state for each in messages] == ["silent"] * (expected.outcome == "silent")
+        assert callbacks == [] or killed
+        return
+    assert len([each for each in messages if each.state in ("stored", "lost")]) == 1
+    assert len(callbacks) == 1 and callbacks[0].cause in causes
+    assert callbacks[0].number == visit.number
+    assert callbacks[0].promise == CallbackPromise("medium", "1 business day", "office")
+    # What the agent sees is the path up to the voicemail.
+    assert list(callbacks[0].path) == expected.path[: len(callbacks[0].path)]
+    assert callbacks[0].path[-1].endswith("_message")
+
+
+def check_what_was_heard(office: Office, visit: Visit, expected: Expected) -> None:
+    if expected.heard is not None:
+        assert heard_names(visit) == expected.heard
+    heard = visit.telephone.heard
+    if expected.waits is not None:
+        begun = next(each.at for each in heard if each.text.startswith("担当者におつなぎいたします"))
+        ended = next(each.at for each in heard if "発信音の後に" in each.text)
+        assert ended - begun == pytest.approx(expected.waits, abs=0.1)
+    if expected.recorded is not None:
+        seconds = [each.seconds for each in office.world.recordings.values()]
+        assert seconds == [pytest.approx(expected.recorded, abs=0.1)]
+
+
+def beeps(visit: Visit) -> int:
+    return len([each for each in visit.telephone.heard if each.text == BEEP and each.whole])

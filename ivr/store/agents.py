@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
@@ -141,19 +141,17 @@ async def reserve_one(
 async def _reserve(
     session: AsyncSession, names: Collection[str], call_id: str, until: datetime, now: datetime
 ) -> list[Seat]:
-    free = select(AgentRow.name).where(AgentRow.name.in_(names), _free(now))
-    locked = (await session.scalars(free.order_by(AgentRow.name).with_for_update())).all()
-    if not locked:
-        return []
-    # The condition stands here again: this statement is the compare-and-set.
-    rows = await session.execute(
-        update(AgentRow)
-        .where(AgentRow.name.in_(locked), _free(now))
-        .values(state="available", reason=None, wrap_up_until=None, offer_call=call_id, offer_until=until)
-        .returning(AgentRow.name, AgentRow.endpoint)
-        .execution_options(synchronize_session=False)
-    )
-    return sorted((Seat(name, endpoint) for name, endpoint in rows), key=lambda seat: seat.agent)
+    free = select(AgentRow).where(AgentRow.name.in_(names), _free(now)).order_by(AgentRow.name)
+    # The lock is the compare-and-set: PostgreSQL judges the condition again when it has the row, and SQLite
+    # has one writer.
+    locked = free.with_for_update().execution_options(populate_existing=True)
+    seats = []
+    for row in await session.scalars(locked):
+        row.state, row.reason, row.wrap_up_until = "available", None, None
+        row.offer_call, row.offer_until = call_id, until
+        seats.append(Seat(row.name, row.endpoint))
+    await session.flush()
+    return seats
 
 
 async def _offered(session: AsyncSession, call_id: str) -> Sequence[AgentRow]:

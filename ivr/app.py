@@ -5,24 +5,17 @@ import logging
 import os
 import secrets
 import signal
-import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from ivr import heartbeat, publish
-from ivr.asterisk import bundle, conf, numbers
+from ivr import heartbeat, orders
+from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.caller import TAKEN, Sound, Sounds
 from ivr.clock import SystemClock
-from ivr.dialplan.model import Dialplan
-from ivr.engine import UNKNOWN_NUMBER, Engine
-from ivr.errors import DialplanError, IvrError, StoreError
-from ivr.fallback import Telephone, bundle_line
+from ivr.engine import Engine
+from ivr.errors import IvrError, StoreError
 from ivr.jobs import Jobs
 from ivr.journal import StoreJournal
 from ivr.lines import Lines
@@ -35,23 +28,19 @@ from ivr.prompts.library import PromptLibrary
 from ivr.queues.queues import Queues
 from ivr.queues.roster import StoreRoster
 from ivr.settings import Settings
-from ivr.steps import STEPS
-from ivr.store import agents, health, orders
+from ivr.store import agents, calls, health
 from ivr.store.database import Store, opened
 from ivr.store.migrate import migrate
-from ivr.store.tables import AgentRow, Order
+from ivr.store.tables import Order
+from ivr.upkeep import Upkeep
 from ivr.wake import WakeUp, wake
 from ivr.web.app import build_app
 
 log = logging.getLogger("ivr.app")
 
-# What is said on every line: made before any dialplan goes live.
-BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER)
 DRAIN = 8.0  # seconds that running calls are given at a stop
 FROZEN = 2.0  # seconds without a turn of the loop: the calls are not ours any more
-ORDERS_EVERY = 2.0  # seconds; a wake-up may be lost
 HEALTH_EVERY = 1.0
-JAPAN = ZoneInfo("Asia/Tokyo")
 
 
 def prepare(settings: Settings) -> None:
@@ -82,6 +71,9 @@ async def engine(settings: Settings) -> None:
         )
         async with store.write() as session:
             await agents.release_all(session, clock.now())
+            lost = await calls.close_unfinished(session, settings.engine, clock.now())
+        if lost:
+            log.warning("calls of an engine that died were closed", extra={"calls": lost})
         queues = Queues(StoreRoster(store), clock)
         desk = Engine(
             ari, lines, queues, mailbox, journal, sounds(settings), clock, settings.recordings.resolve()
@@ -101,7 +93,7 @@ async def engine(settings: Settings) -> None:
             group.create_task(journal.run(), name="journal"),
             group.create_task(desk.serve(), name="calls"),
             group.create_task(_health(store, clock, desk), name="health"),
-            group.create_task(_orders(settings, store, clock, "engine", carry_out), name="orders"),
+            group.create_task(orders.serve(settings.run, store, clock, "engine", carry_out), name="orders"),
         ]
         await _stop_signal()
         await desk.drain(DRAIN)
@@ -172,49 +164,6 @@ async def _health(store: Store, clock: SystemClock, desk: Engine) -> None:
         await asyncio.sleep(HEALTH_EVERY)
 
 
-async def _orders(
-    settings: Settings,
-    store: Store,
-    clock: SystemClock,
-    recipient: str,
-    carry_out: Callable[[Order], Awaitable[None]],
-) -> None:
-    """Carries out the orders to this process, at a wake-up and every now and then."""
-    woken = asyncio.Event()
-    ear = WakeUp(settings.run, recipient)
-    await ear.listen(woken.set)
-    try:
-        while True:
-            woken.clear()
-            try:
-                await do_orders(store, clock, recipient, carry_out)
-            except StoreError as error:
-                log.warning("orders wait for the store", extra={"error": str(error)})
-            try:
-                async with asyncio.timeout(ORDERS_EVERY):
-                    await woken.wait()
-            except TimeoutError:
-                continue
-    finally:
-        ear.close()
-
-
-async def do_orders(
-    store: Store, clock: SystemClock, recipient: str, carry_out: Callable[[Order], Awaitable[None]]
-) -> None:
-    async with store.read() as session:
-        pending = await orders.pending(session, recipient)
-    for order in pending:
-        error: str | None = None
-        try:
-            await carry_out(order)
-        except (IvrError, OSError, TimeoutError) as failure:
-            error = str(failure) or repr(failure)
-            log.error("an order failed", extra={"order": order.kind, "error": error})
-        async with store.write() as session:
-            await orders.done(session, order.id, clock.now(), error)
-
-
 # -- web ------------------------------------------------------------------------------------
 
 
@@ -251,7 +200,7 @@ async def jobs(settings: Settings) -> None:
     """Durable work, prompts, publishing, the fallback bundle."""
     clock = SystemClock(settings.clock_offset)
     async with opened(settings.database_url) as store, asyncio.TaskGroup() as group:
-        desk = JobsDesk(settings, store, clock)
+        desk = Upkeep(settings, store, clock)
         await desk.lines.reload(store)
         reconciler = Reconciler(
             store, settings.recordings, desk.lines.calendar, clock, to_e164=numbers.to_e164
@@ -275,101 +224,6 @@ async def jobs(settings: Settings) -> None:
 async def _beat_when(ready: asyncio.Event, name: str) -> None:
     await ready.wait()
     await heartbeat.beat(name)
-
-
-class JobsDesk:
-    """The orders of the jobs process: publish, and a new bundle when lines, agents or the day change."""
-
-    def __init__(self, settings: Settings, store: Store, clock: SystemClock) -> None:
-        self.lines = Lines()
-        self.live = asyncio.Event()  # set when the lines were published for the first time
-        self.voice = ThreadPoolExecutor(1, "voice")  # one thread: threads have crashed the synthesiser
-        self._settings = settings
-        self._store = store
-        self._clock = clock
-        self._library = PromptLibrary(settings.prompt_cache, settings.prompts)
-        self._publisher = publish.Publisher(
-            settings.dialplans,
-            STEPS,
-            store,
-            self._library,
-            self.voice,
-            self._write_bundle,
-            lambda: wake(settings.run, "engine"),
-            lambda text: print(f"speaking the {text}", file=sys.stderr, flush=True),
-        )
-        self._fresh_until: datetime | None = None  # when what depends on the day is made again
-
-    async def look(self) -> None:
-        if self._fresh_until is None:
-            await self._begin()
-        elif self._clock.now() >= self._fresh_until:
-            await self._publisher.refresh(self._clock.now())
-            self._fresh_until = next_midnight(self._clock.now())
-        await do_orders(self._store, self._clock, "jobs", self._carry_out)
-
-    async def _begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        for text in self._library.missing(BUILTIN):
-            await loop.run_in_executor(self.voice, self._library.make, text)
-        try:
-            await self._publish("start")
-        except DialplanError as error:
-            # The lines keep their last good versions; who edits the file sees why.
-            print(f"not live:\n{error}", file=sys.stderr, flush=True)
-        self._fresh_until = next_midnight(self._clock.now())
-        self.live.set()
-
-    async def _carry_out(self, order: Order) -> None:
-        if order.kind == "publish":
-            await self._publish(str(order.data.get("by", "")))
-        elif order.kind == "agents":
-            await self._publisher.refresh(self._clock.now())
-
-    async def _publish(self, by: str) -> None:
-        published = await self._publisher.publish(self._clock.now(), by)
-        await self.lines.reload(self._store)
-        errors = [str(problem) for problem in published.problems if problem.severity == "error"]
-        if errors:
-            raise DialplanError("\n".join(errors))
-
-    async def _write_bundle(self, dialplans: Sequence[Dialplan]) -> None:
-        """The bundle, and what of it Asterisk itself reads; the engine has Asterisk read it again."""
-        settings, now = self._settings, self._clock.now()
-        async with self._store.read() as session:
-            rows = await agents.listing(session)
-        await asyncio.to_thread(_write_bundle, settings, dialplans, rows, self._library, now)
-        async with self._store.write() as session:
-            await orders.put(session, "engine", "asterisk", {}, now)
-        wake(settings.run, "engine")
-
-
-def _write_bundle(
-    settings: Settings,
-    dialplans: Sequence[Dialplan],
-    rows: Sequence[AgentRow],
-    library: PromptLibrary,
-    now: datetime,
-) -> None:
-    staffed = [row for row in rows if agents.state_at(row, now) != "away"]
-    telephones = [Telephone(row.endpoint, row.groups, row.tenant) for row in staffed]
-    lines = [bundle_line(dialplan, telephones, now) for dialplan in dialplans]
-    prompts = {
-        name: library.make(tones.NEUTRAL[name]).with_suffix(".wav")
-        for name in bundle.PROMPTS
-        if name != "beep"
-    }
-    prompts["beep"] = settings.sounds / "beep.wav"
-    text = bundle.write_bundle(settings.bundle, lines, prompts, settings.messages, settings.clock_offset)
-    accounts = [conf.AgentTelephone(row.name, row.endpoint.partition("/")[2], row.secret) for row in rows]
-    files = {conf.AGENTS_FILE: conf.render_agents(accounts), conf.FALLBACK_FILE: text}
-    conf.write(files, settings.asterisk_base / "etc")
-
-
-def next_midnight(now: datetime) -> datetime:
-    """The next midnight where a line may be: UTC's would be nine in the morning in Japan."""
-    local = now.astimezone(JAPAN)
-    return (local + timedelta(days=1)).replace(hour=0, minute=0, second=1, microsecond=0)
 
 
 # -- all ------------------------------------------------------------------------------------

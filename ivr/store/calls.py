@@ -1,10 +1,11 @@
 """Calls: written in batches while they run, listed for people."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -59,3 +60,14 @@ async def unfinished(session: AsyncSession, engine: str) -> Sequence[CallRow]:
     """Calls that an engine had when it was last seen; `state` says where each was."""
     query = select(CallRow).where(CallRow.engine == engine, CallRow.ended_at.is_(None))
     return (await session.scalars(query.order_by(CallRow.started_at, CallRow.id))).all()
+
+
+async def close_unfinished(session: AsyncSession, engine: str, at: datetime) -> int:
+    """At the start of an engine: what it had when it died is over for it. How many those were.
+
+    A call without an outcome `failed` here, even if the fallback served the caller: the message says so.
+    """
+    outcome = case((CallRow.outcome == "in_progress", "failed"), else_=CallRow.outcome)
+    lost = update(CallRow).where(CallRow.engine == engine, CallRow.ended_at.is_(None))
+    result = await session.execute(lost.values(ended_at=at, outcome=outcome, state=None))
+    return int(result.rowcount)  # type: ignore[attr-defined]

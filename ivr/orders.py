@@ -1,0 +1,55 @@
+"""Carrying out what other processes order: rows of the store, looked at on a wake-up and now and then."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from ivr.clock import Clock
+from ivr.errors import IvrError, StoreError
+from ivr.store import orders
+from ivr.store.database import Store
+from ivr.store.tables import Order
+from ivr.wake import WakeUp
+
+log = logging.getLogger("ivr.orders")
+
+EVERY = 2.0  # seconds; a wake-up may be lost
+
+CarryOut = Callable[[Order], Awaitable[None]]
+
+
+async def serve(run_dir: Path, store: Store, clock: Clock, recipient: str, carry_out: CarryOut) -> None:
+    """Until cancelled. `carry_out` may be given an order twice, and may raise IvrError: the order then failed."""
+    woken = asyncio.Event()
+    ear = WakeUp(run_dir, recipient)
+    await ear.listen(woken.set)
+    try:
+        while True:
+            woken.clear()
+            try:
+                await do_pending(store, clock, recipient, carry_out)
+            except StoreError as error:
+                log.warning("orders wait for the store", extra={"error": str(error)})
+            try:
+                async with asyncio.timeout(EVERY):
+                    await woken.wait()
+            except TimeoutError:
+                continue
+    finally:
+        ear.close()
+
+
+async def do_pending(store: Store, clock: Clock, recipient: str, carry_out: CarryOut) -> None:
+    """Raises StoreError only; what an order raises becomes its error."""
+    async with store.read() as session:
+        pending = await orders.pending(session, recipient)
+    for order in pending:
+        error: str | None = None
+        try:
+            await carry_out(order)
+        except (IvrError, OSError, TimeoutError) as failure:
+            error = str(failure) or repr(failure)
+            log.error("an order failed", extra={"order": order.kind, "error": error})
+        async with store.write() as session:
+            await orders.done(session, order.id, clock.now(), error)

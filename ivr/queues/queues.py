@@ -181,14 +181,16 @@ class QueuePlace:
 
     async def answered(self, agent: str) -> bool:
         queues = self._queues
-        self._talking = True  # until the store denies it: its reply may be lost, or our wait for it cancelled
+        # True until the store denies it: its reply may be lost, or our wait for it cancelled.
+        talked, self._talking = self._talking, True
         try:
-            self._talking = await queues.roster.answer(agent, self.call_id, queues.clock.now())
+            won = await queues.roster.answer(agent, self.call_id, queues.clock.now())
         except StoreError as error:
             log.error("an answer was not taken", extra={"call_id": self.call_id, "error": str(error)})
             self._in_doubt = True
             return False
-        return self._talking
+        self._talking = won or talked
+        return won
 
     async def release(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
         queues = self._queues

@@ -43,7 +43,18 @@ class Engine:
 
     async def serve(self) -> None:
         """Answers calls until cancelled."""
+        self.ari.on_link = self._catch_up
         await self.ari.run(self.on_event)
+
+    async def _catch_up(self) -> None:
+        """After a broken link: who hung up meanwhile never told us."""
+        if not self.calls:
+            return
+        there = {channel["id"] for channel in await self.ari.http("GET", "channels")}
+        for call in list(self.calls.values()):
+            for channel in (call, call.bridge.agent if call.bridge else call):
+                if channel.id not in there:
+                    channel.on_event({"type": "StasisEnd"})
 
     def on_event(self, event: Json) -> None:
         """Events about channels that nobody listens to yet."""

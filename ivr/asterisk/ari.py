@@ -8,7 +8,7 @@ every other call (facts: REST on the websocket runs one request at a time), so t
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -36,7 +36,13 @@ EVENTS = (
     "StasisEnd",
     "StasisStart",
 )
+NEEDED = {
+    "app_stasis_broadcast.so": "StasisBroadcast (Asterisk 20.17, 22.7 or later): no call reaches the engine",
+    "res_stasis_recording.so": "recording by ARI: no voicemail",
+}
 RECONNECT = (0.05, 2.0)  # seconds between tries: first, longest
+LINK_PATIENCE = 2.0  # seconds that a request waits for a link that broke
+LINK_BROKE = 503  # status of a request whose answer was lost: it may have been carried out
 REQUEST_LIMIT = 10.0  # seconds for one answer; Asterisk takes about a millisecond
 
 
@@ -60,6 +66,8 @@ class Ari:
         """`still_ours` is called before each request: an engine that was frozen leaves there and then."""
         self.app = app
         self.connected = False
+        self.on_link: Callable[[], Awaitable[None]] | None = None  # after each (re)connect: events were lost
+        self._linked = asyncio.Event()
         self._base = f"http://{address}/ari/"
         self._still_ours = still_ours
         self._auth = aiohttp.BasicAuth(user, password)
@@ -99,6 +107,7 @@ class Ari:
         async with self._http.ws_connect(url, heartbeat=5.0, max_msg_size=0, compress=0) as socket:
             self._socket = socket
             self.connected = True
+            self._linked.set()
             setup = asyncio.create_task(self._set_up(), name="ari-set-up")
             try:
                 async for message in socket:
@@ -112,13 +121,25 @@ class Ari:
         allowed = {"allowed": [{"type": event} for event in EVENTS]}
         await self.http("PUT", f"applications/{self.app}/eventFilter", body=allowed)
         log.info("linked to Asterisk", extra={"app": self.app})
+        await self._probe()
+        if self.on_link is not None:
+            await self.on_link()
+
+    async def _probe(self) -> None:
+        """Says at once what this Asterisk lacks, not when the first call comes."""
+        for module, lacks in NEEDED.items():
+            try:
+                await self.http("GET", f"asterisk/modules/{module}")
+            except AriRefused as error:
+                log.error("this Asterisk lacks a module", extra={"needed": lacks, "error": str(error)})
 
     def _drop_link(self) -> None:
         self._socket = None
         self.connected = False
+        self._linked.clear()
         answers, self._answers = self._answers, {}
         for answer in answers.values():
-            answer(503, "the link to Asterisk broke")
+            answer(LINK_BROKE, "the link to Asterisk broke")
 
     def _dispatch(self, event: Json, unclaimed: Handler) -> None:
         kind = event["type"]
@@ -148,7 +169,9 @@ class Ari:
         """
         self._still_ours()
         if self._socket is None:
-            raise AsteriskError("there is no link to Asterisk")
+            socket = await self._wait_for_link()
+        else:
+            socket = self._socket
         self._count += 1
         id = str(self._count)
         request: Json = {"type": "RESTRequest", "request_id": id, "method": method, "uri": uri}
@@ -158,10 +181,21 @@ class Ari:
         if answer is not None:
             self._answers[id] = answer
         try:
-            await self._socket.send_str(json.dumps(request))
+            await socket.send_str(json.dumps(request))
         except (aiohttp.ClientError, OSError) as error:
             self._answers.pop(id, None)
             raise AsteriskError(f"the link to Asterisk broke: {error!r}") from error
+
+    async def _wait_for_link(self) -> aiohttp.ClientWebSocketResponse:
+        """A link that breaks is back in a moment, and no caller need notice."""
+        try:
+            async with asyncio.timeout(LINK_PATIENCE):
+                await self._linked.wait()
+        except TimeoutError:
+            raise AsteriskError("there is no link to Asterisk") from None
+        if self._socket is None:
+            raise AsteriskError("there is no link to Asterisk")
+        return self._socket
 
     async def ask(self, method: str, uri: str, body: Json | None = None) -> Any:
         """`send` and wait for the answer; AriRefused for a status of 400 and more."""
@@ -172,8 +206,11 @@ class Ari:
                 future.set_result((status, text))
 
         await self.send(method, uri, body, answered)
-        async with asyncio.timeout(REQUEST_LIMIT):
-            status, text = await future
+        try:
+            async with asyncio.timeout(REQUEST_LIMIT):
+                status, text = await future
+        except TimeoutError:
+            raise AsteriskError(f"Asterisk did not answer {method} {uri}") from None
         return _checked(status, f"{method} {uri}", text)
 
     async def http(self, method: str, uri: str, body: Json | None = None) -> Any:
@@ -185,7 +222,7 @@ class Ari:
         try:
             async with self._http.request(method, self._base + uri, json=body, timeout=timeout) as response:
                 return _checked(response.status, f"{method} {uri}", await response.text())
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise AsteriskError(f"Asterisk does not answer: {error!r}") from error
 
 

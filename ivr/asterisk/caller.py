@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.asterisk.ari import Ari, Json
+from ivr.asterisk.ari import LINK_BROKE, Ari, Json
 from ivr.asterisk.channel import Channel
 from ivr.asterisk.waiting import AgentLeg, Bridge, wait
 from ivr.call import (
@@ -28,6 +28,7 @@ log = logging.getLogger("ivr.asterisk.caller")
 TAKEN = "他の担当者が、応答いたしました。"  # to an agent, when another one was quicker
 LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the neutral prompt
 PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
+HAND_OVER_TRIES = (0.1, 0.4, 1.5)  # seconds after each try to give a caller to the fallback
 RECORDING_SLACK = 5.0  # maxDuration overshoots by up to a second
 WAV_HEADER = 44
 WAV_RATE = 16_000  # bytes a second: 8 kHz mono 16 bit
@@ -112,7 +113,7 @@ class AriCall(Channel):
 
         def refused(status: int, _: str) -> None:
             nonlocal ended
-            if status >= 400:
+            if status >= 400 and status != LINK_BROKE:
                 ended = True
                 self.changed()
 
@@ -163,7 +164,7 @@ class AriCall(Channel):
 
         def refused(status: int, _: str) -> None:
             nonlocal ended
-            if status >= 400 and status != 409:
+            if status >= 400 and status not in (409, LINK_BROKE):
                 ended = "RecordingFailed"
                 self.changed()
 
@@ -185,7 +186,7 @@ class AriCall(Channel):
         finally:
             self.ari.forget(name)
         seconds = _seconds(file)
-        if ended == "RecordingFailed" or (ended is None and not self.gone):
+        if ended == "RecordingFailed" or (ended is None and not self.gone and not seconds):
             log.error("a recording failed", extra={"call_id": self.id})
             return Recorded("failed", seconds)
         if self.gone:
@@ -293,12 +294,17 @@ class AriCall(Channel):
 
     async def leave_to_fallback(self) -> None:
         """Hands the caller back to the dialplan, where the fallback takes the call."""
-        if not self.gone:
+        body = {"context": "ivr-fallback", "extension": self.dialled, "priority": 1}
+        for pause in HAND_OVER_TRIES:
+            if self.gone:
+                return
             try:
-                body = {"context": "ivr-fallback", "extension": self.dialled, "priority": 1}
-                await self.ari.ask("POST", f"channels/{self.id}/continue", body)
-            except (AsteriskError, TimeoutError) as error:
-                log.error("a call could not be handed over", extra={"call_id": self.id, "error": repr(error)})
+                # By HTTP: the websocket may be what broke.
+                return await self.ari.http("POST", f"channels/{self.id}/continue", body)
+            except AsteriskError as error:
+                log.warning("a call is not handed over yet", extra={"call_id": self.id, "error": str(error)})
+            await asyncio.sleep(pause)
+        log.error("a call could not be handed over", extra={"call_id": self.id})
 
 
 def _seconds(file: Path) -> float:

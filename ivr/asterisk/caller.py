@@ -300,7 +300,8 @@ class AriCall(Channel):
                 return
             try:
                 # By HTTP: the websocket may be what broke.
-                return await self.ari.http("POST", f"channels/{self.id}/continue", body)
+                await self.ari.http("POST", f"channels/{self.id}/continue", body)
+                return
             except AsteriskError as error:
                 log.warning("a call is not handed over yet", extra={"call_id": self.id, "error": str(error)})
             await asyncio.sleep(pause)

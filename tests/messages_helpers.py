@@ -92,4 +92,3 @@ def cut_off(path: Path) -> Path:
 
 def e164(number: str) -> str | None:
     return "+81" + number[1:] if number.startswith("0") else None
-

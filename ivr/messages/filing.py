@@ -54,7 +54,8 @@ def judge_takes(folder: Path, facts: Facts, ended_by: str | None) -> Ended:
         state: Literal["stored", "silent", "lost"] = "lost" if ended_by in (None, "failed") else "silent"
     else:
         # A recording that failed may have missed what was said later: that proves nothing.
-        state = "stored" if spoken or ended_by == "failed" else "silent"
+        # And who was told "we shall ring you back" is rung back, whatever we hear.
+        state = "stored" if spoken or facts.speech or ended_by == "failed" else "silent"
     return Ended(state, seconds, ended_by, kept)
 
 

@@ -34,7 +34,7 @@ recording:
 | `state` | `recording`, then `recorded` |
 | `ended_by` | `key`, `silence`, `limit`, `hangup`, `failed` |
 | `seconds` | of audio; the reconciler trusts the file instead |
-| `speech` | false only for proven non-speech; null: not judged, the reconciler judges |
+| `speech` | true: the caller was told of a callback, which is kept; otherwise the reconciler judges |
 
 `id`, `line`, `cause`, `number`, `origin` and `created_at` must be there; `takes` is `["<id>.wav"]` unless said,
 `state` is `recording`, the others null (`path` empty). Unknown keys are ignored. A last line that was torn

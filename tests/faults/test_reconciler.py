@@ -187,6 +187,17 @@ async def test_a_message_of_the_fallback_is_adopted_at_once(room: Room) -> None:
     assert room.left() == [f"{id}.wav"]
 
 
+@pytest.mark.parametrize(("speech", "state", "callbacks"), [(True, "stored", 1), (None, "silent", 0)])
+async def test_a_callback_that_the_caller_was_told_of_is_kept(
+    room: Room, speech: bool | None, state: str, callbacks: int
+) -> None:
+    id = fallback_sidecar(room, state="recorded", ended_by="silence", speech=speech)
+    unsaid(room.folder / f"{id}.wav")
+    await room.reconcile()
+    assert [message.state for message in await room.messages()] == [state]
+    assert len(await room.callbacks()) == callbacks
+
+
 async def test_a_recording_that_still_grows_is_left_alone(room: Room) -> None:
     id = fallback_sidecar(room)
     wav = cut_off(said(room.folder / f"{id}.wav"))

@@ -25,7 +25,11 @@ async def nothing() -> None:
 
 
 async def main(directory: Path, url: str) -> None:
-    store, clock, recordings = await Store.open(url), SystemClock(offset_for(EVENING)), directory / "recordings"
+    store, clock, recordings = (
+        await Store.open(url),
+        SystemClock(offset_for(EVENING)),
+        directory / "recordings",
+    )
     transcription = Transcription(store, recordings, Endless(), clock)
     reconciler = Reconciler(store, recordings, calendars, clock, e164)
     await Jobs(directory, url, "jobs-1", transcription, reconciler, nothing).run()

@@ -115,7 +115,7 @@ async def run(
 ) -> None:
     """Runs everything until SIGINT or SIGTERM; a second one kills. `ready` is called when all are up.
 
-    `asterisk`: also a private Asterisk. `before` runs once, before any process. IvrError if that fails
+    `asterisk`: also a private Asterisk. `before` runs once, before anything else. IvrError if that fails
     or Asterisk does not start; nothing is left running then.
     """
     offset = settings.clock_offset + (offset_for(settings.clock) if settings.clock else 0.0)
@@ -302,17 +302,10 @@ def _private(settings: Settings, offset: float) -> PrivateAsterisk:
 async def _prepare(
     asterisk: PrivateAsterisk | None, before: Sequence[str], environ: Mapping[str, str]
 ) -> None:
+    # First: it makes the music that Asterisk looks for when it starts.
+    await _once(before, environ, "the preparation failed")
     if asterisk is not None:
-        await _make_sounds(asterisk.settings.sounds)
         await asterisk.start()
-    await _once(before, environ, "the store could not be made ready")
-
-
-async def _make_sounds(directory: Path) -> None:
-    """By a child: it needs numpy, and music on hold must be there before Asterisk looks for it."""
-    if not (directory / "moh" / "hold.wav").exists():
-        code = "import sys, pathlib, ivr.prompts.tones as t; t.make_builtin(pathlib.Path(sys.argv[1]))"
-        await _once([sys.executable, "-c", code, str(directory)], os.environ, "the sounds could not be made")
 
 
 async def _once(command: Sequence[str], environ: Mapping[str, str], otherwise: str) -> None:

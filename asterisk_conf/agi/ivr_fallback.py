@@ -6,7 +6,7 @@ Standard library and pyst2 only, and nothing of `ivr`: it must work when the res
 `BUNDLE/lines/KEY.json` and the prompts beside it (format: ivr/asterisk/bundle.py), and leaves a WAV
 and a sidecar as the engine would (format: ivr/messages/sidecar.py).
 
-It ends with 0 when the caller was served or hung up. Anything else, such as no bundle, a bundle that
+It ends with 0 when the caller was served, and as it likes when the caller hung up. Anything else, such as no bundle, a bundle that
 cannot be read or ends before today, no prompt at all, a full disk, ends with 1, and the dialplan's last
 resort says a neutral prompt and records. Single prompts that are missing are left out.
 """
@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from asterisk.agi import AGI, AGIAppError, AGIHangup
+from asterisk.agi import AGI, AGIAppError, AGIException
 
 RING = 30  # seconds
 LONGEST = 180  # seconds of a message
@@ -81,6 +81,14 @@ class Fallback:
             return None
         return "no_agent" if status == "CHANUNAVAIL" else "no_answer"
 
+    def gone(self) -> bool:
+        """Whether the caller hung up: a command that fails seldom says so, but this one is refused then."""
+        try:
+            self.agi.channel_status()
+        except AGIException:
+            return True
+        return False
+
     def state(self, telephone: str) -> str:
         return str(self.agi.get_variable(f"DEVICE_STATE({telephone})"))
 
@@ -103,21 +111,18 @@ class Fallback:
         recording = messages / f"{intent['id']}.wav"
         try:
             ended_by = self.record(recording)
-        except AGIHangup:
-            ended_by = "hangup"
-        except Exception:
-            if not recording.exists():
+        except AGIException:
+            ended_by = "hangup" if self.gone() else "failed"
+            if ended_by == "failed" and not recording.exists():
                 raise
-            ended_by = "failed"
         # From here on nothing may end with 1: the message is there, and would be asked for again.
         try:
             heard = self.finish(recording, descriptor, ended_by)
             if ended_by != "hangup":
                 self.say(*("thanks", "goodbye") if heard and promise else ("goodbye",))
-        except AGIHangup:
-            pass
         except Exception as error:
-            complain(error)
+            if not self.gone():
+                complain(error)
 
     def intent(self, cause: str, promise: dict[str, Any] | None) -> dict[str, Any]:
         number, withheld = caller(
@@ -239,8 +244,6 @@ def main() -> int:
         agi = AGI(stderr=nowhere)
         try:
             Fallback(agi, Path(bundle), key).serve()
-        except AGIHangup:
-            return 0
         except Exception as error:
             complain(error)
             return 1

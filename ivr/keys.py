@@ -65,10 +65,11 @@ class KeyTable:
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
-        wanted = {key: key for key in keys}
-        for key in list(wanted):
+        given = list(keys)
+        wanted = {key: key for key in given}
+        for key in given:
             bare = key[1:]
-            if key[0] == "#" and bare and not any(other.startswith(bare[0]) for other in wanted):
+            if key[0] == "#" and bare and not any(other.startswith(bare[0]) for other in given):
                 wanted[bare] = key
         self._wanted = wanted
         self._prefixes = {key[:n] for key in wanted for n in range(1, len(key))}

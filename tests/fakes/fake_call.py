@@ -25,16 +25,17 @@ from tests.fakes.world import BEEP, Leg, Playback, Telephone, World
 
 
 class CountedKeys(KeyBuffer):
-    """Remembers which keys were emptied and during which word; "" is a step's own doing."""
+    """Remembers which keys were emptied, in which step and during which word; "" is the step's own doing."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: CallState) -> None:
         super().__init__()
-        self.thrown_away: list[tuple[str, str]] = []
+        self.thrown_away: list[tuple[str, str | None, str]] = []
         self.word = ""
+        self._state = state
 
     def empty(self) -> int:
         if self:
-            self.thrown_away.append((str(self), self.word))
+            self.thrown_away.append((str(self), self._state.step, self.word))
         return super().empty()
 
 
@@ -54,7 +55,7 @@ class FakeCall:
         self.caller = Caller(number) if number else Caller(None, "anonymous")
         self.dialled = "05031859080"
         self.state = state
-        self.keys: CountedKeys = CountedKeys()
+        self.keys: CountedKeys = CountedKeys(state)
         self.keys.on_key = self._changed
         self._world = world
         self._telephone = telephone

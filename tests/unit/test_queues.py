@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ivr.call import CallState, Offer, Verdict
-from ivr.queues.queues import Queues, QueuePlace
+from ivr.queues.queues import QueuePlace, Queues
 from tests.fakes.fake_call import FakeCall
 from tests.fakes.fake_roster import Agent, FakeRoster
 from tests.fakes.virtual_time import FakeClock, in_virtual_time

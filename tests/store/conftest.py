@@ -33,10 +33,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres) -> str:
-    postgres.create("ivr_template")
-    migrate(postgres.url("ivr_template"))
-    return "ivr_template"
+def migrated_postgres(postgres: Postgres) -> Postgres:
+    migrate(postgres.url(postgres.create("ivr")))
+    return postgres
+
+
+@pytest.fixture
+def postgres_url(migrated_postgres: Postgres) -> str:
+    migrated_postgres.empty("ivr")
+    return migrated_postgres.url("ivr")
 
 
 @pytest.fixture(params=DATABASES)
@@ -50,14 +55,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of its own with all tables and no rows."""
+    """A database with all tables and no rows."""
     if request.param == "sqlite":
         file = tmp_path / "ivr.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         return f"sqlite:///{file}"
-    server: Postgres = request.getfixturevalue("postgres")
-    template: str = request.getfixturevalue("postgres_template")
-    return server.url(server.create(f"test_{next(_numbers)}", template))
+    found: str = request.getfixturevalue("postgres_url")
+    return found
 
 
 @pytest.fixture

@@ -192,11 +192,10 @@ async def test_a_url_of_another_kind_is_refused(url: str) -> None:
 # -- PostgreSQL ------------------------------------------------------------------------------------------
 
 
-async def test_a_postgresql_that_comes_back_is_used_again(postgres: Postgres, postgres_template: str) -> None:
-    database = postgres.create("comes_back", postgres_template)
-    store = await Store.open(postgres.url(database))
+async def test_a_postgresql_that_comes_back_is_used_again(postgres: Postgres, postgres_url: str) -> None:
+    store = await Store.open(postgres_url)
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'comes_back'")
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ivr'")
     with pytest.raises(StoreError) as caught:
         async with store.write() as session:
             await users.add(session, "alice", "hash", tenant=None, at=NOON)
@@ -206,8 +205,8 @@ async def test_a_postgresql_that_comes_back_is_used_again(postgres: Postgres, po
     await store.close()
 
 
-async def test_a_locked_row_can_be_given_up_within_300_ms(postgres: Postgres, postgres_template: str) -> None:
-    store = await Store.open(postgres.url(postgres.create("locked_row", postgres_template)))
+async def test_a_locked_row_can_be_given_up_within_300_ms(postgres_url: str) -> None:
+    store = await Store.open(postgres_url)
     async with store.write() as session:
         await calls.save(session, [call("c1")])
     loop = asyncio.get_running_loop()

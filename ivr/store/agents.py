@@ -216,13 +216,18 @@ def _wrap_up(row: AgentRow, now: datetime) -> None:
 
 
 async def release_all(session: AsyncSession, now: datetime, *, keep: Collection[str] = ()) -> None:
-    """At the start of an engine: ends every offer and talk of calls that are not in `keep`."""
-    query = select(AgentRow).where(AgentRow.offer_call.is_not(None)).order_by(AgentRow.name).with_for_update()
-    for row in await session.scalars(query):
+    """At the start of an engine: every offer and talk of calls not in `keep`, and every timed pause, is over.
+
+    A clock that was set back would make such a pause last for hours.
+    """
+    timed = or_(AgentRow.offer_call.is_not(None), AgentRow.wrap_up_until.is_not(None))
+    for row in await session.scalars(select(AgentRow).where(timed).order_by(AgentRow.name).with_for_update()):
         if row.offer_call in keep:
             continue
-        if row.state == "talking":
+        if row.state == "talking" and row.offer_call is not None:
             _wrap_up(row, now)
+        elif row.wrap_up_until is not None:
+            row.state, row.reason, row.since, row.wrap_up_until = "available", None, now, None
         row.offer_call = row.offer_until = None
     await session.flush()
 

@@ -1,0 +1,106 @@
+"""Every type of step has a documented example that loads, and scenarios for all that callers do to it.
+
+A step that is added to `ivr.steps.STEPS` fails here until its row stands in the table.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ivr.dialplan.load import load_text
+from ivr.steps import STEPS
+from tests.flows.scenarios import Scenario, scenarios
+
+ROOT = Path(__file__).parents[2]
+
+# type -> situation -> the scenario that shows it, or why there is none ("-").
+TABLE: Mapping[str, Mapping[str, str]] = {
+    "play": {
+        "success": "open: not yet a customer",
+        "timeout": "- it waits for nothing",
+        "wrong input": "- a key ends it and stays for the next step: keys stop the prompts they answer",
+        "hang-up": "hangup: during the welcome",
+    },
+    "menu": {
+        "success": "open: #1 then #2 typed slowly, answered, the agent hangs up",
+        "timeout": "open: no key, then the right one",
+        "wrong input": "open: wrong key, then the right one",
+        "hang-up": "hangup: during the menu",
+    },
+    "hours": {
+        "success": "closed: public holiday",
+        "timeout": "- it asks the caller nothing",
+        "wrong input": "- it asks the caller nothing",
+        "hang-up": "- it asks the caller nothing",
+    },
+    "queue": {
+        "success": "open: billing",
+        "timeout": "waiting: all agents talk: thirty seconds, then voicemail",
+        "wrong input": "waiting: keys that mean nothing take nobody out of the queue",
+        "hang-up": "hangup: while it rings",
+    },
+    "voicemail": {
+        "success": "closed: before opening",
+        "timeout": "voicemail: ended by silence",
+        "wrong input": "voicemail: a key during the greeting ends the greeting, not the message",
+        "hang-up": "hangup: in mid-message",
+    },
+    "hangup": {
+        "success": "open: not yet a customer",
+        "timeout": "- it waits for nothing",
+        "wrong input": "- it asks the caller nothing",
+        "hang-up": "- hanging up is what it does",
+    },
+}
+SITUATIONS = {"success", "timeout", "wrong input", "hang-up"}
+KNOWN: dict[str, Scenario] = {scenario.name: scenario for scenario in scenarios()}
+
+
+def test_table_has_every_type_and_every_situation() -> None:
+    assert TABLE.keys() == STEPS.keys()
+    assert [row.keys() for row in TABLE.values()] == [SITUATIONS] * len(TABLE)
+
+
+@pytest.mark.parametrize("type_", STEPS)
+def test_scenarios_of_the_table_pass_through_the_step(type_: str) -> None:
+    dialplan = yaml.safe_load((ROOT / "dialplans" / "ecforce.yaml").read_text())
+    of_type = {name for name, step in dialplan["steps"].items() if step["type"] == type_}
+    for situation, name in TABLE[type_].items():
+        if not name.startswith("- "):
+            assert name in KNOWN, f"{situation}: there is no such scenario"
+            paths = [expected.path for expected in KNOWN[name].expected()]
+            assert any(of_type & set(path) for path in paths), f"{name}: it passes no {type_}"
+
+
+def example(type_: str) -> dict[str, Any]:
+    source = (ROOT / STEPS[type_].__module__.replace(".", "/")).with_suffix(".py")
+    doc = ast.get_docstring(ast.parse(source.read_text()))
+    assert doc is not None and doc.startswith(f"{type_}: "), f"{source.name}: the docstring names the type"
+    blocks = re.findall(r"```yaml\n(.*?)```", doc, re.DOTALL)
+    assert len(blocks) == 1, f"{source.name}: one example in YAML"
+    steps: dict[str, Any] = yaml.load(blocks[0], yaml.BaseLoader)
+    return steps
+
+
+@pytest.mark.parametrize("type_", STEPS)
+def test_example_of_the_docstring_loads(type_: str) -> None:
+    steps = example(type_)
+    assert [step["type"] for step in steps.values()] == [type_]
+    others = {
+        target: {"type": "hangup"}
+        for step in steps.values()
+        for target in STEPS[type_].model_validate(step).exits().values()
+    }
+    dialplan = {
+        "line": {"tenant": "t", "name": "n", "numbers": ["050-3185-9080"]},
+        "hours": {"office": {"zone": "Asia/Tokyo", "weekly": {"mon-fri": "10:00-17:00"}}},
+        "start": next(iter(steps)),
+        "steps": {**others, **steps},
+    }
+    loaded = load_text("example.yaml", yaml.safe_dump(dialplan, allow_unicode=True), STEPS)
+    assert loaded.steps[loaded.start].type == type_

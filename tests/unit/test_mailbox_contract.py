@@ -1,0 +1,150 @@
+"""What the voicemail step asks of a mailbox, held by the one on the store and by the fake alike."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from ivr.call import CallbackPromise, Mailbox, Recorded
+from ivr.messages import mailbox as mailbox_module
+from ivr.messages.mailbox import StoreMailbox
+from ivr.store.database import Store
+from ivr.store.migrate import migrate
+from ivr.store.tables import CallbackRow
+from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
+from tests.messages_helpers import ManualClock, calendars, publish, said, unsaid, visit
+
+PROMISE = CallbackPromise("medium", "1 business day", "office")
+
+
+@dataclass
+class Box:
+    mailbox: Mailbox
+    speak: Callable[[Path], object]  # the caller said something into this file
+    be_silent: Callable[[Path], object]
+    tickets: Callable[[], Awaitable[list[str]]]
+
+
+@pytest.fixture(params=["store", "fake"])
+async def box(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Box]:
+    if request.param == "fake":
+        spoken: dict[Path, float] = {}
+        room = Mailroom(spoken.get)
+
+        async def fake_tickets() -> list[str]:
+            return [each.ticket for each in room.callbacks]
+
+        yield Box(
+            FakeMailbox(room),
+            lambda file: spoken.update({file: 3.0}),
+            lambda file: spoken.update({file: 0.0}),
+            fake_tickets,
+        )
+        return
+    monkeypatch.setattr(mailbox_module, "PATIENCE", 60.0)  # a loaded machine is no slow store
+    template: Path = request.getfixturevalue("empty_database")
+    shutil.copy(template, tmp_path / "ivr.db")
+    store = await Store.open(f"sqlite:///{tmp_path / 'ivr.db'}")
+    await publish(store)
+    mailbox = StoreMailbox(store, tmp_path / "recordings", calendars, ManualClock(), lambda: None)
+
+    async def tickets() -> list[str]:
+        async with store.read() as session:
+            return list(await session.scalars(select(CallbackRow.ticket)))
+
+    yield Box(mailbox, said, unsaid, tickets)
+    await mailbox.close()
+    await store.close()
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "ivr.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.mark.parametrize("ended_by", ["key", "silence", "limit", "hangup"])
+async def test_message_makes_one_callback(box: Box, ended_by: str) -> None:
+    draft = await box.mailbox.begin(visit(), PROMISE)
+    assert draft.file.name == f"{draft.id}.wav"
+    assert await box.tickets() == []
+    box.speak(draft.file)
+    stored = await box.mailbox.finish(draft, Recorded(ended_by, 3.0), again=ended_by != "hangup")  # type: ignore[arg-type]
+    assert stored.speech
+    assert await box.tickets() == [stored.ticket]
+
+
+async def test_begun_again_it_is_the_same_draft(box: Box) -> None:
+    call = visit()
+    draft = await box.mailbox.begin(call, PROMISE)
+    call.state.message_id = draft.id
+    assert await box.mailbox.begin(call, PROMISE) == draft
+
+
+async def test_each_call_has_its_own_message(box: Box) -> None:
+    first, second = [await box.mailbox.begin(visit(id), PROMISE) for id in ("ivr-1.1", "ivr-1.2")]
+    assert first.id != second.id and first.file != second.file
+
+
+async def test_nothing_said_has_a_second_take(box: Box) -> None:
+    call = visit()
+    draft = await box.mailbox.begin(call, PROMISE)
+    call.state.message_id = draft.id
+    box.be_silent(draft.file)
+    stored = await box.mailbox.finish(draft, Recorded("silence", 3.0), again=True)
+    assert (stored.speech, stored.ticket) == (False, None)
+    second = await box.mailbox.begin(call, PROMISE)
+    assert (second.id, second.file.name) == (draft.id, f"{draft.id}-2.wav")
+    box.speak(second.file)
+    stored = await box.mailbox.finish(second, Recorded("key", 3.0), again=False)
+    assert stored.speech
+    assert await box.tickets() == [stored.ticket]
+
+
+async def test_nothing_said_twice_makes_no_callback(box: Box) -> None:
+    call = visit()
+    for again in (True, False):
+        draft = await box.mailbox.begin(call, PROMISE)
+        call.state.message_id = draft.id
+        box.be_silent(draft.file)
+        stored = await box.mailbox.finish(draft, Recorded("silence", 3.0), again=again)
+        assert (stored.speech, stored.ticket) == (False, None)
+    assert await box.tickets() == []
+
+
+async def test_who_hangs_up_while_asked_again_made_no_callback(box: Box) -> None:
+    call = visit()
+    draft = await box.mailbox.begin(call, PROMISE)
+    call.state.message_id = draft.id
+    box.be_silent(draft.file)
+    await box.mailbox.finish(draft, Recorded("silence", 3.0), again=True)
+    second = await box.mailbox.begin(call, PROMISE)
+    stored = await box.mailbox.finish(second, Recorded("hangup"), again=False)
+    assert (stored.speech, await box.tickets()) == (False, [])
+
+
+async def test_hang_up_during_the_beep_made_no_callback(box: Box) -> None:
+    draft = await box.mailbox.begin(visit(), PROMISE)
+    stored = await box.mailbox.finish(draft, Recorded("hangup"), again=False)
+    assert (stored.speech, await box.tickets()) == (False, [])
+
+
+async def test_recording_that_failed_keeps_its_promise(box: Box) -> None:
+    draft = await box.mailbox.begin(visit(), PROMISE)
+    stored = await box.mailbox.finish(draft, Recorded("failed"), again=True)
+    assert stored.speech
+    assert await box.tickets() == [stored.ticket]
+
+
+async def test_line_that_promises_nothing_keeps_the_message(box: Box) -> None:
+    draft = await box.mailbox.begin(visit(), None)
+    box.speak(draft.file)
+    stored = await box.mailbox.finish(draft, Recorded("key", 3.0), again=False)
+    assert (stored.speech, stored.ticket) == (True, None)
+    assert await box.tickets() == []

@@ -1,13 +1,56 @@
-"""The Asterisk that this suite runs on: the one `script/setup` fetched, or IVR_ASTERISK."""
+"""The Asterisk that this suite runs on: the one `script/setup` fetched, or IVR_ASTERISK; and whole instances on it."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ivr.asterisk.fetch import find_asterisk
 from ivr.asterisk.install import AsteriskInstall
+from tests.asterisk.desk import Desk, line, running
+
+# 2026-11-24 is a Tuesday, and the desk answers from Monday to Friday, 10:00 to 17:00.
+OPEN = "2026-11-24T11:00+09:00"
+LINES = {  # what is other than in ecforce.yaml, so that scenarios run beside each other without waiting long
+    "050-3185-9080": {},
+    "050-3185-9082": {"agents": "pair"},
+    "050-3185-9083": {"agents": "alone"},
+    "050-3185-9084": {"agents": "talking", "busy_wait": "3s", "silence": "3s"},
+    "050-3185-9085": {"agents": "nobody", "silence": "3s"},
+    "050-3185-9086": {"agents": "deaf", "max_wait": "6s"},
+    "050-3185-9087": {"agents": "rung"},
+}
+AGENTS = {
+    "tanaka": "support",
+    "sato": "pair",
+    "suzuki": "pair",
+    "takahashi": "alone",
+    "ito": "talking",
+    "kato": "deaf",
+    "mori": "rung",
+}
 
 
 @pytest.fixture(scope="session")
 def asterisk_install() -> AsteriskInstall:
     return find_asterisk(os.environ.get("IVR_ASTERISK", ""))
+
+
+@pytest.fixture(scope="session")
+def spoken_prompts(request: pytest.FixtureRequest, asterisk_install: AsteriskInstall) -> Path:
+    """Named by content, so that no instance and no later run speaks a text again."""
+    assert request.config.cache is not None
+    return request.config.cache.mkdir("spoken_prompts")
+
+
+@pytest.fixture(scope="session")
+def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iterator[Desk]:
+    """Open, on a Tuesday at 11:00; each of LINES rings agents of its own after #1 #2."""
+    base = tmp_path_factory.mktemp("open")
+    dialplans = base / "dialplans"
+    dialplans.mkdir()
+    for number, changes in LINES.items():
+        line(dialplans, number, **changes)
+    with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
+        yield desk

@@ -1,0 +1,382 @@
+"""The whole product as `ivr run` starts it, and the people who telephone with it.
+
+What a caller does and hears goes over SIP and RTP; what came of it is read by HTTP, in ARI, and where
+the API says nothing of it (keys, numbers that must appear nowhere) in the files and rows themselves.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from ivr.asterisk.conf import ari_passwords
+from ivr.asterisk.telephone import Telephone
+from ivr.settings import Address, Ports
+from tests.asterisk.hearing import Found, Samples, find, read_wav, samples, speech_of, write_wav
+from tests.asterisk.instances import free_port
+from tests.speech import speak
+
+ROOT = Path(__file__).resolve().parents[2]
+UP = "Ctrl-C stops everything."
+STARTS_WITHIN = 90.0  # seconds, with every prompt still to be spoken
+SLICE = 0.02  # seconds between two looks at what somebody has heard
+
+_rtp = count(32000, 100)  # a range of RTP ports for each telephone and each instance
+_folders = count()
+
+
+class Desk:
+    """A running instance. `prompts`: the cache of spoken prompts that instances share."""
+
+    def __init__(self, base: Path, clock: str, dialplans: Path, prompts: Path) -> None:
+        self.data = base / "data"
+        self.base = base
+        self.sip = Address("127.0.0.1", free_port(socket.SOCK_DGRAM))
+        self._ari = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
+        self._http = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
+        first = next(_rtp)
+        for _ in range(3):
+            next(_rtp)
+        self.environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("IVR_")},
+            "IVR_ASTERISK": os.environ.get("IVR_ASTERISK", ""),
+            "IVR_DATA": str(self.data),
+            "IVR_SIP": str(self.sip),
+            "IVR_ARI": self._ari,
+            "IVR_HTTP": self._http,
+            "IVR_TRANSCRIBER": f"127.0.0.1:{free_port(socket.SOCK_STREAM)}",
+            "IVR_RTP": f"{first}-{first + 398}",
+            "IVR_DIALPLANS": str(dialplans),
+            "IVR_CLOCK": clock,
+        }
+        self.passwords: dict[str, str] = {}  # of agents' telephones
+        self._token = ""
+        self._prompts = prompts
+        self._process: subprocess.Popen[bytes] | None = None
+        self._spoken: dict[str, Samples] = {}
+        self._known_prompts: set[Path] = set()
+
+    # -- life -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        if not (self.data / "prompts").exists():
+            (self.data / "prompts").symlink_to(self._prompts)
+        with (self.base / "run.log").open("ab") as log:
+            begin = log.tell()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ivr.cli", "run", "--asterisk"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ, cwd=ROOT,
+            )  # fmt: skip
+        deadline = time.monotonic() + STARTS_WITHIN
+        while UP not in self.output()[begin:]:
+            assert self._process.poll() is None, self.output()
+            assert time.monotonic() < deadline, self.output()
+            time.sleep(0.05)
+        self._token = self._token or self.ivr("token", "tests").strip()
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the instance did not stop: {self.output()}") from None
+
+    def output(self) -> str:
+        return (self.base / "run.log").read_text("utf-8", "replace")
+
+    def ivr(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "ivr.cli", *arguments],
+            env=self.environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def add_agent(self, name: str, group: str, wrap_up: int = 0) -> None:
+        said = self.ivr("agent", "add", name, "--group", group, "--wrap-up", str(wrap_up))
+        self.passwords[name] = said.rpartition("password ")[2].strip()
+
+    def process(self, name: str) -> int:
+        """The id of the process `engine`, `jobs` …: the child of this instance that runs it."""
+        assert self._process is not None
+        found = subprocess.run(
+            ["pgrep", "-P", str(self._process.pid), "-f", f"process {name}"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return int(found.stdout)
+
+    # -- what is there ---------------------------------------------------------------------
+
+    async def get(self, path: str) -> Any:
+        """`callbacks`, `calls`, of the API."""
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token}"}) as session,
+            session.get(f"http://{self._http}/api/v1/{path}") as reply,
+        ):
+            assert reply.status == 200, await reply.text()
+            return await reply.json() if "json" in reply.content_type else await reply.read()
+
+    async def ari(self, path: str) -> Any:
+        """As the guard, who may look at everything."""
+        password = ari_passwords(self.data / "asterisk").guard
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{self._ari}/ari/{path}", params={"api_key": f"guard:{password}"}) as reply,
+        ):
+            return await reply.json()
+
+    async def ready(self, *agents: str) -> None:
+        """Asterisk knows the telephones of these agents."""
+        for name in agents:
+            await until(lambda name=name: self._known(name), 15, f"Asterisk knows {name}")  # type: ignore[misc]
+
+    async def _known(self, agent: str) -> bool:
+        return "state" in await self.ari(f"endpoints/PJSIP/{agent}")
+
+    async def talks(self) -> list[set[str]]:
+        """Who is in each bridge of Asterisk: a caller's number as dialled with, an agent's user name."""
+        who = {one["id"]: self._who(one) for one in await self.ari("channels")}
+        bridges = await self.ari("bridges")
+        assert all(bridge["bridge_type"] == "mixing" for bridge in bridges), bridges
+        return [{who.get(id, id) for id in bridge["channels"]} for bridge in bridges]
+
+    def _who(self, channel: Mapping[str, Any]) -> str:
+        user: str = channel["name"].partition("/")[2].rpartition("-")[0]
+        return user if user in self.passwords else channel["caller"]["number"]
+
+    async def call_of(self, number: str) -> dict[str, Any]:
+        """The only call of this E.164 number, when it has ended."""
+        return (await self.ended_calls(number, 1))[0]
+
+    async def ended_calls(self, number: str, calls: int) -> list[dict[str, Any]]:
+        async def ended() -> list[dict[str, Any]]:
+            found = [call for call in await self.get("calls?limit=1000") if call["number"] == number]
+            return found if found and all(call["ended_at"] for call in found) else []
+
+        found = await until(ended, 10, f"the call of {number} ends")
+        assert len(found) == calls, found
+        return list(found)
+
+    async def callbacks_of(self, number: str | None) -> list[dict[str, Any]]:
+        return [one for one in await self.get("callbacks?limit=1000") if one["number"] == number]
+
+    async def callback_of(self, number: str | None, seconds: float = 30) -> dict[str, Any]:
+        """The only callback of this E.164 number, with its transcript done."""
+
+        async def done() -> list[dict[str, Any]]:
+            found = await self.callbacks_of(number)
+            return found if found and found[0]["message"]["transcript"]["state"] == "done" else []
+
+        found = await until(done, seconds, f"the message of {number} becomes text")
+        assert len(found) == 1, found
+        return dict(found[0])
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(f"file:{self.data / 'ivr.db'}?mode=ro", uri=True) as store:
+            return store.execute(query, values).fetchall()
+
+    def spoken(self) -> dict[str, Samples]:
+        """Every prompt that is ready, by what the cache says of it."""
+        for about in set(self._prompts.glob("*.json")) - self._known_prompts:
+            self._known_prompts.add(about)
+            text = json.loads(about.read_text("utf-8"))["text"]
+            self._spoken[text] = read_wav(about.with_suffix(".wav"))
+        return self._spoken
+
+    def prompt(self, text: str) -> Samples:
+        assert text in self.spoken(), f"nobody has spoken: {text}"
+        return self._spoken[text]
+
+    @property
+    def beep(self) -> Samples:
+        return read_wav(self.data / "sounds" / "beep.wav")
+
+    # -- people ----------------------------------------------------------------------------
+
+    def caller(self, number: str) -> "Person":
+        return Person(self, number, None)
+
+    def agent(self, name: str, *, answers: bool = True) -> "Person":
+        return Person(self, name, self.passwords[name], answers=answers)
+
+
+class Person:
+    """Somebody with a telephone; everything heard carries the time at which it came."""
+
+    def __init__(self, desk: Desk, user: str, password: str | None, *, answers: bool = True) -> None:
+        self.desk = desk
+        self.user = user
+        folder = desk.base / "telephones" / f"{next(_folders):03}-{user.partition('@')[0]}"
+        first = next(_rtp)
+        ports = Ports(first, first + 98)
+        self.telephone = Telephone(user, password, desk.sip, folder, ports, answer=answers)
+        self._folder = folder
+        self._arrivals: list[tuple[float, int]] = []  # when, how many samples by then
+        self._watching: asyncio.Task[None] | None = None
+        self._from = 0  # samples that were listened to before
+
+    async def __aenter__(self) -> Self:
+        await self.telephone.start()
+        self._watching = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self.telephone.close()
+
+    async def _watch(self) -> None:
+        """Asterisk sends nothing while nothing is said, so the time is not to be seen in the audio."""
+        while True:
+            heard = len(self.telephone.heard_now()) // 2
+            last = self._arrivals[-1][1] if self._arrivals else 0
+            if heard < last:
+                self._arrivals, self._from = [], 0  # another call
+            if heard != last:
+                self._arrivals.append((time.monotonic(), heard))
+            await asyncio.sleep(SLICE)
+
+    async def dial(self, number: str) -> float:
+        """When the call was up."""
+        self._arrivals, self._from = [], 0
+        await self.telephone.dial(number)
+        event = await self.telephone.wait_for("CALL_ESTABLISHED", "CALL_CLOSED")
+        assert event["type"] == "CALL_ESTABLISHED", event
+        return time.monotonic()
+
+    async def press(self, keys: str, pause: float = 0.1) -> float:
+        """When the last key was pressed."""
+        await self.telephone.press(keys, pause)
+        return time.monotonic()
+
+    async def says(self, text: str) -> None:
+        """Returns when it is said."""
+        audio = speak(text)
+        await self.telephone.say(write_wav(self._folder / "words.wav", audio))
+        await asyncio.sleep(len(audio) / 8000)
+
+    async def sounds(self, audio: Samples) -> None:
+        """Begins to send this."""
+        await self.telephone.say(write_wav(self._folder / "sound.wav", audio))
+
+    async def hang_up(self) -> None:
+        await self.telephone.hang_up()
+
+    async def is_hung_up(self, limit: float = 10) -> float:
+        await self.telephone.wait_for("CALL_CLOSED", limit=limit)
+        return time.monotonic()
+
+    def heard(self) -> Samples:
+        return samples(self.telephone.heard_now())
+
+    async def hears(self, *texts: str, due: float | None = None) -> float:
+        """These texts, each from its beginning to its end, one after the other; the first within 1 s of `due`.
+
+        When the last one ended.
+        """
+        ended = 0.0
+        for position, text in enumerate(texts):
+            begin, ended = await self.hears_sound(self.desk.prompt(text), text)
+            if position == 0 and due is not None:
+                assert due - 0.1 <= begin <= due + 1, f"{begin - due:.2f} s after it was due: {text}"
+        return ended
+
+    async def hears_beep(self) -> float:
+        return (await self.hears_sound(self.desk.beep, "the beep"))[1]
+
+    async def hears_sound(self, audio: Samples, name: str, patience: float = 15.0) -> tuple[float, float]:
+        """When its first and its last sample came."""
+        found: Found | None = None
+        shortest = len(speech_of(audio))
+        deadline = time.monotonic() + len(audio) / 8000 + patience
+        while found is None:
+            assert time.monotonic() < deadline, f"{self.user} did not hear: {name}"
+            await asyncio.sleep(0.1)
+            heard = self.heard()[self._from :]
+            if len(heard) >= shortest:
+                found = find(audio, heard)
+        begin, end = self._from + found.begin, self._from + found.end
+        self._from = end
+        return self._came(begin), self._came(end)
+
+    async def hears_anything(self, limit: float = 5.0) -> float:
+        """When the next sample that is not silence came."""
+        position = self._from = len(self.heard())
+
+        async def loud() -> bool:
+            return bool((abs(self.heard()[position:].astype(int)) > 300).any())
+
+        await until(loud, limit, f"{self.user} hears something")
+        return time.monotonic()
+
+    def _came(self, position: int) -> float:
+        return next((when for when, heard in self._arrivals if heard >= position), time.monotonic())
+
+
+async def until(look: Callable[[], Any], limit: float, what: str) -> Any:
+    """What `look` gives as soon as that is true; awaits it if need be."""
+    deadline = time.monotonic() + limit
+    while True:
+        found = look()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"in {limit} s it did not come true that {what}"
+        await asyncio.sleep(0.05)
+
+
+def line(folder: Path, number: str, **replaced: str) -> None:
+    """A line of its own number, like the one of ecforce.yaml but for `busy_wait="2s"` and so on.
+
+    `agents`: the group that the step `support` rings.
+    """
+    text = (ROOT / "dialplans" / "ecforce.yaml").read_text("utf-8")
+    changes = {"numbers": f'["{number}"]', **replaced}
+    for name, value in changes.items():
+        lines = text.splitlines(keepends=True)
+        where = [i for i, one in enumerate(lines) if one.strip().startswith(f"{name}:")]
+        assert where, f"ecforce.yaml has no {name} any more"
+        for i in where[:1] if name == "agents" else where:
+            lines[i] = f"{lines[i].partition(name)[0]}{name}: {value}\n"
+        text = "".join(lines)
+    (folder / f"line{number.replace('-', '')[-4:]}.yaml").write_text(text, "utf-8")
+
+
+@contextmanager
+def running(
+    base: Path, clock: str, prompts: Path, *, dialplans: Path, agents: Mapping[str, str]
+) -> Iterator[Desk]:
+    """`agents`: name -> group."""
+    desk = Desk(base, clock, dialplans, prompts)
+    try:
+        desk.start()
+        with ThreadPoolExecutor(2) as adding:
+            list(adding.map(desk.add_agent, agents.keys(), agents.values()))
+        asyncio.run(desk.ready(*agents))
+        yield desk
+    finally:
+        desk.stop()

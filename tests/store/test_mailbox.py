@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sqlalchemy import select, text
 
 from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored
 from ivr.errors import StoreError
+from ivr.messages import mailbox as mailbox_module
 from ivr.messages.mailbox import StoreMailbox
 from ivr.messages.reconciler import Reconciler
 from ivr.store.database import Store
@@ -65,8 +65,15 @@ class Room:
         return sorted(path.name for path in self.folder.iterdir())
 
 
+AS_SHIPPED = mailbox_module.PATIENCE
+
+
 @pytest.fixture
-async def room(store: Store, other_process: Store, tmp_path: Path) -> AsyncIterator[Room]:
+async def room(
+    store: Store, other_process: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Room]:
+    # On a loaded machine a healthy store may take longer than a caller would wait.
+    monkeypatch.setattr(mailbox_module, "PATIENCE", 60.0)
     await publish(store)
     clock, wakes, recordings = ManualClock(), list[str](), tmp_path / "recordings"
     mailbox = StoreMailbox(store, recordings, calendars, clock, lambda: wakes.append("jobs"))
@@ -261,16 +268,16 @@ async def test_a_caller_who_hung_up_is_not_asked_again(room: Room) -> None:
 # -- what goes wrong -----------------------------------------------------------------------
 
 
-async def test_a_held_store_keeps_nobody_waiting(room: Room, other_process: Store) -> None:
-    async with store_held(other_process):
-        started = time.monotonic()
+async def test_a_held_store_keeps_nobody_waiting(
+    room: Room, other_process: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert AS_SHIPPED == 0.3
+    monkeypatch.setattr(mailbox_module, "PATIENCE", AS_SHIPPED)
+    # Far less than the store's own patience, so whoever returns in time did not wait for it.
+    async with store_held(other_process), asyncio.timeout(7):
         draft = await room.mailbox.begin(visit(), PROMISE)
-        begun = time.monotonic() - started
         said(draft.file)
-        started = time.monotonic()
         stored = await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
-        finished = time.monotonic() - started
-    assert begun < 0.6 and finished < 0.7, (begun, finished)
     assert stored == Stored(True, None), "the store was not held"
     assert room.wakes == ["jobs"]
     await room.mailbox.close()

@@ -5,7 +5,6 @@ import logging
 import os
 import secrets
 import signal
-import time
 
 from aiohttp import web
 
@@ -39,7 +38,6 @@ from ivr.web.app import build_app
 log = logging.getLogger("ivr.app")
 
 DRAIN = 8.0  # seconds that running calls are given at a stop
-FROZEN = 2.0  # seconds without a turn of the loop: the calls are not ours any more
 HEALTH_EVERY = 1.0
 
 
@@ -59,7 +57,7 @@ def prepare(settings: Settings) -> None:
 async def engine(settings: Settings) -> None:
     """ARI and calls, nothing else. Returns after SIGTERM, when calls are over or handed over."""
     clock = SystemClock(settings.clock_offset)
-    pulse = Pulse()
+    pulse = heartbeat.Pulse(clock)
     async with opened(settings.database_url) as store, asyncio.TaskGroup() as group:
         lines = Lines()
         await lines.reload(store)
@@ -102,24 +100,6 @@ async def engine(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await journal.flush()
-
-
-class Pulse:
-    """Knows when this process was frozen: then its calls are others', and it leaves at once."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-
-    async def run(self) -> None:
-        while True:
-            self.check()
-            self._last = time.monotonic()
-            await asyncio.sleep(FROZEN / 8)
-
-    def check(self) -> None:
-        if time.monotonic() - self._last > FROZEN:
-            log.error("the engine was frozen and leaves")
-            os._exit(75)
 
 
 def sounds(settings: Settings) -> Sounds:

@@ -59,7 +59,8 @@ class Engine:
     def on_event(self, event: Json) -> None:
         """Events about channels that nobody listens to yet."""
         match event["type"]:
-            case "CallBroadcast" if not self.draining:
+            # Without any line, at the very first start, the fallback serves better.
+            case "CallBroadcast" if self.lines and not self.draining:
                 self._start(self._claim(event["channel"]["id"]), "claim")
             case "StasisStart":
                 self._on_call(event)

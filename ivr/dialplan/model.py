@@ -47,7 +47,7 @@ def parse_key(value: object) -> object:
 
 def parse_due(value: object) -> object:
     text = " ".join(str(value).split())
-    if not re.fullmatch(r"\d+ business (day|hour)s?|\d+ ?(m|h|minutes?|hours?)", text):
+    if not re.fullmatch(r"[1-9]\d* business (day|hour)s?|[1-9]\d* ?(m|h|minutes?|hours?)", text):
         raise ValueError(
             f'"{text}" is no due time; write for example "1 business day", "4 business hours" or "15m"'
         )

@@ -1,11 +1,16 @@
 """What a process shows its guard: a datagram every half second, from the loop that must not block."""
 
 import asyncio
-import contextlib
+import logging
 import os
 import socket
 from typing import NoReturn
 
+from ivr.clock import Clock
+
+log = logging.getLogger("ivr.heartbeat")
+
+FROZEN = 2.0  # seconds without a turn of the loop: the guard has given our calls to others
 EVERY = 0.5  # seconds
 PORT = "IVR_GUARD_PORT"  # environment variable, set by the guard for its children
 

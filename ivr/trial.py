@@ -16,17 +16,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from ivr.asterisk import numbers
 from ivr.asterisk.telephone import ANONYMOUS, Telephone
 from ivr.clock import Clock, SystemClock
-from ivr.errors import AsteriskError, IvrError, StoreError
+from ivr.errors import AsteriskError, IvrError
 from ivr.lines import Lines, LiveLine, groups_of
 from ivr.prompts.audio import write_pair
 from ivr.settings import Address, Ports, Settings
-from ivr.store import agents, callbacks, health
-from ivr.store.database import Store
+from ivr.store import agents, health
+from ivr.store.database import Store, opened
 from ivr.store.tables import AgentRow, CallbackRow, CallRow, MessageRow
 from ivr.trial_caller import Caller, Diary, Speech, Watch
 from ivr.web.api.views import call_json, callback_json, message_json
@@ -77,18 +75,20 @@ async def call(
     telephone for each group of the line is put there. `caller`: a number or "anonymous". `hang_up`: ends
     the message instead of `#`. `out`: directory for `heard.wav`. `report` gets a line for each happening.
     """
+    calls_as = _from(caller)
+    if not await _listens(settings.ari):
+        raise AsteriskError(f"no Asterisk is running at {settings.ari}: {START}")
     clock = SystemClock(settings.clock_offset)
-    folder = out or _new_folder(settings.data / "trial", clock.now())
-    telephones = folder / "telephones"
-    telephones.mkdir(mode=0o700, parents=True, exist_ok=True)  # agents' passwords will stand there
-    speeches = [_speech(telephones / f"say-{turn}", text) for turn, text in enumerate(say or (), 1)]
-    store = await _open(settings)
-    try:
+    async with opened(settings.database_url) as store:
+        folder = out or _new_folder(settings.data / "trial", clock.now())
+        telephones = folder / "telephones"
+        telephones.mkdir(mode=0o700, parents=True, exist_ok=True)  # agents' passwords will stand there
+        speeches = [_speech(telephones / f"say-{turn}", text) for turn, text in enumerate(say or (), 1)]
         trial = _Trial(settings, clock, store, Diary(clock, report), telephones)
         line = await trial.look_around(number)
         async with AsyncExitStack() as stack:
             talk = await trial.seat_agents(stack, line) if answer else 0.0
-            telephone = trial.telephone(_from(caller), None)
+            telephone = trial.telephone(calls_as, None)
             await stack.enter_async_context(telephone)
             watch = await trial.dial(telephone, number, caller)
             person = Caller(
@@ -98,8 +98,6 @@ async def call(
         # Only now is the file whole.
         result.heard = _keep_heard(telephone, folder / "heard.wav")
         await trial.afterwards(watch, result, beeped=person.beeps > 0)
-    finally:
-        await store.close()
     shutil.rmtree(telephones)  # after an error they stay, with their logs
     result.steps = trial.diary.steps
     return result
@@ -114,9 +112,7 @@ class _Trial:
     folder: Path  # of the telephones
 
     async def look_around(self, number: str) -> LiveLine | None:
-        """The line that has the number, if any; AsteriskError if nothing runs there."""
-        if not await _listens(self.settings.ari):
-            raise AsteriskError(f"no Asterisk is running at {self.settings.ari}: {START}")
+        """The line that has the number, if any."""
         lines, now = Lines(), self.clock.now()
         await lines.reload(self.store)
         async with self.store.read() as session:
@@ -158,6 +154,7 @@ class _Trial:
         dialled = re.sub(r"[^0-9+*#]", "", number)
         who = None if caller == WITHHELD else numbers.to_e164(caller)
         watch = Watch(self.store, dialled, who, self.clock.now())
+        await watch.begin()
         self.diary.dialled(f"dials {number} as {caller}")
         await telephone.dial(dialled)
         try:
@@ -174,7 +171,7 @@ class _Trial:
         until = self.clock.monotonic() + AFTERWARDS
         while True:
             row = await watch.row()
-            message, callback = await self._outcome(watch, row)
+            message, callback = await watch.message()
             settled = _settled(row, message, callback, beeped=beeped)
             if settled or self.clock.monotonic() > until:
                 break
@@ -188,20 +185,6 @@ class _Trial:
         for line in _told(message, callback, beeped=beeped):
             self.diary.note(line)
         self.diary.note(f"what the caller heard: {result.heard or 'nothing'}")
-
-    async def _outcome(
-        self, watch: Watch, row: CallRow | None
-    ) -> tuple[MessageRow | None, CallbackRow | None]:
-        """What the fallback recorded belongs to no call of ours: who called, and when, must do."""
-        query = select(MessageRow).order_by(MessageRow.created_at.desc()).limit(1)
-        if row is not None:
-            query = query.where(MessageRow.call_id == row.id)
-        else:
-            query = query.where(MessageRow.number == watch.number, MessageRow.created_at >= watch.began)
-        async with self.store.read() as session:
-            message = await session.scalar(query)
-            callback = await callbacks.by_message(session, message.id) if message else None
-        return message, callback
 
 
 def _settled(
@@ -242,13 +225,6 @@ async def _listens(address: Address) -> bool:
         return False
     writer.close()
     return True
-
-
-async def _open(settings: Settings) -> Store:
-    try:
-        return await Store.open(settings.database_url)
-    except StoreError as error:
-        raise IvrError(f"{error} If nothing runs there yet: {START}.") from error
 
 
 def _new_folder(trial: Path, now: datetime) -> Path:

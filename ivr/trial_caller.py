@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from ivr.asterisk.telephone import Telephone
 from ivr.clock import Clock
+from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.model import Step
 from ivr.dialplan.texts import parts
 from ivr.errors import AsteriskError
@@ -20,9 +21,9 @@ from ivr.keys import KeyTable
 from ivr.lines import LiveLine
 from ivr.steps.menu import Menu
 from ivr.steps.queue import Queue
-from ivr.store import agents
+from ivr.store import agents, callbacks
 from ivr.store.database import Store
-from ivr.store.tables import CallRow
+from ivr.store.tables import CallbackRow, CallRow, MessageRow
 from ivr.web.words import ZONE, is_key
 
 LOOK_EVERY = 0.1  # seconds
@@ -30,7 +31,7 @@ LONGEST = 300.0  # seconds: the longest wait in a queue, then a message
 BEFORE_A_KEY = 2.0  # seconds after which a person has heard that a key is wanted
 BEFORE_SPEAKING = 0.5  # seconds from when most of the beep was heard; it lasts for 0.1 more
 AFTER_SPEAKING = 1.0
-SHOWN = 50  # characters of a text
+SHOWN = 80  # characters of a text
 
 _RATE = 8000
 _FRAME = 160  # samples: 20 ms, in which the beep has whole waves
@@ -100,28 +101,43 @@ class Diary:
 
 
 class Watch:
-    """Finds the row of the call that we dial: the first new one from our number to that number."""
+    """Finds what the store holds of the call that we dial: the first new one from our number to that number."""
 
-    def __init__(self, store: Store, dialled: str, number: str | None, began: datetime) -> None:
-        self.number = number
-        self.began = began
+    def __init__(self, store: Store, dialled: str, number: str | None, now: datetime) -> None:
         self._store = store
-        self._query = (
-            select(CallRow)
-            .where(CallRow.dialled == dialled, CallRow.number == number, CallRow.started_at >= began)
-            .order_by(CallRow.started_at)
-            .limit(1)
-        )
         self._id: str | None = None
+        self._calls = select(CallRow).where(
+            CallRow.dialled == dialled, CallRow.number == number, CallRow.started_at >= now
+        )
+        # What the fallback recorded belongs to no call: it is known by who called.
+        self._messages = select(MessageRow).where(MessageRow.number == number, MessageRow.created_at >= now)
+
+    async def begin(self) -> None:
+        """Before dialling: there are later ones already if IVR_CLOCK was later at the last start."""
+        async with self._store.read() as session:
+            calls = (await session.scalars(self._calls.with_only_columns(CallRow.id))).all()
+            messages = (await session.scalars(self._messages.with_only_columns(MessageRow.id))).all()
+        self._calls = self._calls.where(CallRow.id.not_in(calls))
+        self._messages = self._messages.where(MessageRow.id.not_in(messages))
 
     async def row(self) -> CallRow | None:
         """None until an engine has taken the call."""
         async with self._store.read() as session:
             if self._id is not None:
                 return await session.get(CallRow, self._id)
-            found = await session.scalar(self._query)
+            found = await session.scalar(self._calls.order_by(CallRow.started_at).limit(1))
         self._id = found.id if found else None
         return found
+
+    async def message(self) -> tuple[MessageRow | None, CallbackRow | None]:
+        """The latest message of the call, and its callback."""
+        query = self._messages
+        if self._id is not None:
+            query = select(MessageRow).where(MessageRow.call_id == self._id)
+        async with self._store.read() as session:
+            message = await session.scalar(query.order_by(MessageRow.created_at.desc()).limit(1))
+            callback = await callbacks.by_message(session, message.id) if message else None
+        return message, callback
 
     async def agent(self) -> str | None:
         """Who talks to the caller now."""
@@ -195,7 +211,7 @@ class Caller:
         if row is None:
             return
         for entry in row.path[self._told :]:
-            self._diary.note(f"understood {entry}" if is_key(entry) else self._entered(entry))
+            self._diary.note(f"understood {entry}" if is_key(entry) else self._entered(entry, row))
         self._told = len(row.path)
         if row.outcome == "answered" and self.answered_by is None:
             self.answered_by = await self._watch.agent()
@@ -215,11 +231,14 @@ class Caller:
     def _step(self, name: str) -> Step | None:
         return self._line.dialplan.steps.get(name) if self._line else None
 
-    def _entered(self, name: str) -> str:
+    def _entered(self, name: str, row: CallRow) -> str:
         step = self._step(name)
         if step is None or self._line is None:
             return name
-        said = "".join(parts(step.says().get("say", ""), line=self._line.dialplan.line, closed="… "))
+        hours = (row.state or {}).get("variables", {}).get("hours")
+        calendar = self._line.calendars.get(hours)
+        closed = closed_greeting(calendar, self._clock.now()) if calendar else None
+        said = "".join(parts(step.says().get("say", ""), line=self._line.dialplan.line, closed=closed))
         shown = said if len(said) <= SHOWN else said[:SHOWN] + "…"
         return f"{name} ({step.type})" + (f": 「{shown}」" if shown else "")
 

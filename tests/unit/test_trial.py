@@ -132,6 +132,7 @@ def test_nothing_else_on_a_line_is_taken_for_a_beep() -> None:
         "a key": (tone(697, 0.5) + tone(1209, 0.5)),
         "a click": tone(1000, 0.2),
         "a neighbouring tone": tone(1100, 1.0),
+        "a chord with the beep's tone": (tone(1000, 1.0) + tone(650, 1.0)),
         "a tone far away": tone(1000, 1.0, peak=0.01),
         "silence": silence(1.0),
     }

@@ -165,7 +165,6 @@ class FakeCall:
             await self._until(lambda: leg.gone and not self._telephone.gone)
         finally:
             if not self._life.ended:
-                self._telephone.bridge = None
                 leg.end()
 
     async def hang_up(self) -> None:

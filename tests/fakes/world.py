@@ -187,7 +187,6 @@ class Telephone:
         self.answered = self.gone = False
         self.pressed = 0
         self.talked_to: list[str] = []
-        self.bridge: Leg | None = None
         self.recording: Recording | None = None
         self.on_key: Callable[[str], None] = lambda key: None
         self.on_change: Callable[[], None] = lambda: None
@@ -195,8 +194,16 @@ class Telephone:
         self._happened: dict[tuple[str, bool], int] = {}
         self._doing: set[asyncio.Task[None]] = set()
         self._playback: Playback | None = None
+        self._leg: Leg | None = None
+
+    @property
+    def bridge(self) -> Leg | None:
+        """The agent on the other side, while there is one."""
+        return None if self._leg is None or self._leg.gone else self._leg
 
     def play(self, texts: Sequence[str], changed: Callable[[], None]) -> Playback:
+        taping = self.recording is not None and self.recording.ended_by is None
+        assert not taping, "something was said into a running recording"
         if self._playback is not None:
             self._playback.stop()
         self._playback = Playback(self, texts, changed)
@@ -218,7 +225,8 @@ class Telephone:
         if do.say:
             await self._say(do.say)
         for number, key in enumerate(do.press):
-            await asyncio.sleep(do.gap if number else 0.0)
+            if number and do.gap:
+                await asyncio.sleep(do.gap)
             self.press(key)
         if do.hang_up:
             self.hang_up()
@@ -239,7 +247,7 @@ class Telephone:
             self.recording.end("key")
 
     def joined(self, leg: Leg) -> None:
-        self.bridge = leg
+        self._leg = leg
         self.talked_to.append(leg.agent)
         leg.talk()
         self.happens("talk")

@@ -30,10 +30,14 @@ RESTART = 1.0  # seconds from a kill until the engine serves again
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
+def calendars(dialplan: Dialplan) -> Mapping[str, Calendar]:
+    return {name: Calendar(hours) for name, hours in dialplan.hours.items()}
+
+
 @functools.cache
 def ecforce() -> tuple[Dialplan, Mapping[str, Calendar]]:
     dialplan = load(ECFORCE, STEPS)
-    return dialplan, {name: Calendar(hours) for name, hours in dialplan.hours.items()}
+    return dialplan, calendars(dialplan)
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Visit:
     telephone: Telephone = field(init=False)
     state: CallState = field(init=False)
     calls: list[FakeCall] = field(default_factory=list)  # one for each engine that led it
-    done: bool = False
+    done_at: float | None = None  # loop time
 
     def __post_init__(self) -> None:
         self.telephone = Telephone(self.script)
@@ -61,7 +65,9 @@ class Office:
         start: str,
         visits: Sequence[Visit],
         agents: Sequence[tuple[Agent, AgentTelephone]] = (),
+        dialplan: Dialplan | None = None,
     ) -> None:
+        self.dialplan, self.calendars = ecforce() if dialplan is None else (dialplan, calendars(dialplan))
         self.visits = visits
         self.agents = [agent for agent, _ in agents]
         self.telephones = {telephone.name: telephone for _, telephone in agents}
@@ -111,7 +117,7 @@ class Office:
     async def _visit(self, visit: Visit) -> None:
         """Asterisk's side of a call: while the caller is there, some engine leads it."""
         await asyncio.sleep(visit.calls_at)
-        while not visit.done and not visit.telephone.gone:
+        while visit.done_at is None and not visit.telephone.gone:
             await self._up.wait()
             if visit.telephone.gone:
                 return
@@ -123,17 +129,17 @@ class Office:
                 raise error
 
     async def _lead(self, visit: Visit) -> None:
-        dialplan, calendars = ecforce()
+        dialplan = self.dialplan
         saved = self.ledger.saved.get(visit.id)
         known: dict[str, Any] | None = json.loads(saved) if saved else None
         visit.state = CallState.from_json(known) if known else CallState(visit.id, "ecforce", dialplan.hash)
         call = FakeCall(self.world, visit.telephone, visit.state, number=visit.number, life=self._life)
         visit.calls.append(call)
         desk = Desk(
-            dialplan.key, dialplan.line, calendars, self.clock, self.mailbox, self.queues, self.journal
+            dialplan.key, dialplan.line, self.calendars, self.clock, self.mailbox, self.queues, self.journal
         )
         if known is None:
             self.journal.started(call, self.clock.now())
         await run(call, dialplan, desk)
         self.journal.ended(call, self.clock.now())
-        visit.done = True
+        visit.done_at = asyncio.get_running_loop().time()

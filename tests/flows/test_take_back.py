@@ -69,7 +69,7 @@ def moments(whole: Office) -> Iterator[float]:
 
 
 def check(office: Office, visit: Visit, expected: Expected, undisturbed_beeps: int) -> None:
-    left_alone = visit.telephone.gone and not visit.done  # hung up while no engine was there
+    left_alone = visit.telephone.gone and visit.done_at is None  # hung up while no engine was there
     if not left_alone:
         state = visit.state
         assert (state.outcome, state.path) == (expected.outcome, expected.path)

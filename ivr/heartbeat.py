@@ -1,6 +1,7 @@
 """What a process shows its guard: a datagram every half second, from the loop that must not block."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket

@@ -27,6 +27,7 @@ from ivr.wake import wake
 from ivr.web.api.views import call_json, callback_json
 from ivr.web.auth.passwords import make_hash
 
+TRIAL_WRAP_UP = 60  # seconds: time enough to see a second caller find everybody busy
 PUBLISH_PATIENCE = 300.0  # seconds: prompts of a large dialplan are spoken first
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -169,7 +170,7 @@ async def make_trial(settings: Settings) -> None:
     lines = [f"Login      user admin, password {await add_user(settings, 'admin')}"]
     for group in groups:
         name = group.replace("_", "-")
-        telephone = await add_agent(settings, name, [group])
+        telephone = await add_agent(settings, name, [group], wrap_up=TRIAL_WRAP_UP)
         lines.append(f"Agent      {name}: SIP user {telephone.username}, password {telephone.password}")
     _write_secret(settings.first_login, "\n".join(lines) + "\n")
 

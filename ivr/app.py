@@ -27,7 +27,7 @@ from ivr.prompts.library import PromptLibrary
 from ivr.queues.queues import Queues
 from ivr.queues.roster import StoreRoster
 from ivr.settings import Settings
-from ivr.store import agents, calls, health
+from ivr.store import calls, health
 from ivr.store.database import Store, opened
 from ivr.store.migrate import migrate
 from ivr.store.tables import Order
@@ -68,7 +68,6 @@ async def engine(settings: Settings) -> None:
             store, settings.recordings, lines.calendar, clock, lambda: wake(settings.run, "jobs")
         )
         async with store.write() as session:
-            await agents.release_all(session, clock.now())
             lost = await calls.close_unfinished(session, settings.engine, clock.now())
         if lost:
             log.warning("calls of an engine that died were closed", extra={"calls": lost})

@@ -15,6 +15,7 @@ from ivr.dialplan.run import run
 from ivr.errors import AsteriskError
 from ivr.lines import Lines, LiveLine
 from ivr.queues.queues import Queues
+from ivr.queues.talks import OldTalks
 
 log = logging.getLogger("ivr.engine")
 
@@ -37,6 +38,7 @@ class Engine:
     def __post_init__(self) -> None:
         self.calls: dict[str, AriCall] = {}
         self.draining = False
+        self._adopted = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -47,14 +49,21 @@ class Engine:
         await self.ari.run(self.on_event)
 
     async def _catch_up(self) -> None:
-        """After a broken link: who hung up meanwhile never told us."""
-        if not self.calls:
+        """At the first link, the talks of the engine before; later, who hung up while the link was broken."""
+        if not self._adopted:
+            self._adopted = True
+            self._start(
+                OldTalks(self.queues.roster, self.clock, self._channels).adopt(self.calls), "old talks"
+            )
             return
-        there = {channel["id"] for channel in await self.ari.http("GET", "channels")}
+        there = await self._channels()
         for call in list(self.calls.values()):
             for channel in (call, call.bridge.agent if call.bridge else call):
                 if channel.id not in there:
                     channel.on_event({"type": "StasisEnd"})
+
+    async def _channels(self) -> set[str]:
+        return {channel["id"] for channel in await self.ari.http("GET", "channels")}
 
     def on_event(self, event: Json) -> None:
         """Events about channels that nobody listens to yet."""
@@ -175,6 +184,7 @@ class Engine:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("calls are handed over at the stop", extra={"calls": len(self.calls)})
+        self.queues.stopping = True
         tasks = [task for task in self._tasks if not task.done()]
         for task in tasks:
             task.cancel()

@@ -28,6 +28,7 @@ class Queues:
     def __init__(self, roster: Roster, clock: Clock) -> None:
         self.roster = roster
         self.clock = clock
+        self.stopping = False  # set when talks go on without us: their agents stay in talk
         self._places: list[QueuePlace] = []
         self._dispatching = asyncio.Lock()
 
@@ -213,7 +214,8 @@ class QueuePlace:
         if self._pending is not None:
             self._pending = None
             await self.release([], [])
-        await self._finish_talk()
+        if not queues.stopping:
+            await self._finish_talk()
 
     async def _finish_talk(self) -> None:
         if not self._talking:

@@ -23,6 +23,8 @@ class Roster(Protocol):
 
     async def finish_talk(self, call_id: str, now: datetime) -> None: ...
 
+    async def release_all(self, now: datetime, keep: Collection[str]) -> None: ...
+
     async def staffing(self, group: str, now: datetime) -> Staffing: ...
 
 
@@ -48,6 +50,10 @@ class StoreRoster:
     async def finish_talk(self, call_id: str, now: datetime) -> None:
         async with self._store.write() as session:
             await agents.finish_talk(session, call_id, now)
+
+    async def release_all(self, now: datetime, keep: Collection[str]) -> None:
+        async with self._store.write() as session:
+            await agents.release_all(session, now, keep=keep)
 
     async def staffing(self, group: str, now: datetime) -> Staffing:
         async with self._store.read() as session:

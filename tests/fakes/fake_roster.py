@@ -52,8 +52,7 @@ class FakeRoster:
     def fail(self, times: int) -> None:
         self._failures = times
 
-    def release_all(self, keep: Collection[str], now: datetime) -> None:
-        """What an engine does at its start with offers and talks that nobody leads any more."""
+    async def release_all(self, now: datetime, keep: Collection[str]) -> None:
         for agent in self._agents:
             if agent.offer is not None and agent.offer not in keep:
                 if agent.state == "talking":

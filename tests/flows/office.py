@@ -111,7 +111,7 @@ class Office:
         up = self._up
         self._begin_life()
         talks = [visit.id for visit in self.visits if visit.telephone.bridge is not None]
-        self.roster.release_all(talks, self.clock.now())
+        await self.roster.release_all(self.clock.now(), talks)
         up.set()
 
     async def _visit(self, visit: Visit) -> None:

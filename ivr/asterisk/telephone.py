@@ -85,7 +85,7 @@ class Telephone:
         self._data.mkdir(parents=True, exist_ok=True)
         for old in self._data.glob("dump-*.wav"):
             old.unlink()
-        control, sip = _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM)
+        control, sip = _free_ports()
         self._configure(control, sip)
         with (self._data / "baresip.log").open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
@@ -302,8 +302,19 @@ def _below(lib: Path) -> list[Path]:
     return [lib / "baresip/modules", *lib.glob("*/baresip/modules")]
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_ports() -> tuple[int, int]:
+    """For control (TCP) and SIP: UDP and TCP on one port, and TLS, which baresip insists on, on the next."""
+    while True:
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            control = _bound(held, socket.SOCK_STREAM, 0)
+            sip = _bound(held, socket.SOCK_STREAM, 0)
+            _bound(held, socket.SOCK_DGRAM, sip)
+            _bound(held, socket.SOCK_STREAM, sip + 1)
+            return control, sip
+
+
+def _bound(held: contextlib.ExitStack, kind: socket.SocketKind, port: int) -> int:
+    probe = held.enter_context(socket.socket(socket.AF_INET, kind))
+    probe.bind(("127.0.0.1", port))
+    bound: int = probe.getsockname()[1]
+    return bound

@@ -8,6 +8,7 @@ from pathlib import Path
 from ivr.asterisk import numbers
 from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.caller import AriCall, Sounds
+from ivr.asterisk.channel import AGENT
 from ivr.call import CallerHungUp, CallState, Journal, Mailbox
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
@@ -56,8 +57,9 @@ class Engine:
                 OldTalks(self.queues.roster, self.clock, self._channels).adopt(self.calls), "old talks"
             )
             return
+        before = list(self.calls.values())  # a call that begins while we ask may be missing in the answer
         there = await self._channels()
-        for call in list(self.calls.values()):
+        for call in before:
             for channel in (call, call.bridge.agent if call.bridge else call):
                 if channel.id not in there:
                     channel.on_event({"type": "StasisEnd"})
@@ -94,11 +96,11 @@ class Engine:
 
     def _on_call(self, event: Json) -> None:
         channel, arguments = event["channel"], event.get("args", [])
-        if arguments[:1] == ["agent"]:
-            return  # a telephone that answered after its offer had ended; hung up by its leg
-        dialled = (
-            arguments[0] if arguments and arguments[0] != "rescue" else channel["dialplan"].get("exten", "")
-        )
+        if AGENT in channel["id"]:
+            # Answered in the moment that the offer ended. The hang-up is on its way, unless the link broke.
+            self._start(self.ari.send("DELETE", f"channels/{channel['id']}"), "late answer")
+            return
+        dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
         who = numbers.caller(channel["caller"]["number"], channel["caller"]["name"])
         line = self.lines.answering(numbers.to_e164(dialled))
         state = CallState(
@@ -107,16 +109,7 @@ class Engine:
         call = AriCall(self.ari, channel["id"], who, dialled, state, self.sounds, self.recordings)
         self._idle.clear()
         self.calls[call.id] = call
-        if arguments[:1] == ["rescue"]:
-            self._start(self._hand_over(call), f"rescue {call.id}")
-        else:
-            self._start(self._serve(call, line), f"call {call.id}")
-
-    async def _hand_over(self, call: AriCall) -> None:
-        try:
-            await call.leave_to_fallback()
-        finally:
-            await self._closed(call)
+        self._start(self._serve(call, line), f"call {call.id}")
 
     async def _serve(self, call: AriCall, line: LiveLine | None) -> None:
         """One call from its first event to its last; whatever goes wrong in it stays in it."""
@@ -131,11 +124,9 @@ class Engine:
             raise
         except AsteriskError as error:
             log.error("a call lost Asterisk", extra={"call_id": call.id, "error": str(error)})
-            call.state.outcome = "failed"
             await self._abandon_to_fallback(call)
         except Exception:
             log.exception("a call failed", extra={"call_id": call.id, "step": call.state.step})
-            call.state.outcome = "failed"
             await self._abandon_to_fallback(call)
         finally:
             self.journal.ended(call, self.clock.now())
@@ -143,6 +134,8 @@ class Engine:
 
     async def _abandon_to_fallback(self, call: AriCall) -> None:
         """We stop or failed in the middle: a bridged talk goes on alone, everybody else to the fallback."""
+        if call.state.outcome == "in_progress":
+            call.state.outcome = "failed"  # what it had come to before, a message or an answer, remains true
         if call.bridge is not None:
             call.bridge = None
         else:

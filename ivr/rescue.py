@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ivr.asterisk.ari import Ari, AriRefused
+from ivr.asterisk.channel import AGENT
 from ivr.errors import AsteriskError
 
 log = logging.getLogger("ivr.rescue")
@@ -24,7 +25,6 @@ log = logging.getLogger("ivr.rescue")
 LIMIT = 1.5  # seconds for all of them: with the 2 s to notice, under the 4 s that a caller may wait
 EVERY = 1.0  # seconds between two looks at talks that were left alone
 PLAYBACKS = 60  # of one call, that are looked for
-AGENT = "-a-"  # in the id of an agent's channel, after the caller's
 
 
 class Rescue:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from ivr.asterisk.ari import LINK_BROKE, Ari, Json
@@ -75,7 +76,7 @@ class AriCall(Channel):
         self._sounds = sounds
         self._recordings = recordings
         self._answered = False
-        self._count = 0
+        self.numbers = count(1)  # in the ids of what belongs to this call
         self._dismissed: set[asyncio.Task[None]] = set()
 
     def on_event(self, event: Json) -> None:
@@ -201,15 +202,16 @@ class AriCall(Channel):
         return await wait(self, place, keys, sounds)
 
     async def talk(self) -> None:
-        if self.bridge is None:
+        bridge = self.bridge
+        if bridge is None:
             return
-        bridge, agent = self.bridge, self.bridge.agent
-        agent.changed_too = self.changed
         try:
-            await self.until(lambda: agent.gone)
-        finally:
-            self.bridge = None
-            await bridge.close()
+            await self.until(lambda: bridge.agent.gone)
+        except CallerHungUp:
+            await self._part()
+            raise
+        # Not when cancelled: we stop, and the two go on talking without us.
+        await self._part()
 
     async def hang_up(self) -> None:
         await super().hang_up()
@@ -219,8 +221,7 @@ class AriCall(Channel):
 
     def next_id(self, kind: str) -> str:
         """An id for a playback of this call, chosen before it exists."""
-        self._count += 1
-        return f"{self.id}-{kind}{self._count}"
+        return f"{self.id}-{kind}{next(self.numbers)}"
 
     async def dismiss(self, leg: AgentLeg) -> None:
         """Stops a telephone; an agent who answered second is told so, while the call goes on."""
@@ -245,10 +246,14 @@ class AriCall(Channel):
             await leg.hang_up()
             leg.close()
 
+    async def _part(self) -> None:
+        bridge, self.bridge = self.bridge, None
+        if bridge is not None:
+            await bridge.close()
+
     async def aclose(self) -> None:
         """The end of the call: nothing of it stays in Asterisk or in memory."""
-        if self.bridge is not None:
-            await self.bridge.close()
+        await self._part()
         if self._dismissed:
             await asyncio.wait(self._dismissed, timeout=10)
         self.close()

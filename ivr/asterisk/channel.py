@@ -11,6 +11,7 @@ from ivr.errors import AsteriskError
 
 log = logging.getLogger("ivr.asterisk.channel")
 
+AGENT = "-a-"  # in the id of an agent's channel, after the caller's; Asterisk makes no such id itself
 GONE = frozenset({"StasisEnd", "ChannelDestroyed"})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ivr.asterisk.ari import Ari, Json
-from ivr.asterisk.channel import Channel, quietly
+from ivr.asterisk.channel import AGENT, Channel, quietly
 from ivr.call import Announcement, CallerHungUp, Offer, Place, Seat, Verdict, Waited
 from ivr.errors import AsteriskError
 from ivr.keys import AFTER_A_KEY, KeyTable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ivr.asterisk.waiting")
 
+HANGING_UP = 1.0  # seconds from a hang-up's first event to its last, at most
 BUSY_OR_AWAY = frozenset({17, 20, 21})  # Q.850: busy, absent, rejected
 Spoken = Sequence[tuple[Announcement, "Sequence[Sound]"]]
 
@@ -38,7 +39,6 @@ class AgentLeg(Channel):
         body = {
             "endpoint": self.seat.endpoint,
             "app": self.ari.app,
-            "appArgs": "agent",
             "channelId": self.id,
             "originator": originator,
             "timeout": max(1, round(seconds)),
@@ -61,6 +61,7 @@ class Bridge:
         self.agent = agent
 
     async def join(self, caller: str) -> None:
+        """AsteriskError if it is refused: one of the two left in this very moment. Close it even then."""
         await self._ari.http("POST", f"bridges/{self.id}", {"type": "mixing"})
         await self._ari.http("POST", f"bridges/{self.id}/addChannel", {"channel": [caller, self.agent.id]})
 
@@ -72,9 +73,11 @@ class Bridge:
 
 async def wait(call: "AriCall", place: Place, keys: KeyTable, announcements: Spoken) -> Waited:
     """The word `wait` of DESIGN.md. Whatever ends it, music, announcements and telephones have stopped."""
-    announcer = asyncio.create_task(_announce(call, announcements), name=f"announce-{call.id}")
+    announcer = _announcer(call, announcements)
     try:
         while True:
+            if announcer.cancelled():  # an agent answered, and the bridge did not come about
+                announcer = _announcer(call, announcements)
             offered = asyncio.create_task(place.next(), name=f"place-{call.id}")
             offered.add_done_callback(lambda _: call.changed())
             try:
@@ -93,6 +96,10 @@ async def wait(call: "AriCall", place: Place, keys: KeyTable, announcements: Spo
                 return ended
     finally:
         await _stop(call, announcer)
+
+
+def _announcer(call: "AriCall", announcements: Spoken) -> "asyncio.Task[None]":
+    return asyncio.create_task(_announce(call, announcements), name=f"announce-{call.id}")
 
 
 async def _stop(call: "AriCall", announcer: "asyncio.Task[None]") -> None:
@@ -128,7 +135,9 @@ async def _offer(
     call: "AriCall", offer: Offer, keys: KeyTable, announcer: "asyncio.Task[None]"
 ) -> Waited | None:
     """Rings the telephones of one offer together. None: nobody answered, the caller waits on."""
-    legs = [AgentLeg(call.ari, f"{call.id}-a-{seat.agent}", seat) for seat in offer.seats]
+    # An id for each ring: a telephone that has just been stopped may still hold the one before.
+    ids = [f"{call.id}{AGENT}{seat.agent}-{next(call.numbers)}" for seat in offer.seats]
+    legs = [AgentLeg(call.ari, id, seat) for id, seat in zip(ids, offer.seats, strict=True)]
     for leg in legs:
         leg.changed_too = call.changed
     unanswered: list[str] = []
@@ -151,22 +160,13 @@ async def _offer(
             return Waited("key", key)
         winner = await _winner(offer, legs)
         if winner is not None:
-            await _stop(call, announcer)
-            call.bridge = Bridge(call.ari, f"{call.id}-b", winner)
-            await call.bridge.join(call.id)
-            return Waited("answered")
+            if await _join(call, winner, announcer):
+                return Waited("answered")
+            failed = [winner.seat.agent]
+            await call.until(lambda: not call.leaving, HANGING_UP)
+            return None
         unanswered = [leg.seat.agent for leg in legs if not leg.refused and leg.cause not in BUSY_OR_AWAY]
         failed = [leg.seat.agent for leg in legs if leg.refused or leg.cause in BUSY_OR_AWAY]
-        return None
-    except AsteriskError as error:
-        # The bridge was refused: the caller or the agent left in this very moment.
-        log.warning("caller and agent could not be joined", extra={"call_id": call.id, "error": str(error)})
-        if winner is not None:
-            failed = [winner.seat.agent]
-            winner = call.bridge = None
-        await call.until(lambda: True)
-        if call.gone:
-            raise CallerHungUp from error
         return None
     finally:
         for leg in legs:
@@ -181,6 +181,23 @@ async def _winner(offer: Offer, legs: Sequence[AgentLeg]) -> AgentLeg | None:
         if leg.up and not leg.gone and await offer.answered(leg.seat.agent):
             return leg
     return None
+
+
+async def _join(call: "AriCall", agent: AgentLeg, announcer: "asyncio.Task[None]") -> bool:
+    """False if caller or agent left in this very moment; then, and when cancelled, the agent is hung up."""
+    bridge = Bridge(call.ari, f"{call.id}-b", agent)
+    try:
+        await _stop(call, announcer)  # first: Asterisk would let an announcement end before it joins them
+        await bridge.join(call.id)
+    except AsteriskError as error:
+        log.warning("caller and agent could not be joined", extra={"call_id": call.id, "error": str(error)})
+        await bridge.close()
+        return False
+    except asyncio.CancelledError:
+        await bridge.close()
+        raise
+    call.bridge = bridge
+    return True
 
 
 async def _announce(call: "AriCall", announcements: Spoken) -> None:
@@ -200,6 +217,7 @@ async def _announce(call: "AriCall", announcements: Spoken) -> None:
             if item.every is not None:
                 due.append((loop.time() + item.every, item, sounds))
         await call.ari.send("POST", f"channels/{call.id}/moh")
+        await asyncio.Event().wait()
     except CallerHungUp:
         return  # whoever waits beside us hears of it too
     except AsteriskError as error:

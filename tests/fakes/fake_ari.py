@@ -1,0 +1,137 @@
+"""A small Asterisk behind the interface of ivr/asterisk/ari.py, in virtual time.
+
+It knows channels, playbacks, music, bridges and recordings, and answers as the real one does: a request
+about something that is gone is refused, a channel that is hung up leaves its bridge and sends StasisEnd.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ivr.asterisk.ari import AriRefused, Handler, Json
+
+LATENCY = 0.001  # seconds, each way
+
+
+class FakeAri:
+    def __init__(self) -> None:
+        self.app = "ivr-1"
+        self.connected = True
+        self.on_link: Callable[[], Awaitable[None]] | None = None
+        self.unclaimed: Handler = lambda _: None
+        self.channels: set[str] = set()  # in our application, or ringing
+        self.music: set[str] = set()
+        self.played: list[str] = []
+        self.bridges: dict[str, list[str]] = {}
+        self.handed_over: list[str] = []
+        self.rung: list[str] = []  # ids of agents' channels
+        self._handlers: dict[str, Handler] = {}
+        self._playbacks: dict[str, str] = {}  # id -> channel
+
+    # -- what the engine uses -------------------------------------------------------------
+
+    def listen(self, id: str, handler: Handler) -> None:
+        self._handlers[id] = handler
+
+    def forget(self, id: str) -> None:
+        self._handlers.pop(id, None)
+
+    async def run(self, unclaimed: Handler) -> None:
+        self.unclaimed = unclaimed
+        await asyncio.Event().wait()
+
+    async def send(
+        self,
+        method: str,
+        uri: str,
+        body: Json | None = None,
+        answer: Callable[[int, str], None] | None = None,
+    ) -> None:
+        def carry_out() -> None:
+            status = self._carry_out(method, uri, body)[0]
+            if answer is not None:
+                answer(status, "")
+
+        asyncio.get_running_loop().call_later(LATENCY, carry_out)
+
+    async def http(self, method: str, uri: str, body: Json | None = None) -> Any:
+        await asyncio.sleep(LATENCY)
+        status, found = self._carry_out(method, uri, body)
+        await asyncio.sleep(LATENCY)
+        if status >= 400:
+            raise AriRefused(status, f"{method} {uri}", "")
+        return found
+
+    # -- what people do -------------------------------------------------------------------
+
+    def comes(self, channel: str, *arguments: str) -> None:
+        """A call, or an agent's telephone that answers, enters the application."""
+        self.channels.add(channel)
+        about = {"id": channel, "caller": {"number": "09012345678", "name": ""}, "dialplan": {"exten": "s"}}
+        self._emit(channel, {"type": "StasisStart", "channel": about, "args": list(arguments)})
+
+    def leaves(self, channel: str) -> None:
+        """Hangs up. Asterisk knows at once, the engine hears of it a moment later."""
+        if channel in self.channels:
+            self.channels.discard(channel)
+            self.music.discard(channel)
+            for bridged in self.bridges.values():
+                if channel in bridged:
+                    bridged.remove(channel)
+            loop = asyncio.get_running_loop()
+            for kind in ("ChannelHangupRequest", "StasisEnd"):
+                event = {"type": kind, "channel": {"id": channel}}
+                loop.call_later(3 * LATENCY, self._emit, channel, event)
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _emit(self, subject: str, event: Json) -> None:
+        self._handlers.get(subject, self.unclaimed)(event)
+
+    def _carry_out(self, method: str, uri: str, body: Json | None) -> tuple[int, Any]:
+        match method, *uri.split("?")[0].split("/"):
+            case "GET", "channels":
+                return 200, [{"id": id} for id in self.channels]
+            case "POST", "channels":
+                return self._ring(body or {})
+            case _, "channels", channel, *_ if channel not in self.channels:
+                return 404, None
+            case "DELETE", "channels", channel:
+                self.leaves(channel)
+            case "POST", "channels", channel, "play", id:
+                self._play(channel, id, body or {})
+            case "POST", "channels", channel, "moh":
+                self.music.add(channel)
+            case "DELETE", "channels", channel, "moh":
+                self.music.discard(channel)
+            case "POST", "channels", channel, "continue":
+                self.handed_over.append(channel)
+                self.leaves(channel)
+            case "DELETE", "playbacks", id:
+                self._played(id)
+            case "POST", "bridges", id:
+                self.bridges.setdefault(id, [])
+            case "POST", "bridges", id, "addChannel":
+                wanted = (body or {})["channel"]
+                if not set(wanted) <= self.channels:
+                    return 400, None
+                self.bridges[id] += wanted
+            case "DELETE", "bridges", id:
+                return (204 if self.bridges.pop(id, None) is not None else 404), None
+        return 200, None
+
+    def _ring(self, body: Json) -> tuple[int, Any]:
+        if body["channelId"] in self.channels:
+            return 409, None
+        self.channels.add(body["channelId"])
+        self.rung.append(body["channelId"])
+        return 200, None
+
+    def _play(self, channel: str, id: str, body: Json) -> None:
+        self.played.append(str(body["media"]))
+        self._playbacks[id] = channel
+        asyncio.get_running_loop().call_later(1.0, self._played, id)
+
+    def _played(self, id: str) -> None:
+        if self._playbacks.pop(id, None) in self.channels:
+            self._emit(id, {"type": "PlaybackFinished", "playback": {"id": id, "state": "done"}})

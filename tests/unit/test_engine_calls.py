@@ -1,0 +1,230 @@
+"""The engine's calls on a small Asterisk in memory: moments that a real one gives only by chance."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.asterisk.caller import AriCall, Sound, Sounds
+from ivr.call import Announcement, Caller, CallState, Offer, Seat, Verdict, Waited
+from ivr.engine import UNKNOWN_NUMBER, Engine
+from ivr.keys import KeyTable
+from ivr.lines import Lines
+from ivr.queues.queues import Queues
+from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_journal import FakeJournal, Ledger
+from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
+from tests.fakes.fake_roster import FakeRoster
+from tests.fakes.virtual_time import FakeClock, in_virtual_time
+
+SOON = 0.05  # seconds: some requests and their answers
+HELLO = (Announcement(("hello",)), Announcement(("busy",), after=10, every=30))
+
+
+def sounds() -> Sounds:
+    silence = Sound(Path("silence"), 1.0)
+    return Sounds(
+        of=lambda text: Sound(Path(text), 1.0), neutral=lambda: silence, beep=silence, taken=lambda: silence
+    )
+
+
+class OneOffer:
+    """Offers these agents once, then nothing more; notes how the offer was closed."""
+
+    def __init__(self, *agents: str, offers: int = 1) -> None:
+        self.seats: Sequence[Seat] = [Seat(agent, f"PJSIP/{agent}") for agent in agents]
+        self.ring = 20.0
+        self.closed: list[tuple[list[str], list[str]]] = []
+        self._offers = offers
+
+    async def next(self) -> Offer | Verdict:
+        if not self._offers:
+            await asyncio.Event().wait()
+        self._offers -= 1
+        return self
+
+    async def answered(self, agent: str) -> bool:
+        await asyncio.sleep(SOON)
+        return True
+
+    async def close(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
+        self.closed.append((list(unanswered), list(failed)))
+
+    async def leave(self) -> None:
+        return
+
+
+def a_call(ari: FakeAri) -> AriCall:
+    ari.channels.add("c1")
+    state = CallState("c1", "ecforce", "")
+    return AriCall(ari, "c1", Caller("+819012345678"), "050", state, sounds(), Path("/recordings"))  # type: ignore[arg-type]
+
+
+def waiting(call: AriCall, place: OneOffer) -> "asyncio.Task[Waited]":
+    return asyncio.create_task(call.wait(place, KeyTable([]), HELLO))
+
+
+async def answered_by(ari: FakeAri) -> str:
+    await asyncio.sleep(3)
+    ari.comes(ari.rung[-1])
+    return ari.rung[-1]
+
+
+@in_virtual_time
+async def test_a_stop_leaves_a_talk_alone() -> None:
+    ari = FakeAri()
+    call, place = a_call(ari), OneOffer("tanaka")
+    wait = waiting(call, place)
+    agent = await answered_by(ari)
+    assert (await wait).ended_by == "answered"
+    talking = asyncio.create_task(call.talk())
+    await asyncio.sleep(60)
+    talking.cancel()
+    await asyncio.gather(talking, return_exceptions=True)
+    await asyncio.sleep(SOON)
+    assert list(ari.bridges.values()) == [["c1", agent]]
+
+
+@pytest.mark.parametrize("who", ["agent", "caller"])
+@in_virtual_time
+async def test_a_talk_ends_for_both(who: str) -> None:
+    ari = FakeAri()
+    call, place = a_call(ari), OneOffer("tanaka")
+    wait = waiting(call, place)
+    agent = await answered_by(ari)
+    await wait
+    talking = asyncio.create_task(call.talk())
+    await asyncio.sleep(5)
+    ari.leaves(agent if who == "agent" else "c1")
+    await asyncio.gather(talking, return_exceptions=True)
+    await asyncio.sleep(SOON)
+    assert (agent in ari.channels, ari.bridges) == (False, {})
+
+
+@in_virtual_time
+async def test_an_agent_who_left_before_the_bridge_leaves_the_caller_with_music_and_no_bridge() -> None:
+    ari = FakeAri()
+    call, place = a_call(ari), OneOffer("tanaka")
+    wait = waiting(call, place)
+    agent = await answered_by(ari)
+    ari.leaves(agent)
+    await asyncio.sleep(5)
+    assert not wait.done()
+    assert place.closed == [([], ["tanaka"])]
+    assert (ari.bridges, ari.music) == ({}, {"c1"})
+    wait.cancel()
+    await asyncio.gather(wait, return_exceptions=True)
+
+
+@in_virtual_time
+async def test_a_caller_who_left_before_the_bridge_leaves_no_agent_up() -> None:
+    ari = FakeAri()
+    call, place = a_call(ari), OneOffer("tanaka", "sato")
+    wait = waiting(call, place)
+    await answered_by(ari)
+    ari.leaves("c1")
+    done = await asyncio.gather(wait, return_exceptions=True)
+    await asyncio.sleep(5)
+    assert type(done[0]).__name__ == "CallerHungUp"
+    assert (ari.channels, ari.bridges) == (set(), {})
+
+
+@pytest.mark.parametrize("moment", [SOON + n * 0.0005 for n in range(16)])
+@in_virtual_time
+async def test_a_stop_while_the_bridge_is_made_leaves_both_or_none(moment: float) -> None:
+    ari = FakeAri()
+    call, place = a_call(ari), OneOffer("tanaka")
+    wait = waiting(call, place)
+    agent = await answered_by(ari)
+    await asyncio.sleep(moment)
+    wait.cancel()
+    await asyncio.gather(wait, return_exceptions=True)
+    await asyncio.sleep(3)
+    if call.bridge is None:
+        assert (ari.channels, ari.bridges) == ({"c1"}, {})
+    else:
+        assert list(ari.bridges.values()) == [["c1", agent]]
+
+
+@in_virtual_time
+async def test_each_ring_of_a_telephone_has_an_id_of_its_own() -> None:
+    ari = FakeAri()
+    call, place = a_call(ari), OneOffer("tanaka", offers=2)
+    place.ring = 3.0
+    wait = waiting(call, place)
+    await asyncio.sleep(7)
+    assert len(set(ari.rung)) == 2
+    assert place.closed == [(["tanaka"], []), (["tanaka"], [])]
+    wait.cancel()
+    await asyncio.gather(wait, return_exceptions=True)
+
+
+# -- the engine ---------------------------------------------------------------------------
+
+
+class Run:
+    """An engine without any line."""
+
+    def __init__(self) -> None:
+        self.ari, self.ledger = FakeAri(), Ledger()
+        clock = FakeClock(datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
+        parts: Any = (self.ari, Lines(), Queues(FakeRoster([]), clock), FakeMailbox(Mailroom(lambda _: None)))
+        self.engine = Engine(*parts, FakeJournal(self.ledger), sounds(), clock, Path("/recordings"))
+        self.serving = asyncio.create_task(self.engine.serve())
+
+    async def linked(self) -> None:
+        assert self.ari.on_link is not None
+        await self.ari.on_link()
+
+
+@in_virtual_time
+async def test_no_dialled_word_makes_a_caller_an_agent() -> None:
+    run = Run()
+    await asyncio.sleep(SOON)
+    for word in ("agent", "rescue"):
+        run.ari.comes(f"c-{word}", word)
+    await asyncio.sleep(5)
+    assert run.ari.played == [f"['sound:{UNKNOWN_NUMBER}']"] * 2
+    assert [run.ledger.ended[f"c-{word}"]["outcome"] for word in ("agent", "rescue")] == ["rejected"] * 2
+    assert run.ari.channels == set()
+
+
+@in_virtual_time
+async def test_an_agent_who_answers_after_the_offer_is_hung_up() -> None:
+    run = Run()
+    await asyncio.sleep(SOON)
+    run.ari.comes("c1-a-tanaka-3")
+    await asyncio.sleep(SOON)
+    assert (run.ari.channels, run.engine.calls) == (set(), {})
+
+
+@in_virtual_time
+async def test_a_call_that_begins_while_the_engine_catches_up_is_served() -> None:
+    run = Run()
+    await asyncio.sleep(SOON)
+    await run.linked()  # the first link
+    run.ari.comes("gone", "0312345678")
+    run.ari.channels.discard("gone")  # and its StasisEnd was lost
+    catching_up = asyncio.create_task(run.linked())
+    await asyncio.sleep(0.0015)  # Asterisk has answered, the answer is on its way
+    run.ari.comes("new", "0312345678")
+    await catching_up
+    await asyncio.sleep(SOON)
+    assert run.engine.calls.keys() == {"new"}
+    await asyncio.sleep(5)
+    assert run.ari.channels == set()  # it heard all, and was hung up
+
+
+@in_virtual_time
+async def test_a_call_cut_short_by_a_stop_failed_and_is_handed_over() -> None:
+    run = Run()
+    await asyncio.sleep(SOON)
+    run.ari.comes("c1", "0312345678")
+    await asyncio.sleep(0.5)
+    run.engine.calls["c1"].state.outcome = "in_progress"  # as in any step that did not come to anything yet
+    await run.engine.drain(0.1)
+    assert run.ari.handed_over == ["c1"]
+    assert run.ledger.ended["c1"]["outcome"] == "failed"

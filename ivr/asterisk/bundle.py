@@ -116,10 +116,8 @@ def render_dialplan(lines: Sequence[BundleLine], directory: Path, python: Path) 
     return "".join(text)
 
 
-# The timer that an engine may have set is none of the fallback's.
 _NUMBER = """
-exten => {number},1,Set(TIMEOUT(absolute)=0)
- same => n,AGI({call})
+exten => {number},1,AGI({call})
  same => n,GotoIf($["${{AGISTATUS}}" = "SUCCESS"]?served)
  same => n,Goto(ivr-last-resort,s,1)
  same => n(served),Hangup()

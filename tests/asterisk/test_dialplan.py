@@ -88,23 +88,6 @@ async def test_who_calls_is_what_the_caller_lets_us_know(
         assert await calling != 200
 
 
-async def test_a_call_whose_timer_runs_out_is_offered_again_and_then_falls_back(
-    asterisk: PrivateAsterisk,
-) -> None:
-    async with _Engine(asterisk) as engine:
-        calling = asyncio.create_task(asyncio.to_thread(_long_call, asterisk))
-        channel = (await engine.take())["channel"]["id"]
-        timer = {"variable": "TIMEOUT(absolute)", "value": "1"}
-        await engine.request("POST", f"channels/{channel}/answer")
-        await engine.request("POST", f"channels/{channel}/variable", timer)
-        assert (await engine.take())["args"] == ["rescue"]
-        await engine.request("POST", f"channels/{channel}/variable", timer)
-        assert (await engine.event("CallBroadcast"))["channel"]["id"] == channel
-        # Not claimed this time.
-        assert await calling == 200
-    _new_recording(asterisk, "0501112222_0312345678")
-
-
 async def test_an_agents_telephone_can_dial_nothing_but_the_echo_test(asterisk: PrivateAsterisk) -> None:
     assert "no existence" in await asterisk.cli("dialplan show 0312345678@ivr-agents")
     assert "Echo" in await asterisk.cli("dialplan show 9000@ivr-agents")
@@ -121,12 +104,6 @@ async def test_an_agents_name_does_not_open_the_way_in_without_its_password(
 
 def _short_call(asterisk: PrivateAsterisk, caller: str, headers: str) -> int:
     with SipCall(asterisk.settings.sip, "05031859080", caller=caller, headers=headers) as call:
-        return call.status
-
-
-def _long_call(asterisk: PrivateAsterisk) -> int:
-    with SipCall(asterisk.settings.sip, "0501112222") as call:
-        call.talk(6.0, LOUD)
         return call.status
 
 

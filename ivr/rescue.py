@@ -54,9 +54,12 @@ class Rescue:
                 continue
             try:
                 bridged = await self._bridged()
-                over, self._talking = self._talking - bridged, self._talking & bridged
+                over = self._talking - bridged
                 for id in over:
                     await self._quietly("DELETE", f"channels/{id}")
+                for call in {id.split(AGENT)[0] for id in over}:
+                    await self._quietly("DELETE", f"bridges/{call}-b")
+                self._talking -= over
             except (AsteriskError, TimeoutError) as error:
                 log.warning("talks without an engine are not watched", extra={"error": repr(error)})
 

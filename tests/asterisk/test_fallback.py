@@ -464,5 +464,8 @@ async def test_a_dead_engine_cuts_no_talk_and_the_talk_ends_for_both(desk: Desk)
         await until(lambda: VOICE in heard(agent.heard_now()))
         await agent.hang_up()
         await caller.wait_for("CALL_CLOSED")
+        async with asyncio.timeout(5):
+            while "-b " in await desk.asterisk.cli("bridge show all"):
+                pass
     assert heard_in(caller.heard) in ([], [AGENTS_VOICE])
     assert desk.no_message()

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
-from ivr.asterisk.ari import LINK_BROKE, Ari, Json
+from ivr.asterisk.ari import LINK_BROKE, Ari, AriRefused, Json
 from ivr.asterisk.channel import Channel
 from ivr.asterisk.waiting import AgentLeg, Bridge, wait
 from ivr.call import (
@@ -31,6 +32,7 @@ LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the 
 PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
 HAND_OVER_TRIES = (0.1, 0.4, 1.5)  # seconds after each try to give a caller to the fallback
 RECORDING_SLACK = 5.0  # maxDuration overshoots by up to a second
+FINISHED = {"type": "RecordingFinished"}
 WAV_HEADER = 44
 WAV_RATE = 16_000  # bytes a second: 8 kHz mono 16 bit
 
@@ -73,9 +75,11 @@ class AriCall(Channel):
         self.keys = KeyBuffer()
         self.keys.on_key = self.changed
         self.bridge: Bridge | None = None
+        self.recording = False
         self._sounds = sounds
         self._recordings = recordings
         self._answered = False
+        self._awaited: tuple[str, Callable[[], None]] | None = None  # where to ask for it, what its end does
         self.numbers = count(1)  # in the ids of what belongs to this call
         self._dismissed: set[asyncio.Task[None]] = set()
 
@@ -91,7 +95,7 @@ class AriCall(Channel):
         self._here()
         if not self._answered:
             self._answered = True
-            await self._command("POST", f"channels/{self.id}/answer")
+            await self.ari.send("POST", f"channels/{self.id}/answer")
 
     async def play(self, *texts: str) -> Played:
         self._here()
@@ -121,15 +125,18 @@ class AriCall(Channel):
         media = {"media": [f"sound:{sound.path}" for sound in sounds]}
         limit = sum(sound.seconds for sound in sounds) + PLAYBACK_SLACK
         self.ari.listen(id, on_playback)
+        self._awaited = f"playbacks/{id}", lambda: refused(404, "")
         try:
-            await self._command("POST", f"channels/{self.id}/play/{id}", media, refused)
+            await self.ari.send("POST", f"channels/{self.id}/play/{id}", media, refused)
             finished = await self.until(lambda: ended or stop(), limit)
             if not finished:
                 log.error("a prompt never ended", extra={"call_id": self.id, "playback": id})
         finally:
+            self._awaited = None
             self.ari.forget(id)
             if not ended and not self.gone:
-                await self._command("DELETE", f"playbacks/{id}")
+                await self.ari.send("DELETE", f"playbacks/{id}")
+        self._here()  # a hang-up ends the prompt before it ends the channel
         return Played("end" if ended else "key")
 
     async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
@@ -180,17 +187,22 @@ class AriCall(Channel):
         self.ari.listen(name, on_recording)
         try:
             await self._beep()
-            await self._command("POST", f"channels/{self.id}/record", order, refused)
+            self.recording = True
+            self._awaited = f"recordings/live/{quote(name, safe='')}", lambda: on_recording(FINISHED)
+            await self.ari.send("POST", f"channels/{self.id}/record", order, refused)
             await self.until(lambda: ended, longest + RECORDING_SLACK)
         except CallerHungUp:
-            await self._last_words(lambda: ended is not None)
+            if self.recording:
+                await self._last_words(lambda: ended is not None)
         finally:
+            self._awaited = None
             self.ari.forget(name)
+        self.recording = False  # not when cancelled: then it goes on without us
         seconds = _seconds(file)
         if ended == "RecordingFailed" or (ended is None and not self.gone and not seconds):
             log.error("a recording failed", extra={"call_id": self.id})
             return Recorded("failed", seconds)
-        if self.gone:
+        if self.gone or self.leaving:
             return Recorded("hangup", seconds)
         if end_key in str(self.keys):
             return Recorded("key", seconds)
@@ -218,6 +230,15 @@ class AriCall(Channel):
         self.gone = True
 
     # -- beneath the words ----------------------------------------------------------------
+
+    async def catch_up(self) -> None:
+        """After a broken link: a prompt or a recording that ended meanwhile never told us."""
+        if self._awaited is not None:
+            uri, ended = self._awaited
+            try:
+                await self.ari.http("GET", uri)
+            except AriRefused:
+                ended()
 
     def next_id(self, kind: str) -> str:
         """An id for a playback of this call, chosen before it exists."""
@@ -259,18 +280,8 @@ class AriCall(Channel):
         self.close()
 
     def _here(self) -> None:
-        if self.gone:
+        if self.gone or self.leaving:
             raise CallerHungUp
-
-    async def _command(
-        self,
-        method: str,
-        uri: str,
-        body: Json | None = None,
-        answer: Callable[[int, str], None] | None = None,
-    ) -> None:
-        """Sends without waiting: what goes wrong comes back as an event or through `answer`."""
-        await self.ari.send(method, uri, body, answer)
 
     async def _sound(self, text: str) -> Sound:
         sound = self._sounds.of(text)
@@ -295,11 +306,16 @@ class AriCall(Channel):
                     self._waiter = asyncio.get_running_loop().create_future()
                     await self._waiter
         except TimeoutError:
-            return  # it hung up during the beep: there is no recording
+            return  # the recording had not begun
 
     async def leave_to_fallback(self) -> None:
-        """Hands the caller back to the dialplan, where the fallback takes the call."""
-        body = {"context": "ivr-fallback", "extension": self.dialled, "priority": 1}
+        """Hands the caller back to the dialplan, where the fallback takes the call.
+
+        Whoever is leaving a message finishes it first; with a message left, only the thanks are missing.
+        """
+        body: Json = {"context": "ivr-fallback", "extension": self.dialled, "priority": 1}
+        if self.recording or self.state.outcome == "message":
+            body = {"context": "ivr-last-resort", "extension": "s", "label": "thanks"}
         for pause in HAND_OVER_TRIES:
             if self.gone:
                 return

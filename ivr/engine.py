@@ -63,6 +63,7 @@ class Engine:
             for channel in (call, call.bridge.agent if call.bridge else call):
                 if channel.id not in there:
                     channel.on_event({"type": "StasisEnd"})
+            await call.catch_up()
 
     async def _channels(self) -> set[str]:
         return {channel["id"] for channel in await self.ari.http("GET", "channels")}

@@ -28,7 +28,6 @@ EVENTS = (
     "ChannelDestroyed",
     "ChannelDtmfReceived",
     "ChannelHangupRequest",
-    "ContactStatusChange",
     "PlaybackFinished",
     "RESTResponse",
     "RecordingFailed",
@@ -70,7 +69,7 @@ class Ari:
         self._linked = asyncio.Event()
         self._base = f"http://{address}/ari/"
         self._still_ours = still_ours
-        self._auth = aiohttp.BasicAuth(user, password)
+        self._login = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._http: aiohttp.ClientSession | None = None
         self._handlers: dict[str, Handler] = {}
@@ -89,7 +88,7 @@ class Ari:
     async def run(self, unclaimed: Handler) -> None:
         """Keeps the link up until cancelled. `unclaimed` gets events about nothing listened to."""
         pause = RECONNECT[0]
-        async with aiohttp.ClientSession(auth=self._auth) as self._http:
+        async with aiohttp.ClientSession(headers=self._login) as self._http:
             while True:
                 try:
                     await self._session(unclaimed)
@@ -108,22 +107,29 @@ class Ari:
             self._socket = socket
             self.connected = True
             self._linked.set()
-            setup = asyncio.create_task(self._set_up(), name="ari-set-up")
+            setup = asyncio.create_task(self._set_up(socket), name="ari-set-up")
             try:
                 async for message in socket:
                     if message.type is aiohttp.WSMsgType.TEXT:
                         self._dispatch(json.loads(message.data), unclaimed)
             finally:
                 setup.cancel()
-                await asyncio.gather(setup, return_exceptions=True)
+                failure = (await asyncio.gather(setup, return_exceptions=True))[0]
+            if isinstance(failure, Exception):
+                raise failure
 
-    async def _set_up(self) -> None:
-        allowed = {"allowed": [{"type": event} for event in EVENTS]}
-        await self.http("PUT", f"applications/{self.app}/eventFilter", body=allowed)
-        log.info("linked to Asterisk", extra={"app": self.app})
-        await self._probe()
-        if self.on_link is not None:
-            await self.on_link()
+    async def _set_up(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """A link of which something was missed is worth nothing: when this fails, it is made again."""
+        try:
+            allowed = {"allowed": [{"type": event} for event in EVENTS]}
+            await self.http("PUT", f"applications/{self.app}/eventFilter", body=allowed)
+            log.info("linked to Asterisk", extra={"app": self.app})
+            await self._probe()
+            if self.on_link is not None:
+                await self.on_link()
+        except Exception:
+            await socket.close()
+            raise
 
     async def _probe(self) -> None:
         """Says at once what this Asterisk lacks, not when the first call comes."""
@@ -196,22 +202,6 @@ class Ari:
         if self._socket is None:
             raise AsteriskError("there is no link to Asterisk")
         return self._socket
-
-    async def ask(self, method: str, uri: str, body: Json | None = None) -> Any:
-        """`send` and wait for the answer; AriRefused for a status of 400 and more."""
-        future: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-
-        def answered(status: int, text: str) -> None:
-            if not future.done():
-                future.set_result((status, text))
-
-        await self.send(method, uri, body, answered)
-        try:
-            async with asyncio.timeout(REQUEST_LIMIT):
-                status, text = await future
-        except TimeoutError:
-            raise AsteriskError(f"Asterisk did not answer {method} {uri}") from None
-        return _checked(status, f"{method} {uri}", text)
 
     async def http(self, method: str, uri: str, body: Json | None = None) -> Any:
         """For requests that may wait for the channel: answer in a playback, variables, bridges."""

@@ -7,6 +7,7 @@ about something that is gone is refused, a channel that is hung up leaves its br
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
 from ivr.asterisk.ari import AriRefused, Handler, Json
 
@@ -24,6 +25,7 @@ class FakeAri:
         self.played: list[str] = []
         self.bridges: dict[str, list[str]] = {}
         self.handed_over: list[str] = []
+        self.recordings: set[str] = set()  # that run
         self.rung: list[str] = []  # ids of agents' channels
         self._handlers: dict[str, Handler] = {}
         self._playbacks: dict[str, str] = {}  # id -> channel
@@ -107,6 +109,12 @@ class FakeAri:
             case "POST", "channels", channel, "continue":
                 self.handed_over.append(channel)
                 self.leaves(channel)
+            case "POST", "channels", channel, "record":
+                self.recordings.add((body or {})["name"])
+            case "GET", "recordings", "live", name:
+                return (200 if unquote(name) in self.recordings else 404), None
+            case "GET", "playbacks", id:
+                return (200 if id in self._playbacks else 404), None
             case "DELETE", "playbacks", id:
                 self._played(id)
             case "POST", "bridges", id:

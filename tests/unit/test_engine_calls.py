@@ -162,6 +162,37 @@ async def test_each_ring_of_a_telephone_has_an_id_of_its_own() -> None:
     await asyncio.gather(wait, return_exceptions=True)
 
 
+@in_virtual_time
+async def test_a_recording_that_ended_while_the_link_was_broken_keeps_nobody_waiting() -> None:
+    ari = FakeAri()
+    call = a_call(ari)
+    recording = asyncio.create_task(call.record(Path("/recordings/messages/m1.wav"), longest=180, silence=10))
+    await asyncio.sleep(20)
+    await call.catch_up()
+    await asyncio.sleep(SOON)
+    assert not recording.done() and ari.recordings == {"messages/m1"}
+    ari.recordings.clear()  # ended, and nobody heard of it
+    await call.catch_up()
+    await asyncio.sleep(SOON)
+    assert recording.done() and recording.result().ended_by != "failed"
+
+
+@in_virtual_time
+async def test_a_prompt_that_ended_while_the_link_was_broken_keeps_nobody_waiting() -> None:
+    ari = FakeAri()
+    call = a_call(ari)
+    playing = asyncio.create_task(call.play("hello"))
+    await asyncio.sleep(0.5)
+    await call.catch_up()
+    assert not playing.done()
+    ari.forget("c1-p1")
+    await asyncio.sleep(2)
+    assert not playing.done()
+    await call.catch_up()
+    await asyncio.sleep(SOON)
+    assert playing.result().ended_by == "end"
+
+
 # -- the engine ---------------------------------------------------------------------------
 
 

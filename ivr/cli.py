@@ -251,7 +251,8 @@ def _user_add(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import admin
 
     password = _do(admin.add_user(settings, options.name, options.tenant))
-    print(f"user {options.name}: password {password}")
+    print(f"user {options.name} logs in at http://{settings.http}/ with this password:", file=sys.stderr)
+    print(password)
 
 
 def _token(settings: Settings, options: argparse.Namespace) -> None:

@@ -35,9 +35,11 @@ def _why_not(row: Health | None, now: datetime) -> str | None:
     if row is None:
         return "the engine has never reported"
     age = now - row.at
-    if age > STALE:
-        return f"the engine has not reported for {age.total_seconds():.0f} seconds"
+    if not -STALE <= age <= STALE:  # a row from later than now is of an instance whose clock stood elsewhere
+        return f"the engine has not reported for {abs(age.total_seconds()):.0f} seconds"
     if not row.ok:
         draining = row.detail.get("draining")
         return "the engine is being stopped" if draining else "the ARI link is dead"
+    if row.detail.get("lines") == 0:
+        return "no line is live yet"
     return None

@@ -54,3 +54,16 @@ async def test_not_ready_when_no_call_can_come(
     answer = await visitor.get("/readyz")
     assert answer.status == 503
     assert (await answer.json())["reason"] == reason
+
+
+async def test_not_ready_without_a_live_line(visitor: TestClient, store: Store) -> None:
+    async with store.write() as db:
+        await health.beat(db, "engine", NOW, ok=True, detail={"draining": False, "lines": 0})
+    answer = await visitor.get("/readyz")
+    assert answer.status == 503
+    assert (await answer.json())["reason"] == "no line is live yet"
+
+
+async def test_not_ready_by_a_row_from_another_time(visitor: TestClient, store: Store) -> None:
+    await beat(store, ok=True, ago=-3600)
+    assert (await visitor.get("/readyz")).status == 503

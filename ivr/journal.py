@@ -61,7 +61,7 @@ class StoreJournal:
                 await asyncio.sleep(STORE_IS_AWAY)
 
     async def flush(self) -> None:
-        """Raises StoreError and keeps everything if the store does not take it."""
+        """Raises StoreError and keeps everything if the store does not take it; so when it is cancelled."""
         self._something.clear()
         running, self._running = self._running, {}
         ended, self._ended = self._ended, {}
@@ -71,7 +71,7 @@ class StoreJournal:
             if rows:
                 async with self._store.write() as session:
                     await calls.save(session, rows)
-        except StoreError:
+        except BaseException:  # a stop cancels the writer in the middle, and `flush` is called once more
             self._running = {**running, **self._running}
             self._ended = {**ended, **self._ended}
             self._something.set()

@@ -122,11 +122,18 @@ async def _new_rows(desk: Desk, before: int, offered: int) -> int:
     return rows
 
 
+HEADING = (
+    "                calls/s          key to prompt, ms    CPU, ms a call     memory, MB      store\n"
+    "  rate system   served  failed   median      p95   Asterisk  Python   Asterisk  Python   rows"
+)
+
+
 def _print(run: Run) -> None:
-    rows = "" if run.rows is None else f"{run.rows:6}"
+    python = f"{run.python_cpu:8.2f}", f"{run.python_memory:8.0f}"
+    cpu, memory = python if run.python_memory else (f"{'-':>8}",) * 2
     print(
-        f"{run.rate:6} {run.system:8}{run.served:8.1f}{run.failed:8}{run.median:9.2f}{run.p95:8.2f}"
-        f"{run.asterisk_cpu:10.2f}{run.python_cpu:8.2f}{run.asterisk_memory:8.0f}{run.python_memory:8.0f} {rows}",
+        f"{run.rate:6} {run.system:7}{run.served:8.1f}{run.failed:8}{run.median:9.2f}{run.p95:9.2f}"
+        f"{run.asterisk_cpu:11.2f}{cpu}{run.asterisk_memory:11.0f}{memory}{'' if run.rows is None else run.rows:>7}",
         flush=True,
     )
 
@@ -182,8 +189,7 @@ async def bench(rates: Sequence[int], seconds: float, profile: Path | None) -> i
             await measure(desk, work, "native", 10, 1.0)  # what is loaded at a first call
             for system in desk.processes:
                 await measure(desk, work, system, 10, 1.0)
-            print("        calls/s served, failed | key to prompt, ms | CPU, ms a call | memory, MB")
-            print("  rate system    served  failed   median     p95  Asterisk  Python  Aster.  Python   rows")
+            print(HEADING)
             for rate in rates:
                 for system in NUMBERS:
                     runs.append(await measure(desk, work, system, rate, seconds))

@@ -88,12 +88,14 @@ async def opened_desk(data: Path, profile: Path | None) -> AsyncIterator[Desk]:
         profiled = ["-m", "cProfile", "-o", str(profile)] if profile else []
         engine = [sys.executable, *profiled, "-m", "ivr.cli", "process", "engine"]
         bare = [sys.executable, "-m", "bench.bare_ari", str(config.ari), asterisk.passwords.engine, *sounds]
-        processes = {
+        running = {
             "ivr": stack.enter_context(_process(engine, environ)),
             "bare": stack.enter_context(_process(bare, environ)),
         }
-        await _until_registered(config, asterisk, {f"ivr-{config.engine}", BARE_APP})
-        yield Desk(config, store, asterisk, processes)
+        await _until_registered(
+            config, asterisk, {f"ivr-{config.engine}": running["ivr"], BARE_APP: running["bare"]}
+        )
+        yield Desk(config, store, asterisk, {name: process.pid for name, process in running.items()})
 
 
 def _environ(data: Path) -> dict[str, str]:
@@ -183,10 +185,10 @@ async def _add_dialplan(asterisk: PrivateAsterisk, sounds: Sequence[str]) -> Non
 
 
 @contextlib.contextmanager
-def _process(command: Sequence[str], environ: dict[str, str]) -> Iterator[int]:
+def _process(command: Sequence[str], environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], env=environ)
     try:
-        yield process.pid
+        yield process
     finally:
         process.terminate()
         try:
@@ -195,11 +197,17 @@ def _process(command: Sequence[str], environ: dict[str, str]) -> Iterator[int]:
             process.kill()
 
 
-async def _until_registered(config: Settings, asterisk: PrivateAsterisk, wanted: set[str]) -> None:
+async def _until_registered(
+    config: Settings, asterisk: PrivateAsterisk, wanted: dict[str, subprocess.Popen[bytes]]
+) -> None:
+    """`wanted`: ARI application -> the process that registers it."""
     headers = {"Authorization": aiohttp.encode_basic_auth("guard", asterisk.passwords.guard)}
-    async with asyncio.timeout(20), aiohttp.ClientSession(headers=headers) as http:
+    async with asyncio.timeout(30), aiohttp.ClientSession(headers=headers) as http:
         while True:
             async with http.get(f"http://{config.ari}/ari/applications") as response:
-                if wanted <= {one["name"] for one in await response.json()}:
+                if wanted.keys() <= {one["name"] for one in await response.json()}:
                     return
+            ended = [name for name, process in wanted.items() if process.poll() is not None]
+            if ended:
+                raise Unfair(f"{ended[0]} ended at its start")
             await asyncio.sleep(0.1)

@@ -48,9 +48,12 @@ class CallState:
     retries: int = 0  # of the present step
     queue_entered_at: str | None = None  # RFC 3339
     message_id: str | None = None
+    # Secret digits by name: never saved, never shown. A take-back asks for them again.
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        """What is saved: all but the secrets."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "secrets"}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CallState":
@@ -68,6 +71,14 @@ class KeysRead:
 
     ended_by: Literal["matched", "invalid", "timeout"]
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsRead:
+    """`digits` (not shown in logs) only when complete; "timeout": not one key came."""
+
+    ended_by: Literal["complete", "invalid", "timeout"]
+    digits: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +116,22 @@ class Call(Protocol):
 
     async def answer(self) -> None: ...
 
-    async def play(self, *texts: str) -> Played:
-        """Says `texts` one after the other; a buffered or pressed key ends it and stays buffered."""
+    async def play(self, *texts: str, whole: bool = False) -> Played:
+        """Says `texts` one after the other; a buffered or pressed key ends it and stays buffered.
+
+        `whole`: no key ends it, for what the caller must have heard.
+        """
 
     async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
         """Waits `first` seconds for the first key, AFTER_A_KEY for each following one.
 
         Used keys leave the buffer; on "invalid" and "timeout" the buffer is emptied.
+        """
+
+    async def read_digits(self, longest: int, *, end_key: str, first: float, between: float) -> DigitsRead:
+        """Digits until `end_key`, `longest` of them, or `between` seconds without a further key.
+
+        Waits `first` seconds for the first one. The buffer is treated as by `read_keys`.
         """
 
     async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
@@ -147,7 +167,10 @@ class Offer(Protocol):
         """Compare-and-set: True for the first; the others of the offer are freed by `close`."""
 
     async def close(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
-        """Frees every agent who did not answer. `unanswered` rang to the end, `failed` could not ring."""
+        """Frees every agent who did not answer.
+
+        `unanswered` rang, `failed` could not ring and rest a moment; who declined is in both.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Telephone keys: one buffer for the whole call, and how a menu reads it.
+"""Telephone keys: one buffer for the whole call, and how a menu or an entry of digits reads it.
 
 A key pressed during a prompt stops it and counts; type-ahead runs through
 consecutive menus. `received == used + emptied + len(keys)` holds at any time.
@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 KEYS = "0123456789*#"
 AFTER_A_KEY = 2.0  # seconds that a lone "#" waits for what follows
+AFTER_THE_LAST = 1.0  # seconds in which an end key may follow an entry that is full anyhow
 
 
 class KeyBuffer:
@@ -91,3 +92,25 @@ class KeyTable:
         if best:
             return Match("complete", self._wanted[pressed[:best]], best)
         return Match("invalid", length=len(pressed))
+
+
+class Entry(NamedTuple):
+    """What the buffered keys mean to an entry of digits; `full`: an end key may still follow."""
+
+    state: Literal["empty", "incomplete", "full", "complete", "invalid"]
+    digits: str = ""
+    length: int = 0  # how many buffered keys it took
+
+
+def match_digits(pressed: str, longest: int, end_key: str) -> Entry:
+    """Digits up to `end_key` or up to `longest` of them, whichever comes first; any other key is wrong."""
+    for count, key in enumerate(pressed):
+        if key == end_key:
+            return Entry("complete", pressed[:count], count + 1)
+        if count == longest:  # it is meant for what follows
+            return Entry("complete", pressed[:count], count)
+        if not key.isdecimal():
+            return Entry("invalid", length=len(pressed))
+    if not pressed:
+        return Entry("empty")
+    return Entry("full" if len(pressed) == longest else "incomplete", pressed, len(pressed))

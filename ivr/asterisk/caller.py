@@ -16,6 +16,7 @@ from ivr.call import (
     Caller,
     CallerHungUp,
     CallState,
+    DigitsRead,
     KeysRead,
     Place,
     Played,
@@ -23,7 +24,7 @@ from ivr.call import (
     Waited,
 )
 from ivr.errors import AsteriskError
-from ivr.keys import AFTER_A_KEY, KeyBuffer, KeyTable
+from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits
 
 log = logging.getLogger("ivr.asterisk.caller")
 
@@ -97,12 +98,12 @@ class AriCall(Channel):
             self._answered = True
             await self.ari.send("POST", f"channels/{self.id}/answer")
 
-    async def play(self, *texts: str) -> Played:
+    async def play(self, *texts: str, whole: bool = False) -> Played:
         self._here()
-        if self.keys:
+        if self.keys and not whole:
             return Played("key")
         sounds = [await self._sound(text) for text in texts]
-        return await self.play_sounds(sounds, stop=lambda: bool(self.keys))
+        return await self.play_sounds(sounds, stop=lambda: bool(self.keys) and not whole)
 
     async def play_sounds(self, sounds: Sequence[Sound], stop: Callable[[], bool]) -> Played:
         """Plays to the end, or until `stop()` after something changed about this call."""
@@ -156,6 +157,22 @@ class AriCall(Channel):
             if not pressed and not had:
                 return KeysRead("timeout")
             waited = not pressed
+
+    async def read_digits(self, longest: int, *, end_key: str, first: float, between: float) -> DigitsRead:
+        while True:
+            entry = match_digits(str(self.keys), longest, end_key)
+            had = len(self.keys)
+            pressed = False
+            if entry.state in ("empty", "incomplete", "full"):
+                pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}[entry.state]
+                pressed = await self.until(lambda had=had: len(self.keys) > had, pause)  # type: ignore[misc]
+            if pressed:
+                continue
+            if entry.state == "invalid":
+                self.keys.empty()
+                return DigitsRead("invalid")
+            self.keys.use(entry.length)
+            return DigitsRead("complete" if had else "timeout", entry.digits)
 
     async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
         """Joins a recording of this file that is there already: never a second beep."""

@@ -11,6 +11,7 @@ from ivr.call import (
     Caller,
     CallerHungUp,
     CallState,
+    DigitsRead,
     KeysRead,
     Offer,
     Place,
@@ -19,7 +20,7 @@ from ivr.call import (
     Verdict,
     Waited,
 )
-from ivr.keys import AFTER_A_KEY, KeyBuffer, KeyTable
+from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits
 from tests.fakes.virtual_time import Life
 from tests.fakes.world import BEEP, Leg, Playback, Telephone, World
 
@@ -72,11 +73,11 @@ class FakeCall:
             self._telephone.answered = True
             self._telephone.happens("answer")
 
-    async def play(self, *texts: str) -> Played:
+    async def play(self, *texts: str, whole: bool = False) -> Played:
         self._here()
-        if self.keys:
+        if self.keys and not whole:
             return Played("key")
-        return await self._play(texts, stop=lambda: bool(self.keys))
+        return await self._play(texts, stop=lambda: bool(self.keys) and not whole)
 
     async def _play(self, texts: Sequence[str], stop: Callable[[], bool]) -> Played:
         playback = self._telephone.play(texts, self._changed)
@@ -109,6 +110,29 @@ class FakeCall:
             if not pressed and not had:
                 return KeysRead("timeout")
             waited = not pressed
+
+    async def read_digits(self, longest: int, *, end_key: str, first: float, between: float) -> DigitsRead:
+        self.keys.word = "read_digits"
+        try:
+            return await self._read_digits(longest, end_key, first, between)
+        finally:
+            self.keys.word = ""
+
+    async def _read_digits(self, longest: int, end_key: str, first: float, between: float) -> DigitsRead:
+        while True:
+            entry = match_digits(str(self.keys), longest, end_key)
+            had = len(self.keys)
+            pressed = False
+            if entry.state in ("empty", "incomplete", "full"):
+                pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}[entry.state]
+                pressed = await self._until(self._more_keys(had), pause)
+            if pressed:
+                continue
+            if entry.state == "invalid":
+                self.keys.empty()
+                return DigitsRead("invalid")
+            self.keys.use(entry.length)
+            return DigitsRead("complete" if had else "timeout", entry.digits)
 
     async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
         self.keys.word = "record"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.keys import KEYS, KeyBuffer, KeyTable, Match
+from ivr.keys import KEYS, KeyBuffer, KeyTable, Match, match_digits
 
 MENU = ["#1", "#2", "#3"]
 
@@ -97,3 +97,23 @@ def test_every_key_is_used_emptied_or_left(actions: list[tuple[str, object]]) ->
     for action, argument in actions:
         getattr(buffer, action)(*([] if argument is None else [argument]))
         assert buffer.received == buffer.used + buffer.emptied + len(buffer)
+
+
+@pytest.mark.parametrize(
+    ("pressed", "longest", "state", "digits", "length"),
+    [
+        ("", 4, "empty", "", 0),
+        ("12", 4, "incomplete", "12", 2),
+        ("12#", 4, "complete", "12", 3),
+        ("1234", 4, "full", "1234", 4),
+        ("1234#", 4, "complete", "1234", 5),  # who ends a full entry by habit does not answer the next menu
+        ("1234#1", 4, "complete", "1234", 5),
+        ("12345", 4, "complete", "1234", 4),
+        ("1234*", 4, "complete", "1234", 4),
+        ("#", 4, "complete", "", 1),
+        ("1*", 4, "invalid", "", 2),
+        ("*", 4, "invalid", "", 1),
+    ],
+)
+def test_an_entry_of_digits(pressed: str, longest: int, state: str, digits: str, length: int) -> None:
+    assert match_digits(pressed, longest, "#") == (state, digits, length)

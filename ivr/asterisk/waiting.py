@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("ivr.asterisk.waiting")
 
 HANGING_UP = 1.0  # seconds from a hang-up's first event to its last, at most
-BUSY_OR_AWAY = frozenset({17, 20, 21})  # Q.850: busy, absent, rejected
+ABSENT = 20  # Q.850
+DECLINED = frozenset({17, 21})  # busy, rejected: telephones send the one or the other when the agent declines
 Spoken = Sequence[tuple[Announcement, "Sequence[Sound]"]]
 
 
@@ -165,8 +166,9 @@ async def _offer(
             failed = [winner.seat.agent]
             await call.until(lambda: not call.leaving, HANGING_UP)
             return None
-        unanswered = [leg.seat.agent for leg in legs if not leg.refused and leg.cause not in BUSY_OR_AWAY]
-        failed = [leg.seat.agent for leg in legs if leg.refused or leg.cause in BUSY_OR_AWAY]
+        there = [leg for leg in legs if not leg.refused and leg.cause != ABSENT]
+        unanswered = [leg.seat.agent for leg in there]
+        failed = [leg.seat.agent for leg in legs if leg not in there or leg.cause in DECLINED]
         return None
     finally:
         for leg in legs:

@@ -182,8 +182,8 @@ async def release(
 ) -> None:
     """Frees every agent of the offer who does not talk.
 
-    Only those in `unanswered` rang to the end: three such rings in a row set the agent `away`. Those in
-    `failed` could not ring and count as away for a moment.
+    Those in `failed` could not ring, or declined, and count as away for a moment. Only the others in
+    `unanswered` rang to the end: three such rings in a row set the agent `away`.
     """
     for row in await _offered(session, call_id):
         if row.state == "talking":
@@ -191,13 +191,13 @@ async def release(
         row.offer_call = row.offer_until = None
         if row.state != "available":
             continue
-        if row.name in unanswered:
+        if row.name in failed:
+            row.state, row.reason, row.since = "away", UNREACHABLE_REASON, now
+            row.wrap_up_until = now + UNREACHABLE_REST
+        elif row.name in unanswered:
             row.unanswered += 1
             if row.unanswered >= UNANSWERED_LIMIT:
                 row.state, row.reason, row.since, row.unanswered = "away", UNANSWERED_REASON, now, 0
-        elif row.name in failed:
-            row.state, row.reason, row.since = "away", UNREACHABLE_REASON, now
-            row.wrap_up_until = now + UNREACHABLE_REST
     await session.flush()
 
 

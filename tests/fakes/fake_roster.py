@@ -91,12 +91,12 @@ class FakeRoster:
             agent.offer = agent.offer_until = None
             if agent.state != "available":
                 continue
-            if agent.name in unanswered:
+            if agent.name in failed:
+                agent.state, agent.back_at = "away", now + timedelta(seconds=3)
+            elif agent.name in unanswered:
                 agent.unanswered += 1
                 if agent.unanswered >= 3:
                     agent.state, agent.unanswered = "away", 0
-            elif agent.name in failed:
-                agent.state, agent.back_at = "away", now + timedelta(seconds=3)
         await self._life.takes(LATENCY)
 
     async def finish_talk(self, call_id: str, now: datetime) -> None:

@@ -137,6 +137,14 @@ async def test_ring_cut_by_the_longest_wait_is_nobodys_fault() -> None:
 
 
 @in_virtual_time
+async def test_only_agent_declining_is_no_answer_and_not_an_empty_desk() -> None:
+    place = await Hall([Agent("a", "support")]).enter()
+    await (await offered(place)).close(["a"], ["a"])
+    assert await place.next() == Verdict("no_answer")
+    assert now() < SOON
+
+
+@in_virtual_time
 async def test_longest_wait_without_any_ring_is_busy() -> None:
     place = await Hall([Agent("a", "support", "talking")]).enter(busy_wait=600)
     assert await place.next() == Verdict("busy")

@@ -133,6 +133,13 @@ async def test_telephone_that_could_not_ring_counts_as_away_for_a_moment(roster:
     assert await reserve(roster, "c2", 3, "billing") == ["tanaka"]
 
 
+async def test_agent_who_declines_rests_a_moment_each_time_and_is_never_set_away(roster: Roster) -> None:
+    for ring in range(0, 20, 4):
+        assert await reserve(roster, f"c{ring}", ring, "billing") == ["tanaka"]
+        await roster.release(f"c{ring}", ["tanaka"], ["tanaka"], at(ring))
+        assert await reserve(roster, f"c{ring + 1}", ring + 2, "billing") == []
+
+
 async def test_staffing_counts_each_agent_once(roster: Roster) -> None:
     assert await roster.staffing("support", at(0)) == Staffing(available=2)
     await reserve(roster, "c1", 0)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ DIALPLANS_REFUSED = 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    # Store, recordings and logs hold numbers, voices and telephones' passwords: nobody else may read
+    # them. The group may, for an Asterisk of the operator's that runs as another user.
+    os.umask(0o027)
     try:
         settings = load()
         if options.do is not _run:

@@ -32,6 +32,19 @@ AGENTS = {
 }
 
 
+# Nothing but a message: for what ends it and who leaves it.
+ONLY_A_MESSAGE = """\
+line: {tenant: ecforce, name: ecforceカスタマーサポート, numbers: ["050-3185-9088"], capacity: 4}
+hours:
+  office: {zone: Asia/Tokyo, weekly: {月-金: "10:00-17:00"}, holidays: JP, closed: {"12/29-1/3": 年末年始休業}}
+start: message
+steps:
+  message: {type: voicemail, say: 発信音の後に、お話しください。, max: 20s, silence: 3s, callback: {priority: medium, due: 1 business day}, next: thanks}
+  thanks: {type: play, say: "メッセージを承りました。担当者より、折り返しお電話いたします。お電話ありがとうございました。", next: bye}
+  bye: {type: hangup}
+"""
+
+
 @pytest.fixture(scope="session")
 def asterisk_install() -> AsteriskInstall:
     return find_asterisk(os.environ.get("IVR_ASTERISK", ""))
@@ -52,5 +65,6 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
     dialplans.mkdir()
     for number, changes in LINES.items():
         line(dialplans, number, **changes)
+    (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
         yield desk

@@ -7,6 +7,7 @@ the API says nothing of it (keys, numbers that must appear nowhere) in the files
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -26,16 +27,19 @@ import aiohttp
 from ivr.asterisk.conf import ari_passwords
 from ivr.asterisk.telephone import Telephone
 from ivr.settings import Address, Ports
-from tests.asterisk.hearing import Found, Samples, find, read_wav, samples, speech_of, write_wav
+from tests.asterisk.hearing import Samples, find, read_wav, samples, speech_of, write_wav
 from tests.asterisk.instances import free_port
 from tests.speech import speak
 
 ROOT = Path(__file__).resolve().parents[2]
 UP = "Ctrl-C stops everything."
 STARTS_WITHIN = 90.0  # seconds, with every prompt still to be spoken
+LOOK_BACK = 5 * 8000  # samples
 SLICE = 0.02  # seconds between two looks at what somebody has heard
 
-_rtp = count(32000, 100)  # a range of RTP ports for each telephone and each instance
+# Ranges of RTP ports, below those that Linux gives away by itself.
+_instances = count(random.randrange(12000, 20000, 400), 400)
+_telephones = count(random.randrange(23000, 29000, 20), 20)
 _folders = count()
 
 
@@ -48,9 +52,7 @@ class Desk:
         self.sip = Address("127.0.0.1", free_port(socket.SOCK_DGRAM))
         self._ari = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
         self._http = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
-        first = next(_rtp)
-        for _ in range(3):
-            next(_rtp)
+        first = next(_instances)
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("IVR_")},
             "IVR_ASTERISK": os.environ.get("IVR_ASTERISK", ""),
@@ -101,6 +103,17 @@ class Desk:
             process.wait()
             raise AssertionError(f"the instance did not stop: {self.output()}") from None
 
+    def kill(self) -> None:
+        """As a power cut ends it: the guard with kill -9, and everything that it started goes too."""
+        assert self._process is not None
+        children = subprocess.run(
+            ["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for process in (self._process.pid, *map(int, children)):
+            os.kill(process, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
     def output(self) -> str:
         return (self.base / "run.log").read_text("utf-8", "replace")
 
@@ -116,14 +129,14 @@ class Desk:
         said = self.ivr("agent", "add", name, "--group", group, "--wrap-up", str(wrap_up))
         self.passwords[name] = said.rpartition("password ")[2].strip()
 
-    def process(self, name: str) -> int:
-        """The id of the process `engine`, `jobs` …: the child of this instance that runs it."""
+    def process(self, name: str) -> int | None:
+        """The id of the process `engine`, `jobs` …: the child of this instance that runs it, if it runs."""
         assert self._process is not None
         found = subprocess.run(
             ["pgrep", "-P", str(self._process.pid), "-f", f"process {name}"],
-            capture_output=True, text=True, check=True,
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
-        return int(found.stdout)
+        return int(found.stdout) if found.stdout else None
 
     # -- what is there ---------------------------------------------------------------------
 
@@ -181,7 +194,7 @@ class Desk:
         return [one for one in await self.get("callbacks?limit=1000") if one["number"] == number]
 
     async def callback_of(self, number: str | None, seconds: float = 30) -> dict[str, Any]:
-        """The only callback of this E.164 number, with its transcript done."""
+        """The only callback of this E.164 number, when its transcript is done."""
 
         async def done() -> list[dict[str, Any]]:
             found = await self.callbacks_of(number)
@@ -227,8 +240,8 @@ class Person:
         self.desk = desk
         self.user = user
         folder = desk.base / "telephones" / f"{next(_folders):03}-{user.partition('@')[0]}"
-        first = next(_rtp)
-        ports = Ports(first, first + 98)
+        first = next(_telephones)
+        ports = Ports(first, first + 18)
         self.telephone = Telephone(user, password, desk.sip, folder, ports, answer=answers)
         self._folder = folder
         self._arrivals: list[tuple[float, int]] = []  # when, how many samples by then
@@ -282,6 +295,20 @@ class Person:
         """Begins to send this."""
         await self.telephone.say(write_wav(self._folder / "sound.wav", audio))
 
+    async def begins_to_hear(self, text: str) -> float:
+        """The first 1.5 s of this: when they began."""
+        return (await self.hears_sound(speech_of(self.desk.prompt(text))[:12000], text))[0]
+
+    async def skips(self, text: str) -> None:
+        """Begins to hear this and presses a key, which ends it."""
+        await self.begins_to_hear(text)
+        await self.press("1")
+
+    async def leaves(self, text: str) -> None:
+        """The message: what is said after the beep."""
+        await self.hears_beep()
+        await self.says(text)
+
     async def hang_up(self) -> None:
         await self.telephone.hang_up()
 
@@ -309,31 +336,46 @@ class Person:
 
     async def hears_sound(self, audio: Samples, name: str, patience: float = 15.0) -> tuple[float, float]:
         """When its first and its last sample came."""
-        found: Found | None = None
-        shortest = len(speech_of(audio))
+        length = len(speech_of(audio))
         deadline = time.monotonic() + len(audio) / 8000 + patience
-        while found is None:
-            assert time.monotonic() < deadline, f"{self.user} did not hear: {name}"
-            await asyncio.sleep(0.1)
-            heard = self.heard()[self._from :]
-            if len(heard) >= shortest:
-                found = find(audio, heard)
-        begin, end = self._from + found.begin, self._from + found.end
+        while True:
+            late = time.monotonic() > deadline
+            heard = self.heard()
+            # It ends where the audio ends now, or a little before; all of it is looked through at last.
+            start = self._from if late else max(self._from, len(heard) - length - LOOK_BACK)
+            began = time.monotonic()
+            found = find(audio, heard[start:]) if len(heard) - start >= length else None
+            if found is not None:
+                break
+            assert not late, f"{self.user} did not hear: {name}"
+            # The telephones need the machine too.
+            await asyncio.sleep(max(0.05, 3 * (time.monotonic() - began)))
+        begin, end = start + found.begin, start + found.end
         self._from = end
         return self._came(begin), self._came(end)
 
     async def hears_anything(self, limit: float = 5.0) -> float:
-        """When the next sample that is not silence came."""
-        position = self._from = len(self.heard())
+        """When the first sample of the call came that is not silence."""
 
         async def loud() -> bool:
-            return bool((abs(self.heard()[position:].astype(int)) > 300).any())
+            return bool((abs(self.heard().astype(int)) > 300).any())
 
         await until(loud, limit, f"{self.user} hears something")
         return time.monotonic()
 
     def _came(self, position: int) -> float:
         return next((when for when, heard in self._arrivals if heard >= position), time.monotonic())
+
+
+def understood(transcript: str, sentence: str) -> float:
+    """The part of the words of `sentence` (written apart) that the transcript has, in their order."""
+    words = [word for word in sentence.split() if word not in "、。"]
+    position = hits = 0
+    for word in words:
+        found = transcript.find(word, position)
+        if found >= 0:
+            hits, position = hits + 1, found + len(word)
+    return hits / len(words)
 
 
 async def until(look: Callable[[], Any], limit: float, what: str) -> Any:

@@ -29,3 +29,16 @@ UNKNOWN_NUMBER = (
 BEFORE_OPENING = "本日の受付は、午前10時からでございます。"
 AFTER_CLOSING = "本日の受付は終了いたしました。"
 WEEKEND = "本日は休業日でございます。"
+
+# What callers say, in words of the trial model, written apart so that words can be counted.
+LOGIN = "ログイン できません 。 田中 です 。 折り返し お電話 ください"
+INVOICE = "請求書 の 再発行 を お願い します"
+CONTRACT = "もしもし 、 佐藤 と 申します 。 契約 の 変更 を お願い いたします"
+CANCEL = "解約 したい ので 、 担当者 から 折り返し お電話 ください"
+RETURN = "高橋 です 。 返品 の 方法 を 教えて ください"
+ORDER = "注文 番号 は 、 三 、 五 、 七 、 二 です"
+BROKEN = "昨日 注文 した 商品 が 壊れて います"
+
+# When the engine is gone.
+FALLBACK_OPEN = "お電話ありがとうございます。担当者におつなぎいたします。そのままお待ちください。"
+RECORD = "ただいま電話に出ることができません。恐れ入りますが、発信音の後に、お名前、お電話番号、ご用件を具体的にお話しください。"

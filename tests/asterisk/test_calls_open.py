@@ -7,7 +7,7 @@ import pytest
 
 from tests.asterisk.desk import Desk, Person
 from tests.asterisk.hearing import loudest_tone, tone
-from tests.asterisk.sayings import MENU, PRODUCT, WELCOME
+from tests.asterisk.sayings import MENU, NO_KEY, NOT_YET, PRODUCT, WELCOME, WRONG
 
 SUPPORT = ["welcome", "office", "menu", "#1", "product", "#2", "support"]
 
@@ -59,3 +59,79 @@ async def _hear_each_other(desk: Desk, caller: Person, agent: Person) -> None:
         heard = person.heard()[-3200:]
         assert abs(loudest_tone(heard) - frequency) < 5
         assert float(np.sqrt(np.mean(heard.astype(float) ** 2))) > 1000
+
+
+async def test_a_wrong_key_no_key_and_another_destination(open_desk: Desk) -> None:
+    async with (
+        open_desk.caller("09011110011") as wrong,
+        open_desk.caller("09011110012") as patient,
+        open_desk.caller("09011110013") as stranger,
+    ):
+
+        async def wrong_key() -> None:
+            await wrong.dial("05031859080")
+            await wrong.hears_anything()
+            pressed = await wrong.press("#7")
+            ended = await wrong.hears(WRONG, due=pressed)
+            await wrong.hears(MENU, due=ended)
+            await wrong.hang_up()
+
+        async def no_key() -> None:
+            await patient.dial("05031859080")
+            ended = await patient.hears(WELCOME, MENU)
+            await patient.hears(NO_KEY, due=ended + 5)
+            await patient.hang_up()
+
+        async def no_contract() -> None:
+            await stranger.dial("05031859080")
+            pressed = await stranger.press("#3")
+            await stranger.hears(NOT_YET, due=pressed)
+            await stranger.is_hung_up(limit=2)
+
+        await asyncio.gather(wrong_key(), no_key(), no_contract())
+    at_the_menu = ["welcome", "office", "menu"]
+    for number, outcome, path in (
+        ("+819011110011", "abandoned", at_the_menu),
+        ("+819011110012", "abandoned", at_the_menu),
+        ("+819011110013", "informed", [*at_the_menu, "#3", "not_yet", "bye"]),
+    ):
+        call = await open_desk.call_of(number)
+        assert (call["outcome"], call["path"]) == (outcome, path)
+        assert await open_desk.callbacks_of(number) == []
+    assert _keys(open_desk, "+819011110011") == (2, 0, 2)
+    assert _keys(open_desk, "+819011110013") == (2, 2, 0)
+
+
+async def test_every_key_is_accounted_for_whenever_it_is_pressed(open_desk: Desk) -> None:
+    """#1 #2 and then strays, the first key 0 to 1.4 s after the answer, so that they cross every border.
+
+    Nobody belongs to the group: the strays come in the queue, in the voicemail's greeting and in its beep.
+    """
+    async with asyncio.TaskGroup() as group:
+        for position in range(8):
+            group.create_task(_presses(open_desk, f"0901111010{position}", position * 0.2))
+    for position in range(8):
+        received, used, emptied = _keys(open_desk, f"+81901111010{position}")
+        assert received == 10, f"{received} of 10 keys arrived, the first after {position * 0.2} s"
+        assert (used, emptied) == (4, 6)
+        call = await open_desk.call_of(f"+81901111010{position}")
+        assert call["path"] == [*SUPPORT, "busy_message"]
+        assert call["outcome"] == "silent"
+
+
+async def _presses(desk: Desk, number: str, after: float) -> None:
+    async with desk.caller(number) as caller:
+        await caller.dial("05031859085")
+        await asyncio.sleep(after)
+        await caller.press("#1#2345678", pause=0.1)
+        await caller.hears_beep()
+        await caller.hang_up()
+        await desk.call_of(f"+81{number[1:]}")
+
+
+def _keys(desk: Desk, number: str) -> tuple[int, int, int]:
+    """Received, used, emptied; what is left in the buffer is the rest."""
+    found = desk.rows("SELECT keys_received, keys_used, keys_emptied FROM calls WHERE number = ?", number)
+    assert len(found) == 1, found
+    received, used, emptied = found[0]
+    return received, used, emptied

@@ -1,0 +1,214 @@
+"""The engine dies, freezes or is stopped under calls: of a whole instance, with what its callers hear then."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.asterisk.conftest import ONLY_A_MESSAGE, OPEN
+from tests.asterisk.desk import Desk, line, running, understood, until
+from tests.asterisk.hearing import tone
+from tests.asterisk.sayings import (
+    CANCEL,
+    FALLBACK_OPEN,
+    INVOICE,
+    LOGIN,
+    MENU,
+    RECORD,
+    RETURN,
+    THANKS,
+    WELCOME,
+)
+
+MAIN = "05031859080"
+SAY = "発信音の後に、お話しください。"
+WEDNESDAY = "2026-11-25T17:00:00+09:00"  # one business day after Tuesday, 2026-11-24
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iterator[Desk]:
+    base = tmp_path_factory.mktemp("faults")
+    dialplans = base / "dialplans"
+    dialplans.mkdir()
+    line(dialplans, "050-3185-9080")
+    (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
+    with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents={"tanaka": "support"}) as desk:
+        yield desk
+
+
+async def test_a_killed_engine_costs_no_caller_anything(desk: Desk) -> None:
+    """One talks, one leaves a message, one listens to the menu when it is killed."""
+    async with (
+        desk.agent("tanaka") as agent,
+        desk.caller("09011160001") as talking,
+        desk.caller("09011160002") as speaking,
+        desk.caller("09011160003") as choosing,
+    ):
+        await talking.dial(MAIN)
+        await talking.press("#1#2")
+        await agent.telephone.wait_for("CALL_ESTABLISHED")
+        await speaking.dial("05031859088")
+        await choosing.dial(MAIN)
+        await speaking.hears(SAY)
+        await speaking.hears_beep()
+        await choosing.hears(WELCOME)
+        saying = asyncio.create_task(speaking.says(CANCEL))
+        await choosing.begins_to_hear(MENU)
+        assert await _recordings(desk) == 1 and not saying.done(), "not in a message"
+        assert {"09011160001", "tanaka"} in await desk.talks()
+        engine, killed = _end(desk, signal.SIGKILL)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_goes_on_talking(talking, agent))
+            group.create_task(_finishes_the_message(speaking, saying))
+            group.create_task(_is_taken_over(choosing, killed))
+        await agent.hang_up()
+        await talking.is_hung_up(limit=4)
+    await _served_again(desk, engine)
+    spoken = await desk.callback_of("+819011160002", seconds=60)
+    assert (spoken["cause"], spoken["due_at"]) == ("asked", WEDNESDAY)
+    for words in (CANCEL, INVOICE):
+        assert understood(spoken["message"]["transcript"]["text"], words) >= 0.8, spoken
+    taken = await desk.callback_of("+819011160003", seconds=60)
+    assert taken["due_at"] == WEDNESDAY
+    assert understood(taken["message"]["transcript"]["text"], LOGIN) >= 0.8, taken
+    assert len(await desk.get("callbacks")) == 2
+
+
+async def test_a_frozen_engines_caller_hears_the_fallback_and_is_put_through(desk: Desk) -> None:
+    async with desk.agent("tanaka") as agent, desk.caller("09011160011") as caller:
+        await caller.dial(MAIN)
+        await caller.hears(WELCOME)
+        await caller.begins_to_hear(MENU)
+        engine, frozen = _end(desk, signal.SIGSTOP)
+        assert _is_frozen(engine)
+        begin, _ = await caller.hears_sound(desk.prompt(FALLBACK_OPEN), FALLBACK_OPEN)
+        assert begin - frozen < 6
+        await agent.telephone.wait_for("CALL_ESTABLISHED")
+        await agent.sounds(tone(1000, 6))
+        await caller.hears_sound(tone(1000, 0.5), "the agent")
+        await caller.hang_up()
+        await agent.is_hung_up(limit=2)
+    await _served_again(desk, engine)
+    assert await desk.callbacks_of("+819011160011") == []
+
+
+async def test_a_stopped_engine_hands_over_whom_it_cannot_serve_to_the_end(desk: Desk) -> None:
+    """In the menu and in a message, nobody there to answer."""
+    async with (
+        desk.caller("09011160021") as choosing,
+        desk.caller("09011160022") as speaking,
+    ):
+        await choosing.dial(MAIN)
+        await speaking.dial("05031859088")
+        await speaking.hears(SAY)
+        await speaking.hears_beep()
+        await choosing.hears_anything()
+        await until(lambda: _recordings(desk), 2, "the message is recorded")
+        engine, stopped = _end(desk, signal.SIGTERM)
+
+        async def message() -> None:
+            """Still speaking when the 8 s are over that are given to running calls."""
+            await speaking.says(INVOICE)
+            await speaking.says(CANCEL)
+            await speaking.says(RETURN)
+            assert time.monotonic() - stopped > 8.5
+            await speaking.press("#")
+            await speaking.hears(THANKS)
+            await speaking.is_hung_up(limit=3)
+
+        async def menu() -> None:
+            """In the menu for longer than that; no telephone of an agent is there to be rung."""
+            begin, _ = await choosing.hears_sound(desk.prompt(RECORD), RECORD)
+            assert begin - stopped < 14
+            await choosing.hears_beep()
+            await choosing.says(LOGIN)
+            await choosing.hang_up()
+
+        await asyncio.gather(message(), menu())
+    await _served_again(desk, engine)
+    for number, words in (("+819011160021", LOGIN), ("+819011160022", f"{INVOICE} {CANCEL} {RETURN}")):
+        callback = await desk.callback_of(number, seconds=60)
+        assert callback["due_at"] == WEDNESDAY
+        assert understood(callback["message"]["transcript"]["text"], words) >= 0.8, callback
+    assert not [call for call in await desk.get("calls") if call["outcome"] == "in_progress"]
+
+
+async def test_a_message_cut_by_the_stop_of_everything_is_adopted_once(desk: Desk) -> None:
+    async with desk.caller("09011160031") as caller:
+        await caller.dial("05031859088")
+        await caller.hears(SAY)
+        await caller.leaves(CANCEL)
+        saying = asyncio.create_task(caller.says(INVOICE))  # Asterisk may lose its last 2 s
+        await asyncio.wait({saying}, timeout=2.2)
+        assert await _recordings(desk) == 1 and not saying.done(), "not in a message"
+        await asyncio.to_thread(desk.kill)
+        await saying
+        await caller.telephone.close()
+    for clock in ("2026-11-24T12:00+09:00", "2026-11-24T13:00+09:00"):
+        desk.environ["IVR_CLOCK"] = clock
+        await asyncio.to_thread(desk.start)
+        callback = await desk.callback_of("+819011160031", seconds=60)
+        assert (callback["cause"], callback["due_at"]) == ("asked", WEDNESDAY)
+        assert understood(callback["message"]["transcript"]["text"], CANCEL) >= 0.8, callback
+        await asyncio.to_thread(desk.stop)
+
+
+async def _goes_on_talking(caller: Any, agent: Any) -> None:
+    await agent.sounds(tone(1000, 8))
+    await caller.hears_sound(tone(1000, 0.5), "the agent")
+    await caller.sounds(tone(600, 8))
+    await agent.hears_sound(tone(600, 0.5), "the caller")
+
+
+async def _finishes_the_message(caller: Any, saying: "asyncio.Task[None]") -> None:
+    await saying
+    await caller.says(INVOICE)
+    await caller.press("#")
+    await caller.hears(THANKS)
+    await caller.is_hung_up(limit=3)
+
+
+async def _is_taken_over(caller: Any, killed: float) -> None:
+    """The only agent talks: a message."""
+    begin, _ = await caller.hears_sound(caller.desk.prompt(RECORD), RECORD)
+    assert begin - killed < 6
+    await caller.hears_beep()
+    await caller.says(LOGIN)
+    await caller.hang_up()
+
+
+def _end(desk: Desk, number: signal.Signals) -> tuple[int, float]:
+    """The engine's process, and when it got the signal."""
+    engine = desk.process("engine")
+    assert engine is not None
+    os.kill(engine, number)
+    return engine, time.monotonic()
+
+
+def _is_frozen(process: int) -> bool:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+async def _recordings(desk: Desk) -> int:
+    """How many messages Asterisk records at this moment for the engine."""
+    names = [path.stem for path in (desk.data / "recordings" / "messages").glob("*.json")]
+    live = [await desk.ari(f"recordings/live/messages%2F{name}") for name in names]
+    return sum(one.get("state") == "recording" for one in live)
+
+
+async def _served_again(desk: Desk, ended: int) -> None:
+    """A new engine takes calls: it writes its health, Asterisk answers it, and it does not drain."""
+    await until(lambda: desk.process("engine") not in (None, ended), 20, "a new engine runs")
+    before = desk.rows("SELECT at FROM health WHERE process = 'engine'")
+
+    async def healthy() -> bool:
+        ((at, ok, detail),) = desk.rows("SELECT at, ok, detail FROM health WHERE process = 'engine'")
+        return (at,) not in before and bool(ok) and not json.loads(detail)["draining"]
+
+    await until(healthy, 20, "the new engine is well")

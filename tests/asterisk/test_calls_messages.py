@@ -1,0 +1,156 @@
+"""Messages: what ends them, who leaves them, and that each has exactly one callback."""
+
+import asyncio
+import sqlite3
+
+import numpy as np
+
+from ivr.asterisk.telephone import ANONYMOUS
+from tests.asterisk.desk import Desk, Person, understood, until
+from tests.asterisk.sayings import (
+    AGAIN,
+    ASK_NUMBER,
+    BROKEN,
+    CONTRACT,
+    INVOICE,
+    NOTHING,
+    ORDER,
+    THANKS,
+    UNKNOWN_NUMBER,
+)
+from tests.asterisk.sip import SipCall
+from tests.speech import speak, to_mulaw
+
+ONLY_A_MESSAGE = "05031859088"
+SAY = "発信音の後に、お話しください。"
+WEDNESDAY = "2026-11-25T17:00:00+09:00"  # one business day after Tuesday, 2026-11-24
+WITHHELD = "09099998888"
+
+
+async def test_a_message_ends_by_a_key_by_silence_or_by_hanging_up(open_desk: Desk) -> None:
+    async with (
+        open_desk.caller("09011130001") as pressing,
+        open_desk.caller("09011130002") as silent,
+        open_desk.caller("09011130003") as leaving,
+    ):
+
+        async def by_a_key() -> None:
+            await _greeted(pressing)
+            await pressing.leaves(INVOICE)
+            pressed = await pressing.press("#")
+            await pressing.hears(THANKS, due=pressed)
+            await pressing.is_hung_up(limit=2)
+
+        async def by_silence() -> None:
+            await _greeted(silent)
+            await silent.leaves(CONTRACT)
+            await silent.hears(THANKS)
+            await silent.is_hung_up(limit=2)
+
+        async def by_hanging_up() -> None:
+            await _greeted(leaving)
+            await leaving.leaves(ORDER)
+            await leaving.hang_up()
+
+        await asyncio.gather(by_a_key(), by_silence(), by_hanging_up())
+    for number, said, path in (
+        ("+819011130001", INVOICE, ["message", "thanks", "bye"]),
+        ("+819011130002", CONTRACT, ["message", "thanks", "bye"]),
+        ("+819011130003", ORDER, ["message", "thanks"]),
+    ):
+        callback = await open_desk.callback_of(number)
+        assert (callback["cause"], callback["due_at"]) == ("asked", WEDNESDAY)
+        assert understood(callback["message"]["transcript"]["text"], said) >= 0.8, callback
+        call = await open_desk.call_of(number)
+        assert (call["outcome"], call["path"]) == ("message", path)
+        audio = await open_desk.get(f"messages/{callback['message']['id']}/audio")
+        assert audio[:4] == b"RIFF" and audio[24:28] == (8000).to_bytes(4, "little")
+        assert len(audio) / 16000 > len(speak(said)) / 8000 - 1, "not all of it was kept"
+
+
+async def test_who_says_nothing_is_asked_once_more_and_promised_nothing(open_desk: Desk) -> None:
+    async with open_desk.caller("09011130011") as caller:
+        await _greeted(caller)
+        await caller.hears_beep()
+        await caller.hears(AGAIN)
+        await caller.hears_beep()
+        await caller.hears(NOTHING)
+        await caller.is_hung_up(limit=2)
+    call = await open_desk.call_of("+819011130011")
+    assert (call["outcome"], call["path"]) == ("silent", ["message"])
+    assert await open_desk.callbacks_of("+819011130011") == []
+    assert open_desk.rows("SELECT state FROM messages WHERE call_id = ?", call["id"]) == [("silent",)]
+
+
+async def test_who_says_nothing_first_and_speaks_when_asked_again_is_rung_back_once(open_desk: Desk) -> None:
+    async with open_desk.caller("09011130012") as caller:
+        await _greeted(caller)
+        await caller.hears_beep()
+        await caller.skips(AGAIN)
+        await caller.leaves(BROKEN)
+        pressed = await caller.press("#")
+        await caller.hears(THANKS, due=pressed)
+        await caller.hang_up()
+    callback = await open_desk.callback_of("+819011130012")
+    assert understood(callback["message"]["transcript"]["text"], BROKEN) >= 0.8, callback
+    assert (await open_desk.call_of("+819011130012"))["outcome"] == "message"
+
+
+async def test_a_withheld_number_is_asked_for_and_kept_nowhere(open_desk: Desk) -> None:
+    """As carriers pass it on: From anonymous; and with the number beside it in P-Asserted-Identity."""
+    before = {callback["ticket"] for callback in await open_desk.callbacks_of(None)}
+    async with open_desk.caller(ANONYMOUS) as caller:
+        by_header = asyncio.create_task(asyncio.to_thread(_call_with_privacy, open_desk))
+        await caller.dial(ONLY_A_MESSAGE)
+        await caller.hears(SAY, ASK_NUMBER)
+        await caller.leaves(ORDER)
+        await caller.hang_up()
+        await by_header
+
+    async def both() -> list[dict[str, object]]:
+        found = [one for one in await open_desk.callbacks_of(None) if one["ticket"] not in before]
+        done = [one for one in found if one["message"]["transcript"]["state"] == "done"]
+        return done if len(done) >= 2 else []
+
+    callbacks = await until(both, 30, "both messages become text")
+    assert len(callbacks) == 2
+    assert [call["number"] for call in await open_desk.get("calls?limit=2")] == [None, None]
+    _appears_nowhere(open_desk, WITHHELD[1:], str(await open_desk.get("callbacks")))
+
+
+async def test_a_number_without_a_line_is_told_so(open_desk: Desk) -> None:
+    async with open_desk.caller("09011130021") as caller:
+        up = await caller.dial("0312340000")
+        await caller.hears(UNKNOWN_NUMBER, due=up)
+        await caller.is_hung_up(limit=2)
+    call = await open_desk.call_of("+819011130021")
+    assert (call["outcome"], call["path"]) == ("rejected", [])
+
+
+async def _greeted(caller: Person) -> float:
+    up = await caller.dial(ONLY_A_MESSAGE)
+    return await caller.hears(SAY, due=up)
+
+
+def _call_with_privacy(desk: Desk) -> None:
+    """Speaks over greeting and beep: some of it is in the message."""
+    headers = f"Privacy: id\r\nP-Asserted-Identity: <sip:{WITHHELD}@127.0.0.1>\r\n"
+    speech = speak(ORDER)
+    caller = f'"{WITHHELD}" <sip:{WITHHELD}@127.0.0.1>'
+    with SipCall(str(desk.sip), ONLY_A_MESSAGE, caller=caller, headers=headers) as call:
+        assert call.status == 200
+        for _ in range(4):
+            for begin in range(0, len(speech) - 160, 160):
+                call.talk(0.02, to_mulaw(np.asarray(speech[begin : begin + 160])))
+
+
+def _appears_nowhere(desk: Desk, digits: str, api: str) -> None:
+    assert digits not in api
+    with sqlite3.connect(f"file:{desk.data / 'ivr.db'}?mode=ro", uri=True) as store:
+        assert digits not in "\n".join(store.iterdump())
+    looked_at = 0
+    for path in [*desk.data.rglob("*"), desk.base / "run.log"]:
+        if path.is_file() and path.suffix not in (".wav", ".wav16") and "prompts" not in path.parts:
+            looked_at += 1
+            assert digits.encode() not in path.read_bytes(), path
+    assert looked_at > 10

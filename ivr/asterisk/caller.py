@@ -106,15 +106,17 @@ class AriCall(Channel):
         return await self.play_sounds(sounds, stop=lambda: bool(self.keys) and not whole)
 
     async def play_sounds(self, sounds: Sequence[Sound], stop: Callable[[], bool]) -> Played:
-        """Plays to the end, or until `stop()` after something changed about this call."""
+        """Plays to the end, or until `stop()` after something changed about this call.
+
+        What Asterisk cannot play is said by the neutral prompt; AsteriskError if not even that can be played.
+        """
         id = self.next_id("p")
-        ended = False
+        ended = failed = False
 
         def on_playback(event: Json) -> None:
-            nonlocal ended
+            nonlocal ended, failed
             ended = True
-            if event["playback"]["state"] == "failed" and not self.leaving:
-                log.error("Asterisk could not play a prompt", extra={"call_id": self.id, "playback": id})
+            failed = event["playback"]["state"] == "failed"
             self.changed()
 
         def refused(status: int, _: str) -> None:
@@ -138,6 +140,12 @@ class AriCall(Channel):
             if not ended and not self.gone:
                 await self.ari.send("DELETE", f"playbacks/{id}")
         self._here()  # a hang-up ends the prompt before it ends the channel
+        if failed:
+            log.error("Asterisk could not play a prompt", extra={"call_id": self.id, "playback": id})
+            neutral = self._sounds.neutral()
+            if neutral in sounds:
+                raise AsteriskError("Asterisk could not play the neutral prompt")
+            return await self.play_sounds([neutral], stop)
         return Played("end" if ended else "key")
 
     async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:

@@ -163,7 +163,7 @@ async def _offer(
         if winner is not None:
             if await _join(call, winner, announcer):
                 return Waited("answered")
-            failed = [winner.seat.agent]
+            unanswered = failed = [winner.seat.agent]
             await call.until(lambda: not call.leaving, HANGING_UP)
             return None
         there = [leg for leg in legs if not leg.refused and leg.cause != ABSENT]

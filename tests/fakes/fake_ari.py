@@ -23,6 +23,7 @@ class FakeAri:
         self.channels: set[str] = set()  # in our application, or ringing
         self.music: set[str] = set()
         self.played: list[str] = []
+        self.missing: set[str] = set()  # media without a file
         self.bridges: dict[str, list[str]] = {}
         self.handed_over: list[str] = []
         self.recordings: set[str] = set()  # that run
@@ -138,8 +139,10 @@ class FakeAri:
     def _play(self, channel: str, id: str, body: Json) -> None:
         self.played.append(str(body["media"]))
         self._playbacks[id] = channel
-        asyncio.get_running_loop().call_later(1.0, self._played, id)
+        failed = not self.missing.isdisjoint(body["media"])
+        loop = asyncio.get_running_loop()
+        loop.call_later(LATENCY if failed else 1.0, self._played, id, "failed" if failed else "done")
 
-    def _played(self, id: str) -> None:
+    def _played(self, id: str, state: str = "done") -> None:
         if self._playbacks.pop(id, None) in self.channels:
-            self._emit(id, {"type": "PlaybackFinished", "playback": {"id": id, "state": "done"}})
+            self._emit(id, {"type": "PlaybackFinished", "playback": {"id": id, "state": state}})

@@ -113,7 +113,7 @@ async def test_an_agent_who_left_before_the_bridge_leaves_the_caller_with_music_
     ari.leaves(agent)
     await asyncio.sleep(5)
     assert not wait.done()
-    assert place.closed == [([], ["tanaka"])]
+    assert place.closed == [(["tanaka"], ["tanaka"])]  # it rang, and is not there now
     assert (ari.bridges, ari.music) == ({}, {"c1"})
     wait.cancel()
     await asyncio.gather(wait, return_exceptions=True)
@@ -193,6 +193,14 @@ async def test_a_prompt_that_ended_while_the_link_was_broken_keeps_nobody_waitin
     assert playing.result().ended_by == "end"
 
 
+@in_virtual_time
+async def test_what_cannot_be_played_is_replaced_by_the_neutral_prompt() -> None:
+    ari = FakeAri()
+    ari.missing = {"sound:menu"}
+    await a_call(ari).play("excuse", "menu")
+    assert ari.played == ["['sound:excuse', 'sound:menu']", "['sound:silence']"]
+
+
 # -- the engine ---------------------------------------------------------------------------
 
 
@@ -247,6 +255,16 @@ async def test_a_call_that_begins_while_the_engine_catches_up_is_served() -> Non
     assert run.engine.calls.keys() == {"new"}
     await asyncio.sleep(5)
     assert run.ari.channels == set()  # it heard all, and was hung up
+
+
+@in_virtual_time
+async def test_a_call_to_which_nothing_can_be_played_goes_to_the_fallback() -> None:
+    run = Run()
+    run.ari.missing = {f"sound:{UNKNOWN_NUMBER}", "sound:silence"}
+    await asyncio.sleep(SOON)
+    run.ari.comes("c1", "0312345678")
+    await asyncio.sleep(SOON)
+    assert run.ari.handed_over == ["c1"]
 
 
 @in_virtual_time

@@ -274,13 +274,19 @@ class _Ear(asyncio.DatagramProtocol):
         self._guard.heard(data.decode("ascii", "replace"))
 
 
-def _private(settings: Settings, offset: float) -> PrivateAsterisk:
-    """Its recordings are the messages that everybody reads."""
+def share_recordings(settings: Settings) -> None:
+    """What the private Asterisk records lands where everybody reads it."""
     spool = settings.asterisk_base / "spool"
     spool.mkdir(parents=True, exist_ok=True)
     settings.messages.mkdir(parents=True, exist_ok=True)
-    if not (spool / "recording").exists():
-        (spool / "recording").symlink_to(settings.recordings)
+    link, recordings = spool / "recording", settings.recordings.resolve()
+    if link.resolve() != recordings:  # the first start, or IVR_RECORDINGS has changed
+        link.unlink(missing_ok=True)
+        link.symlink_to(recordings)
+
+
+def _private(settings: Settings, offset: float) -> PrivateAsterisk:
+    share_recordings(settings)
     prompts = last_resort(settings.bundle)
     return PrivateAsterisk(
         find_asterisk(settings.asterisk),

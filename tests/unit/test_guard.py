@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from ivr.guard import share_recordings
+from ivr.settings import load
+
 DEADLINE = 20.0
 
 # argv: name, directory. Each start leaves a line "pid" in <directory>/<name>, each stop one in "stopped".
@@ -206,3 +209,12 @@ async def test_without_a_guard_a_heartbeat_does_nothing(monkeypatch: pytest.Monk
     monkeypatch.delenv("IVR_GUARD_PORT", raising=False)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(beat("engine"), 0.1)
+
+
+def test_recordings_land_where_the_settings_say_also_after_a_change(tmp_path: Path) -> None:
+    for place in ("first", "second", "second"):
+        recordings = tmp_path / place
+        settings = load({"IVR_DATA": str(tmp_path / "data"), "IVR_RECORDINGS": str(recordings)})
+        share_recordings(settings)
+        (settings.asterisk_base / "spool" / "recording" / "messages" / "m.wav").touch()
+        assert (recordings / "messages" / "m.wav").exists()

@@ -48,12 +48,18 @@ class CallState:
     retries: int = 0  # of the present step
     queue_entered_at: str | None = None  # RFC 3339
     message_id: str | None = None
-    # Secret digits by name: never saved, never shown. A take-back asks for them again.
+    digits: dict[str, str] = field(default_factory=dict, repr=False)  # collected ones by name
+    # Secret ones: never saved. A take-back goes back to the step that asked for them.
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    answers: dict[str, int] = field(default_factory=dict)  # to a survey's questions, 1 to 5
 
     def as_json(self) -> dict[str, Any]:
         """What is saved: all but the secrets."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "secrets"}
+
+    def entered(self, name: str) -> str:
+        """The digits that were collected under `name`; empty if there are none."""
+        return self.secrets.get(name) or self.digits.get(name, "")
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CallState":
@@ -202,6 +208,9 @@ class Seats(Protocol):
         ring: timedelta,
         entered_at: datetime,
     ) -> Place: ...
+
+    def on_line(self, line: str) -> int:
+        """Callers of `line` who wait or talk."""
 
 
 @dataclass(frozen=True, slots=True)

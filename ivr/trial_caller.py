@@ -13,9 +13,8 @@ from sqlalchemy import select
 
 from ivr.asterisk.telephone import Telephone
 from ivr.clock import Clock
-from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.model import Step
-from ivr.dialplan.texts import parts
+from ivr.dialplan.texts import BY_THE_CLOCK, parts
 from ivr.errors import AsteriskError
 from ivr.keys import KeyTable
 from ivr.lines import LiveLine
@@ -237,8 +236,9 @@ class Caller:
             return name
         hours = (row.state or {}).get("variables", {}).get("hours")
         calendar = self._line.calendars.get(hours)
-        closed = closed_greeting(calendar, self._clock.now()) if calendar else None
-        said = "".join(parts(step.says().get("say", ""), line=self._line.dialplan.line, closed=closed))
+        now = self._clock.now()
+        values = {name: [say(calendar, now)] for name, say in BY_THE_CLOCK.items()} if calendar else {}
+        said = "".join(parts(step.says().get("say", ""), line=self._line.dialplan.line, said=values))
         shown = said if len(said) <= SHOWN else said[:SHOWN] + "…"
         return f"{name} ({step.type})" + (f": 「{shown}」" if shown else "")
 

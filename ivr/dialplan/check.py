@@ -10,7 +10,7 @@ from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.numbers import e164
 from ivr.dialplan.problems import Problem, did_you_mean
 from ivr.dialplan.source import Source, read
-from ivr.dialplan.texts import VALUES, parts, sayings, stray_brace, values
+from ivr.dialplan.texts import BY_THE_CLOCK, VALUES, collected, parts, sayings, stray_brace, values
 from ivr.hours import checks
 from ivr.keys import AFTER_A_KEY
 
@@ -30,6 +30,7 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
         *_keys(source, dialplan),
         *_texts(source, dialplan, speakable),
         *_callbacks(source, dialplan),
+        *_collected(source, dialplan),
     ]
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
@@ -78,7 +79,7 @@ def text_problem(file: str, dialplan: Dialplan, part: str, message: str) -> Prob
     """A problem of one part of a text, where the text stands; of the hours, if it is a closed greeting."""
     source = read(file, dialplan.source)
     for step, field, text in sayings(dialplan):
-        if part in parts(text, line=dialplan.line, closed=None):
+        if part in parts(text, line=dialplan.line):
             return field_problem(source, step, field, message)
     return source.problem(("hours",), message, at="key")
 
@@ -138,18 +139,19 @@ def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
 
 
 def _texts(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> Iterator[Problem]:
+    names = [*VALUES, *collected(dialplan)]
     for step, field, text in sayings(dialplan):
         for value in values(text):
-            if value not in VALUES:
+            if value not in names:
                 wrong = f'unknown value "{{{value}}}"'
-                known = [f"{{{name}}}" for name in VALUES]
+                known = [f"{{{name}}}" for name in names]
                 yield field_problem(source, step, field, wrong + did_you_mean(f"{{{value}}}", known))
         if stray_brace(text):
             yield field_problem(source, step, field, 'a "{" or "}" without its other half')
-        if "closed_greeting" in values(text) and not dialplan.hours:
-            yield field_problem(source, step, field, '"{closed_greeting}" needs hours, and there are none')
+        for value in BY_THE_CLOCK.keys() & values(text) if not dialplan.hours else ():
+            yield field_problem(source, step, field, f'"{{{value}}}" needs hours, and there are none')
         if speakable is not None:
-            for why in filter(None, map(speakable, parts(text, line=dialplan.line, closed=None))):
+            for why in filter(None, map(speakable, parts(text, line=dialplan.line))):
                 yield field_problem(source, step, field, why)
 
 
@@ -165,4 +167,23 @@ def _callbacks(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
                     message = f'"hours" is missing; which are meant: {", ".join(dialplan.hours)}?'
                 else:
                     message = f'"{promise.due}" needs hours, and there are none'
+                yield field_problem(source, name, field, message)
+
+
+def _collected(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    """Digits have a name of their own, and secret ones are said nowhere."""
+    secret: dict[str, bool] = {}
+    for name, step in dialplan.steps.items():
+        digits = step.collects()
+        if digits is None:
+            continue
+        if digits in VALUES:
+            yield field_problem(source, name, "name", f'"{{{digits}}}" is a value already; take another name')
+        if secret.setdefault(digits, step.secret_digits) != step.secret_digits:
+            message = f'"{digits}" is secret in one step and not in another'
+            yield field_problem(source, name, "name", message)
+    for name, field, text in sayings(dialplan):
+        for value in values(text):
+            if secret.get(value):
+                message = f'"{{{value}}}" is secret and may not be said'
                 yield field_problem(source, name, field, message)

@@ -1,10 +1,13 @@
-"""What callers hear first when the line is closed: why, and when it opens next."""
+"""What callers hear of the hours: why the line is closed, when it opens next, how long it is open today."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from ivr.hours.calendar import Calendar
 from ivr.hours.rules import Reason
 from ivr.prompts import spoken
+
+_DAY = 24 * 60  # minutes
 
 
 def closed_greeting(calendar: Calendar, at: datetime) -> str:
@@ -23,18 +26,53 @@ def closed_greeting(calendar: Calendar, at: datetime) -> str:
     return f"{why}次の営業は、{day}、{weekday}の、{hour}からでございます。"
 
 
-def greeting_moments(calendar: Calendar, first: date, days: int) -> list[str]:
-    """Every closed greeting that callers can need on `days` local days from `first`, each once.
+def opening_hours(calendar: Calendar, at: datetime) -> str:
+    """One sentence with today's hours while they last; then, and on closed days, the closed greeting."""
+    local = at.astimezone(calendar.zone)
+    minute = local.hour * 60 + local.minute
+    intervals = calendar.day(local.date()).intervals
+    state = calendar.state(at)
+    if state.open and state.until and not any(start <= minute < end for start, end in intervals):
+        # The night that began yesterday.
+        return (
+            f"ただいまの受付は、{spoken.time(state.until.astimezone(calendar.zone).time())}まででございます。"
+        )
+    if intervals == ((0, _DAY),):
+        return "本日は、24時間、お電話を受け付けております。"
+    if intervals and minute < intervals[-1][1]:
+        spans = "、".join(f"{_clock(start)}から、{_clock(end)}まで" for start, end in intervals)
+        return f"本日の受付時間は、{spans}でございます。"
+    return closed_greeting(calendar, at)
 
-    What is said changes only at a closing and at midnight.
+
+def greeting_moments(
+    calendar: Calendar,
+    first: date,
+    days: int,
+    say: Callable[[Calendar, datetime], str] = closed_greeting,
+) -> list[str]:
+    """Every text of `say` that callers can need on `days` local days from `first`, each once.
+
+    What is said changes only at an opening, at a closing and at midnight.
     """
     last = first + timedelta(days=days - 1)
     midnights = [datetime.combine(first + timedelta(days=i), time(), calendar.zone) for i in range(days)]
+    openings = [
+        midnight + timedelta(minutes=start)
+        for midnight in midnights
+        for start, _ in calendar.day(midnight.date()).intervals
+    ]
     closings = [close for _, close in calendar.open_intervals(first, last)]
-    moments = sorted(moment.astimezone(UTC) for moment in midnights + closings)
-    texts = dict.fromkeys(closed_greeting(calendar, moment) for moment in moments)
+    moments = sorted(moment.astimezone(UTC) for moment in midnights + openings + closings)
+    texts = dict.fromkeys(say(calendar, moment) for moment in moments)
     texts.pop("", None)
     return list(texts)
+
+
+def _clock(minute: int) -> str:
+    """`minute` of a business day, which may end on the next day."""
+    hour = spoken.time(time(minute // 60 % 24, minute % 60))
+    return f"翌日の{hour}" if minute >= _DAY else hour
 
 
 def _why(reason: Reason, opening: str) -> str:

@@ -100,6 +100,7 @@ def load_text(name: str, text: str, step_types: Mapping[str, type[Step]]) -> Dia
 
 def _references(source: Source, start: str, steps: Mapping[str, Step], hours: list[str]) -> list[Problem]:
     problems = []
+    digits = [digits for step in steps.values() if (digits := step.collects())]
     if start not in steps:
         problems.append(source.problem(("start",), f'there is no step "{start}"{did_you_mean(start, steps)}'))
     for name, step in steps.items():
@@ -111,18 +112,23 @@ def _references(source: Source, start: str, steps: Mapping[str, Step], hours: li
             if target not in hours:
                 message = f'there are no hours "{target}"{did_you_mean(target, hours)}'
                 problems.append(field_problem(source, name, field, message))
+        for field, target in step.digits_used().items():
+            if target not in digits:
+                message = f'no step collects "{target}"{did_you_mean(target, digits)}'
+                problems.append(field_problem(source, name, field, message))
     return problems
 
 
 def field_problem(
     source: Source, step: str, field: str, message: str, *, severity: Severity = "error"
 ) -> Problem:
-    """A problem of the field that a step names by its YAML path, e.g. "keys.#1"."""
+    """A problem of the field that a step names by its YAML path, e.g. "keys.#1" or "when.0.next"."""
     path: YamlPath = ("steps", step)
     for name in field.split("."):
         # The model's "*" may be written "star".
         written = [key for key in source.keys(path) if name in (key, meant_key(key))]
-        path = (*path, written[0] if written else name)
+        index = int(name) if name.isdecimal() and (*path, int(name)) in source.at else name
+        path = (*path, written[0] if written else index)
     return source.problem(path, message, severity=severity)
 
 

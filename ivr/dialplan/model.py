@@ -60,7 +60,12 @@ Duration = Annotated[
 Key = Annotated[str, BeforeValidator(parse_key)]
 Due = Annotated[str, BeforeValidator(parse_due)]
 StepName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+DigitsName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+
+SECRET = (
+    "secret:"  # + name of secret digits: the variable of the state that holds the step that asked for them
+)
 
 
 class Part(BaseModel):
@@ -96,6 +101,11 @@ class Step(Part):
     # True if a caller who reaches this step is served: a person, a message or a goodbye
     serves: ClassVar[bool] = False
 
+    @property
+    def secret_digits(self) -> bool:
+        """True if what it collects is never saved and never said."""
+        return False
+
     def exits(self) -> dict[str, str]:
         """Every way out: the YAML path of the field ("next", "keys.#1") -> name of the next step."""
         return {}
@@ -110,6 +120,14 @@ class Step(Part):
 
     def hours_used(self) -> dict[str, str]:
         """YAML path -> name of the hours it refers to."""
+        return {}
+
+    def collects(self) -> str | None:
+        """The name of the digits it asks for; texts say them as `{name}`."""
+        return None
+
+    def digits_used(self) -> dict[str, str]:
+        """YAML path -> name of the collected digits that it needs beside those in its texts."""
         return {}
 
     async def run(self, call: Call, desk: "Desk") -> str | None:

@@ -1,8 +1,8 @@
 """The loop: step, result, next step. One call is this one coroutine."""
 
-from ivr.call import Call, CallerHungUp
+from ivr.call import Call, CallerHungUp, CallState
 from ivr.dialplan.desk import Desk
-from ivr.dialplan.model import Dialplan
+from ivr.dialplan.model import SECRET, Dialplan, Step
 from ivr.errors import DialplanError
 
 LONGEST_PATH = 500  # steps; `check` refuses loops without the caller's doing, this ends the others
@@ -23,7 +23,10 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
         for _ in range(LONGEST_PATH):
             if state.step is None:
                 break
-            if not resumed:
+            asked = _asked_for_secret(dialplan.steps[state.step], state)
+            if asked is not None:
+                _go_back(state, asked)
+            elif not resumed:
                 state.path.append(state.step)
             resumed = False
             desk.journal.entered(call)
@@ -37,3 +40,18 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
     except CallerHungUp:
         if state.outcome == "in_progress":
             state.outcome = "abandoned"
+
+
+def _asked_for_secret(step: Step, state: CallState) -> str | None:
+    """The step that asked for a secret which `step` needs and which died with the engine before us."""
+    for name in step.digits_used().values():
+        if name not in state.secrets and (asked := state.variables.get(SECRET + name)):
+            return asked
+    return None
+
+
+def _go_back(state: CallState, step: str) -> None:
+    """To a step that the call has passed, as if it had come no further."""
+    behind = len(state.path) - state.path[::-1].index(step)
+    del state.path[behind:]
+    state.step, state.retries = step, 0

@@ -59,6 +59,9 @@ class Queues:
         self._places.sort(key=lambda each: each.entered)
         return place
 
+    def on_line(self, line: str) -> int:
+        return sum(place.line == line for place in self._places)
+
     def changed(self) -> None:
         """An agent may have come free: everybody who waits looks again."""
         for place in self._places:

@@ -9,12 +9,13 @@ menu:
   otherwise: product
 ```
 `#1` is also matched by `1` alone unless the menu gives `1` another meaning. `repeat`: how often
-the choices are said again after a wrong key or none; then the call goes `otherwise`.
+the choices are said again after a wrong key or none; then the call goes `otherwise`. `replay`, e.g. `"*"`,
+is a key that says them again as often as the caller likes.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ivr.call import Call
 from ivr.dialplan.desk import Desk
@@ -31,9 +32,16 @@ class Menu(Step):
     keys: Annotated[dict[Key, StepName], Field(min_length=1)]
     otherwise: StepName
     repeat: Annotated[int, Field(ge=0, le=5)] = 2
+    replay: Annotated[Key | None, Field(description="the key that says the choices again")] = None
     wait: Annotated[Duration, Field(description="for the first key after the text")] = parse_duration("5s")
     wrong: Text = WRONG
     nothing: Text = NOTHING
+
+    @model_validator(mode="after")
+    def _replay_is_free(self) -> "Menu":
+        if self.replay in self.keys:
+            raise ValueError(f'"{self.replay}" is the replay key and leads to a step, too')
+        return self
 
     def exits(self) -> dict[str, str]:
         return {**{f"keys.{key}": step for key, step in self.keys.items()}, "otherwise": self.otherwise}
@@ -46,12 +54,15 @@ class Menu(Step):
 
     async def run(self, call: Call, desk: Desk) -> str | None:
         state = call.state
-        table = KeyTable(self.keys)
+        table = KeyTable([*self.keys, *([self.replay] if self.replay else [])])
         choices = desk.speak(state, self.say)
         excuse: list[str] = []
         while True:
             await call.play(*excuse, *choices)
             read = await call.read_keys(table, first=self.wait.total_seconds())
+            if read.key is not None and read.key == self.replay:
+                excuse = []
+                continue
             if read.key is not None:
                 state.path.append(read.key)
                 return self.keys[read.key]

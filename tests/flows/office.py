@@ -132,7 +132,9 @@ class Office:
         dialplan = self.dialplan
         saved = self.ledger.saved.get(visit.id)
         known: dict[str, Any] | None = json.loads(saved) if saved else None
-        visit.state = CallState.from_json(known) if known else CallState(visit.id, "ecforce", dialplan.hash)
+        visit.state = (
+            CallState.from_json(known) if known else CallState(visit.id, dialplan.key, dialplan.hash)
+        )
         call = FakeCall(self.world, visit.telephone, visit.state, number=visit.number, life=self._life)
         visit.calls.append(call)
         desk = Desk(

@@ -1,4 +1,7 @@
-"""Scenarios as data: `scenarios/*.yaml` -> Scenario. Expected texts stand there letter by letter."""
+"""Scenarios as data: `scenarios/*.yaml` -> Scenario. Expected texts stand there letter by letter.
+
+They run on ecforce.yaml, or on the dialplan of the same name in `dialplans/` beside this file.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,11 +10,15 @@ from typing import Any
 
 import yaml
 
+from ivr.dialplan.load import load
+from ivr.dialplan.model import Dialplan
+from ivr.steps import STEPS
 from tests.fakes.fake_roster import Agent
 from tests.fakes.world import AgentTelephone, Do
-from tests.flows.office import Office, Visit
+from tests.flows.office import Office, Visit, ecforce
 
 FOLDER = Path(__file__).parent / "scenarios"
+DIALPLANS = Path(__file__).parent / "dialplans"
 TEXTS: Mapping[str, str] = yaml.safe_load((FOLDER / "texts.yaml").read_text())
 _NAMES = {text: name for name, text in TEXTS.items()}
 OPEN = "2026-11-24 11:00"
@@ -28,12 +35,14 @@ class Expected:
     talks_to: str | None
     waits: float | None
     recorded: float | None
+    answers: dict[str, int]
 
 
 @dataclass(frozen=True)
 class Scenario:
     name: str
     data: Mapping[str, Any]
+    dialplan: Dialplan
 
     def office(self) -> Office:
         """A fresh one; needs a running loop."""
@@ -42,7 +51,7 @@ class Scenario:
             for number, caller in enumerate(self._callers(), 1)
         ]
         agents = [_agent(name, agent) for name, agent in self.data.get("agents", {}).items()]
-        office = Office(str(self.data.get("at", OPEN)), visits, agents)
+        office = Office(str(self.data.get("at", OPEN)), visits, agents, self.dialplan)
         office.world.recorder_fails = "recorder" in self.data
         return office
 
@@ -56,6 +65,7 @@ class Scenario:
                 caller.get("talks_to"),
                 caller.get("waits"),
                 caller.get("recorded"),
+                caller.get("answers", {}),
             )
             for caller in self._callers()
         ]
@@ -81,7 +91,8 @@ def _do(does: dict[str, Any]) -> Do:
 
 
 def _number(caller: Mapping[str, Any]) -> str | None:
-    return None if caller.get("number") == "withheld" else "+819012345678"
+    number = str(caller.get("number", "+819012345678"))
+    return None if number == "withheld" else number
 
 
 def _agent(name: str, data: Mapping[str, Any]) -> tuple[Agent, AgentTelephone]:
@@ -98,5 +109,7 @@ def heard_names(visit: Visit) -> list[str]:
 def scenarios() -> Iterator[Scenario]:
     for file in sorted(FOLDER.glob("*.yaml")):
         if file.name != "texts.yaml":
+            own = DIALPLANS / file.name
+            dialplan = load(own, STEPS) if own.exists() else ecforce()[0]
             for data in yaml.safe_load(file.read_text()):
-                yield Scenario(f"{file.stem}: {data['name']}", data)
+                yield Scenario(f"{file.stem}: {data['name']}", data, dialplan)

@@ -30,6 +30,7 @@ async def test_scenario(scenario: Scenario) -> None:
 def check_call(office: Office, visit: Visit, expected: Expected) -> None:
     state = visit.state
     assert (state.outcome, state.cause, state.path) == (expected.outcome, expected.cause, expected.path)
+    assert state.answers == expected.answers
     check_promises(office, visit, expected, (expected.cause,))
     assert len(visit.telephone.talked_to) == (expected.outcome == "answered")
     assert expected.talks_to in (None, *visit.telephone.talked_to)

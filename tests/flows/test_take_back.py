@@ -72,7 +72,11 @@ def check(office: Office, visit: Visit, expected: Expected, undisturbed_beeps: i
     left_alone = visit.telephone.gone and visit.done_at is None  # hung up while no engine was there
     if not left_alone:
         state = visit.state
-        assert (state.outcome, state.path) == (expected.outcome, expected.path)
+        assert (state.outcome, state.path, state.answers) == (
+            expected.outcome,
+            expected.path,
+            expected.answers,
+        )
         assert state.cause in causes(expected)
         assert len(visit.telephone.talked_to) == (expected.outcome == "answered")
     check_promises(office, visit, expected, causes(expected))

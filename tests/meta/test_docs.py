@@ -1,6 +1,7 @@
 """The documentation is whole and true: what the code offers stands in it, and what stands in it is there."""
 
 import argparse
+import json
 import re
 import shlex
 import subprocess
@@ -107,7 +108,8 @@ def wrong_defaults(table: Mapping[str, str], properties: Mapping[str, Any]) -> l
     return [
         f"{name}: {default}"
         for name, about in properties.items()
-        if isinstance(default := about.get("default"), str | int) and f"| `{default}` |" not in table[name]
+        if isinstance(default := about.get("default"), str | int)
+        and f"| `{json.dumps(default) if isinstance(default, bool) else default}` |" not in table[name]
     ]
 
 

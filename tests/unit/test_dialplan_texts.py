@@ -28,12 +28,13 @@ CLOSED = "本日は休業日でございます。"
     ],
 )
 def test_a_text_becomes_parts(text: str, closed: str | None, said: list[str]) -> None:
-    assert parts(text, line=LINE, closed=closed) == said
+    greeting = {"closed_greeting": [closed]} if closed is not None else {}
+    assert parts(text, line=LINE, said=greeting) == said
 
 
 def test_a_line_without_a_reading_is_said_by_its_name() -> None:
     line = LineModel(tenant="a", name="山田商店", numbers=("050-3185-9080",))
-    assert parts("{line}です。", line=line, closed=None) == ["山田商店です。"]
+    assert parts("{line}です。", line=line) == ["山田商店です。"]
 
 
 def test_values_and_stray_braces() -> None:

@@ -1,0 +1,79 @@
+"""branch: goes where the first case leads that holds; asks the caller nothing.
+
+```yaml
+who:
+  type: branch
+  when:
+    - {withheld: true, next: ask_number}
+    - {caller: ["03-1234-5678", "090-1234-5678"], next: partners}
+    - {calls: 10, hours: office, next: crowded}
+  otherwise: menu
+```
+All that a case names must be true: `withheld`, `caller` (one of these numbers), `calls` (at least so many
+callers of the line wait or talk), `hours` (open now), `digits` (collected under that name), of which
+`equals` and `begins` ask for one of several values.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ivr.call import Call
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.model import DigitsName, Part, Step, StepName
+from ivr.dialplan.numbers import e164
+
+Number = Annotated[str, BeforeValidator(lambda value: e164(str(value)))]
+Digits = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
+
+
+class Case(Part):
+    """One case; what it does not name does not matter."""
+
+    next: StepName
+    withheld: bool | None = None
+    caller: Annotated[tuple[Number, ...], Field(max_length=1000)] = ()
+    calls: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    hours: str | None = None
+    digits: DigitsName | None = None
+    equals: Annotated[tuple[Digits, ...], Field(max_length=1000)] = ()
+    begins: Annotated[tuple[Digits, ...], Field(max_length=1000)] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Case":
+        if (self.equals or self.begins) and self.digits is None:
+            raise ValueError('"digits" is missing: which ones are meant')
+        if self.model_fields_set == {"next"}:
+            raise ValueError('a case needs a condition; what holds always is "otherwise"')
+        return self
+
+    def holds(self, call: Call, desk: Desk) -> bool:
+        entered = call.state.entered(self.digits) if self.digits else ""
+        return (
+            self.withheld in (None, call.caller.number is None)
+            and (not self.caller or call.caller.number in self.caller)
+            and (self.calls is None or desk.seats.on_line(desk.key) >= self.calls)
+            and (self.hours is None or desk.calendars[self.hours].state(desk.clock.now()).open)
+            and (self.digits is None or entered != "")
+            and (not self.equals or entered in self.equals)
+            and (not self.begins or entered.startswith(self.begins))
+        )
+
+
+class Branch(Step):
+    type: Literal["branch"]
+    when: Annotated[tuple[Case, ...], Field(min_length=1, max_length=100)]
+    otherwise: StepName
+
+    def exits(self) -> dict[str, str]:
+        cases = {f"when.{number}.next": case.next for number, case in enumerate(self.when)}
+        return cases | {"otherwise": self.otherwise}
+
+    def hours_used(self) -> dict[str, str]:
+        return {f"when.{number}.hours": case.hours for number, case in enumerate(self.when) if case.hours}
+
+    def digits_used(self) -> dict[str, str]:
+        return {f"when.{number}.digits": case.digits for number, case in enumerate(self.when) if case.digits}
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        return next((case.next for case in self.when if case.holds(call, desk)), self.otherwise)

@@ -1,0 +1,121 @@
+"""collect: asks for digits, such as a member ID, and keeps them for the call.
+
+```yaml
+member:
+  type: collect
+  name: member_id
+  say: 会員番号を押し、最後にシャープを押してください。
+  min: 6
+  max: 8
+  confirm: 会員番号は、{member_id}、でよろしいでしょうか。よろしければ1を、訂正される場合は2を押してください。
+  next: support
+  otherwise: support
+```
+The digits end by `end`, by `max` of them, or by a pause. Texts may say them as `{member_id}`, one by one;
+a branch may go by them. With `secret: true` they are never saved and never said, and keys that were
+pressed before the question are dropped.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ivr.call import Call
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.model import SECRET, DigitsName, Duration, Key, Step, StepName, Text, parse_duration
+from ivr.keys import KeyTable
+from ivr.steps.menu import NOTHING, WRONG
+
+YES, AGAIN = "1", "2"
+Length = Annotated[int, Field(ge=1, le=32)]
+
+
+class Collect(Step):
+    type: Literal["collect"]
+    name: DigitsName
+    say: Text
+    next: StepName
+    otherwise: StepName
+    min: Length = 1
+    max: Length = 16
+    end: Annotated[Key, Field(description='ends an entry; "#" or "*"')] = "#"
+    confirm: Annotated[Text | None, Field(description="reads back; 1 is yes, 2 enters again")] = None
+    secret: bool = False
+    repeat: Annotated[int, Field(ge=0, le=5)] = 2
+    wait: Annotated[Duration, Field(description="for the first key after the text")] = parse_duration("5s")
+    between: Annotated[Duration, Field(description="without a key, which ends the entry")] = parse_duration(
+        "4s"
+    )
+    wrong: Text = WRONG
+    nothing: Text = NOTHING
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Collect":
+        if self.min > self.max:
+            raise ValueError(f'"min" is {self.min}, more than "max", which is {self.max}')
+        if self.end not in ("#", "*"):
+            raise ValueError(f'"end" is "{self.end}"; it must be "#" or "*"')
+        if self.confirm is not None and self.secret:
+            raise ValueError('"confirm" would say what is secret; take one of the two out')
+        if self.confirm is not None and f"{{{self.name}}}" not in self.confirm:
+            raise ValueError(f'"confirm" must read back what was entered: write "{{{self.name}}}" in it')
+        return self
+
+    @property
+    def secret_digits(self) -> bool:
+        return self.secret
+
+    def exits(self) -> dict[str, str]:
+        return {"next": self.next, "otherwise": self.otherwise}
+
+    def caller_exits(self) -> frozenset[str]:
+        return frozenset({"next"})
+
+    def says(self) -> dict[str, str]:
+        texts = {"say": self.say, "wrong": self.wrong, "nothing": self.nothing}
+        return texts | ({"confirm": self.confirm} if self.confirm else {})
+
+    def collects(self) -> str | None:
+        return self.name
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        state = call.state
+        self._forget(call)
+        if self.secret:
+            call.keys.empty()  # what was typed ahead was not meant for a question of this kind
+            state.variables[SECRET + self.name] = str(state.step)
+        question = desk.speak(state, self.say)
+        excuse: list[str] = []
+        while True:
+            await call.play(*excuse, *question)
+            read = await call.read_digits(
+                self.max,
+                end_key=self.end,
+                first=self.wait.total_seconds(),
+                between=self.between.total_seconds(),
+            )
+            excuse = desk.speak(state, self.nothing if read.ended_by == "timeout" else self.wrong)
+            if len(read.digits) >= self.min:
+                kept = state.secrets if self.secret else state.digits
+                kept[self.name] = read.digits
+                answer = await self._confirmed(call, desk)
+                if answer == YES:
+                    return self.next
+                self._forget(call)
+                excuse = [] if answer == AGAIN else desk.speak(state, self.nothing)
+            call.keys.empty()  # a wrong entry takes what was typed behind it along
+            if state.retries >= self.repeat:
+                return self.otherwise
+            state.retries += 1
+            desk.journal.entered(call)
+
+    async def _confirmed(self, call: Call, desk: Desk) -> str | None:
+        """YES, AGAIN, or None if the caller pressed neither."""
+        if self.confirm is None:
+            return YES
+        await call.play(*desk.speak(call.state, self.confirm))
+        return (await call.read_keys(KeyTable((YES, AGAIN)), first=self.wait.total_seconds())).key
+
+    def _forget(self, call: Call) -> None:
+        call.state.digits.pop(self.name, None)
+        call.state.secrets.pop(self.name, None)

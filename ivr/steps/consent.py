@@ -1,0 +1,78 @@
+"""consent: says rules or a notice; the caller agrees by a key, or by staying.
+
+```yaml
+recording:
+  type: consent
+  say: 応対品質の向上のため、この通話を録音いたします。ご了承いただける場合は1を、いただけない場合は2を押してください。
+  agree: "1"
+  refuse: "2"
+  next: support
+  otherwise: goodbye
+```
+Keys that were pressed before are dropped. Without `agree` the text is said to its end, whatever is
+pressed, and who stays agrees.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ivr.call import Call
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.model import Duration, Key, Step, StepName, Text, parse_duration
+from ivr.keys import KeyTable
+from ivr.steps.menu import NOTHING, WRONG
+
+
+class Consent(Step):
+    type: Literal["consent"]
+    say: Text
+    next: StepName
+    agree: Annotated[Key | None, Field(description="the key that agrees; none: by staying")] = None
+    refuse: Annotated[Key | None, Field(description="the key that refuses")] = None
+    otherwise: Annotated[StepName | None, Field(description="after a refusal or no answer")] = None
+    repeat: Annotated[int, Field(ge=0, le=5)] = 1
+    wait: Annotated[Duration, Field(description="for the first key after the text")] = parse_duration("5s")
+    wrong: Text = WRONG
+    nothing: Text = NOTHING
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Consent":
+        if self.agree is None and (self.refuse or self.otherwise):
+            raise ValueError('"agree" is missing; without it the caller agrees by staying and cannot refuse')
+        if self.agree is not None and self.otherwise is None:
+            raise ValueError('"otherwise" is missing: where a caller goes who does not agree')
+        if self.agree is not None and self.agree == self.refuse:
+            raise ValueError('"agree" and "refuse" are the same key')
+        return self
+
+    def exits(self) -> dict[str, str]:
+        return {"next": self.next} | ({"otherwise": self.otherwise} if self.otherwise else {})
+
+    def caller_exits(self) -> frozenset[str]:
+        return frozenset({"next"} if self.agree else ())
+
+    def says(self) -> dict[str, str]:
+        asked = {"wrong": self.wrong, "nothing": self.nothing} if self.agree else {}
+        return {"say": self.say} | asked
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        state = call.state
+        call.keys.empty()  # a stray key must never give consent
+        rules = desk.speak(state, self.say)
+        if self.agree is None:
+            await call.play(*rules, whole=True)
+            return self.next
+        table = KeyTable([self.agree, *([self.refuse] if self.refuse else [])])
+        excuse: list[str] = []
+        while True:
+            await call.play(*excuse, *rules)
+            read = await call.read_keys(table, first=self.wait.total_seconds())
+            if read.key is not None:
+                state.path.append(read.key)
+                return self.next if read.key == self.agree else self.otherwise
+            if state.retries >= self.repeat:
+                return self.otherwise
+            state.retries += 1
+            desk.journal.entered(call)
+            excuse = desk.speak(state, self.wrong if read.ended_by == "invalid" else self.nothing)

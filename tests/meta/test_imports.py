@@ -38,6 +38,11 @@ ALLOWED: dict[str, set[str]] = {
     "orders": {"store", "wake"} | BASE,
     "publish": {"dialplan", "hours", "prompts", "store", "errors"},
     "fallback": {"asterisk", "call", "dialplan", "hours", "steps", "errors"},
+    # a line seen and tried before it is live
+    "terminal": {"dialplan", "steps", "hours", "queues", "callbacks", "store"} | PROTOCOLS,
+    "explain": {"terminal", "dialplan", "hours", "keys"},
+    "year": {"explain", "dialplan", "hours", "errors"},
+    "audition": {"dialplan", "steps", "prompts", "settings", "errors"},
     # the edges: Asterisk, browsers, the job engine, the guard
     "asterisk": PROTOCOLS,
     "engine": {"asterisk", "dialplan", "queues", "lines"} | PROTOCOLS,

@@ -1,0 +1,61 @@
+"""`ivr say` and `ivr prompts`: prompts as callers hear them, without a call."""
+
+import json
+import shutil
+import subprocess
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ivr.dialplan.load import load_all
+from ivr.dialplan.texts import all_texts
+from ivr.errors import IvrError
+from ivr.prompts.library import PromptLibrary
+from ivr.settings import Settings
+from ivr.steps import STEPS
+
+PLAYERS = ("paplay", "aplay", "afplay")
+GREETING_DAYS = 14  # closed greetings are listed so far ahead, as `ivr publish` speaks them
+
+
+def say(settings: Settings, text: str, out: Path | None) -> None:
+    """Saves 8 kHz WAV at `out`, or plays it; SynthesisError if it cannot be spoken."""
+    made = _library(settings).make(text)
+    wav = made.with_name(f"{made.name}.wav")
+    if out is not None:
+        shutil.copyfile(wav, out)
+        return
+    player = next(filter(None, map(shutil.which, PLAYERS)), None)
+    if player is None:
+        raise IvrError(f"nothing here plays sound ({', '.join(PLAYERS)}); save it by --out FILE")
+    subprocess.run([player, str(wav)], check=True)
+
+
+def prompts(settings: Settings, today: date, line: str | None) -> list[dict[str, Any]]:
+    """Every text of the dialplans: where it is said, its audio, seconds, and where that is from.
+
+    `source` is "recorded", "synthesised", or "missing" until `ivr publish` speaks it.
+    """
+    dialplans, problems = load_all(settings.dialplans, STEPS)
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise IvrError("\n".join(map(str, errors)))
+    library = _library(settings)
+    return [
+        {"line": dialplan.key, "text": text, **_audio(library, text)}
+        for dialplan in dialplans.values()
+        if line in (None, dialplan.key)
+        for text in all_texts(dialplan, today, GREETING_DAYS)
+    ]
+
+
+def _audio(library: PromptLibrary, text: str) -> dict[str, Any]:
+    base = library.path(text)
+    if base is None or library.missing([text]):
+        return {"source": "missing", "seconds": None, "audio": None}
+    about = json.loads(base.with_name(f"{base.name}.json").read_bytes())
+    source = "synthesised" if about["source"] == "synthesised" else "recorded"
+    return {"source": source, "seconds": about["seconds"], "audio": f"{base}.wav"}
+
+
+def _library(settings: Settings) -> PromptLibrary:
+    return PromptLibrary(settings.prompt_cache, settings.prompts)

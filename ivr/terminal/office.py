@@ -1,0 +1,110 @@
+"""The desk in memory: who could answer, and where messages go. Nothing outlives the call."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from ivr.call import Call, CallbackPromise, Draft, Recorded, Seat, Stored
+from ivr.callbacks.due import due_at
+from ivr.clock import Clock
+from ivr.hours.calendar import Calendar
+from ivr.store.agents import UNANSWERED_LIMIT, Staffing
+from ivr.terminal.call import Agent, Tape
+
+TICKET = "S-1"  # of the one callback that a simulated call can make
+
+
+class MemoryRoster:
+    """`ivr.queues.roster.Roster` for one call; the rules are those of ivr/store/agents.py."""
+
+    def __init__(self, agents: Sequence[Agent]) -> None:
+        self._agents = {agent.name: agent for agent in agents}
+        self._offered: set[str] = set()
+        self._unanswered: dict[str, int] = {}
+
+    async def reserve(self, group: str, call_id: str, until: datetime, now: datetime) -> Sequence[Seat]:
+        free = [agent for agent in self._agents.values() if agent.group == group]
+        free = [agent for agent in free if agent.state == "available" and agent.name not in self._offered]
+        self._offered |= {agent.name for agent in free}
+        return [Seat(agent.name, agent.name) for agent in free]
+
+    async def answer(self, agent: str, call_id: str, now: datetime) -> bool:
+        self._agents[agent].state = "talking"
+        return True
+
+    async def release(
+        self, call_id: str, unanswered: Collection[str], failed: Collection[str], now: datetime
+    ) -> None:
+        for name in unanswered:
+            self._unanswered[name] = self._unanswered.get(name, 0) + 1
+            if self._unanswered[name] >= UNANSWERED_LIMIT:
+                self._agents[name].state = "away"
+        self._offered.clear()
+
+    async def finish_talk(self, call_id: str, now: datetime) -> None:
+        """Nobody else calls, so it does not matter when the agent is free again."""
+
+    async def release_all(self, now: datetime, keep: Collection[str]) -> None:
+        self._offered.clear()
+
+    async def staffing(self, group: str, now: datetime) -> Staffing:
+        states = [agent.state for agent in self._agents.values() if agent.group == group]
+        return Staffing(
+            available=states.count("available"),
+            talking=states.count("talking"),
+            away=states.count("away"),
+        )
+
+
+@dataclass
+class Message:
+    """`words` as far as they are known; `ticket` and `due` None if no callback was made."""
+
+    id: str
+    promise: CallbackPromise | None
+    takes: list[Path]
+    state: Literal["recording", "stored", "silent"] = "recording"
+    ended_by: str | None = None
+    words: str = ""
+    ticket: str | None = None
+    due: datetime | None = None
+
+
+class MemoryMailbox:
+    """`Mailbox` for one call. `tapes` are filled by the call while it records."""
+
+    def __init__(self, tapes: Mapping[Path, Tape], calendars: Mapping[str, Calendar], clock: Clock) -> None:
+        self.messages: dict[str, Message] = {}
+        self._tapes = tapes
+        self._calendars = calendars
+        self._clock = clock
+
+    async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
+        message = self.messages.get(call.state.message_id or "")
+        if message is None:
+            id = f"m{len(self.messages) + 1}"
+            message = self.messages[id] = Message(id, promise, [Path(f"{id}.wav")])
+        return Draft(message.id, message.takes[-1])
+
+    async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
+        message = self.messages[draft.id]
+        tapes = [self._tapes[take] for take in message.takes if take in self._tapes]
+        said_something = any(tape.spoken > 0 for tape in tapes)
+        if not said_something and again:
+            message.takes.append(Path(f"{message.id}-{len(message.takes) + 1}.wav"))
+            return Stored(False, None)
+        message.ended_by = recorded.ended_by
+        message.words = " ".join(words for tape in tapes for words in tape.words)
+        message.state = "stored" if said_something else "silent"
+        if said_something and message.promise is not None:
+            message.ticket, message.due = TICKET, self._due(message.promise)
+        return Stored(said_something, message.ticket)
+
+    def release(self, call_id: str | None) -> None:
+        """Nobody else would file it."""
+
+    def _due(self, promise: CallbackPromise) -> datetime:
+        calendar = self._calendars[promise.hours] if promise.hours else None
+        return due_at(promise.due, self._clock.now(), calendar)

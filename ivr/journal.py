@@ -97,4 +97,5 @@ class StoreJournal:
             "keys_received": keys.received,
             "keys_used": keys.used,
             "keys_emptied": keys.emptied,
+            "answers": dict(state.answers) or None,
         }

@@ -96,6 +96,7 @@ class CallRow(Base):
     keys_received: Mapped[int] = mapped_column(default=0)
     keys_used: Mapped[int] = mapped_column(default=0)
     keys_emptied: Mapped[int] = mapped_column(default=0)
+    answers: Mapped[dict[str, Any] | None]  # to a survey: question -> grade, 1 to 5; NULL: none was answered
     __table_args__ = (
         Index(None, "started_at"),
         Index(None, "line", "started_at"),

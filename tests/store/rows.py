@@ -31,6 +31,7 @@ def call(call_id: str, **changed: Any) -> dict[str, Any]:
         "keys_received": 2,
         "keys_used": 2,
         "keys_emptied": 0,
+        "answers": None,
     }
     return {**row, **changed}
 

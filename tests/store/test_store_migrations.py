@@ -4,13 +4,14 @@ import subprocess
 import sys
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from ivr.errors import StoreError
 from ivr.store.database import Store, driver_url
-from ivr.store.migrate import migrate
+from ivr.store.migrate import config, migrate
 from ivr.store.tables import Base
 
 
@@ -26,6 +27,26 @@ def test_the_migrations_make_the_tables_that_the_code_declares(empty_url: str) -
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     migrate(empty_url)
     migrate(empty_url)
+
+
+def test_calls_of_the_first_schema_are_kept(empty_url: str) -> None:
+    engine = create_engine(driver_url(empty_url, asynchronous=False))
+    setup = config()
+    with engine.begin() as connection:
+        setup.attributes["connection"] = connection
+        command.upgrade(setup, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO calls (id, line, tenant, dialplan, dialled, engine, started_at, outcome, path,"
+                " keys_received, keys_used, keys_emptied)"
+                " VALUES ('c1', 'l', 't', 'd', '05031859080', '1', '2026-11-24 03:00:00', 'answered', '[]', 0, 0, 0)"
+            )
+        )
+    migrate(empty_url)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT id, outcome, answers FROM calls")).all()
+    assert [tuple(row) for row in found] == [("c1", "answered", None)]
+    engine.dispose()
 
 
 def test_two_processes_that_start_together_migrate_once(empty_url: str) -> None:

@@ -14,6 +14,9 @@ from ivr.dialplan.texts import BY_THE_CLOCK, VALUES, collected, parts, sayings, 
 from ivr.hours import checks
 from ivr.keys import AFTER_A_KEY
 
+LONGEST_MENUS = 45  # seconds
+CHARACTERS_A_SECOND = 7  # of the synthetic voice, about
+
 Speakable = Callable[[str], str | None]
 """Why a text cannot be spoken; None if it can."""
 
@@ -28,6 +31,7 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
         *_calendars(source, dialplan, today),
         *_ways(source, dialplan),
         *_keys(source, dialplan),
+        *_patience(source, dialplan),
         *_texts(source, dialplan, speakable),
         *_callbacks(source, dialplan),
         *_collected(source, dialplan),
@@ -136,6 +140,20 @@ def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
                 message = f'"{long}" begins with it, so whoever presses "{short}" waits {AFTER_A_KEY:g} s'
                 problem = field_problem(source, name, f"keys.{short}", message, severity="warning")
                 yield problem
+
+
+def _patience(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    """How long a caller listens to menus, each heard once, before something happens."""
+    own = {
+        name: len(step.says()["say"]) / CHARACTERS_A_SECOND if step.type == "menu" else 0.0
+        for name, step in dialplan.steps.items()
+        if step.type == "menu" or not step.says()
+    }
+    heard = graph.heard_in_a_row(dialplan.steps, own)
+    for name, seconds in heard.items():
+        if seconds > LONGEST_MENUS >= seconds - own[name]:
+            message = f"up to here a caller hears about {seconds:.0f} s of menus; more than {LONGEST_MENUS} s are too long"
+            yield field_problem(source, name, "say", message, severity="warning")
 
 
 def _texts(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> Iterator[Problem]:

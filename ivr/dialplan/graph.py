@@ -1,6 +1,6 @@
 """What the ways between the steps prove: everybody arrives, and nobody goes round in circles."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ivr.dialplan.model import Step
 
@@ -56,6 +56,37 @@ def circles(steps: Mapping[str, Step]) -> list[list[str]]:
             found.append(circle)
             known |= set(circle)
     return found
+
+
+def heard_in_a_row(steps: Mapping[str, Step], own: Mapping[str, float]) -> dict[str, float]:
+    """The most seconds of menus that a caller hears up to the end of each, with nothing but menus between.
+
+    `own`: seconds of each menu; 0 for a step that says nothing. A way back to a menu that was heard is left out.
+    """
+    ways = {name: [target for target in steps[name].exits().values() if target in own] for name in own}
+    place = {name: number for number, name in enumerate(_ancestors_first(ways))}
+    heard = dict(own)
+    for name in place:
+        for target in ways[name]:
+            if place[target] > place[name]:
+                heard[target] = max(heard[target], heard[name] + own[target])
+    return heard
+
+
+def _ancestors_first(ways: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every step before those it leads to, save where ways lead back."""
+    finished: list[str] = []
+    seen: set[str] = set()
+    for root in ways:
+        waiting = [(root, False)]
+        while waiting:
+            name, done = waiting.pop()
+            if done:
+                finished.append(name)
+            elif name not in seen:
+                seen.add(name)
+                waiting += [(name, True), *((target, False) for target in ways[name])]
+    return finished[::-1]
 
 
 def _way_back(ways: Mapping[str, Iterable[str]], home: str) -> list[str]:

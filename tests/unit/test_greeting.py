@@ -1,8 +1,10 @@
 """What callers hear when the line is closed, word for word."""
 
+from datetime import timedelta
+
 import pytest
 
-from ivr.dialplan.greeting import closed_greeting, greeting_moments
+from ivr.dialplan.greeting import closed_greeting, greeting_moments, opening_hours
 from ivr.errors import CalendarError
 from tests.hours_helpers import d, desk, jst
 
@@ -125,3 +127,54 @@ def test_line_open_day_and_night_needs_no_greeting() -> None:
 
 def test_line_never_open_has_one_greeting() -> None:
     assert greeting_moments(desk({}, holidays=None), d(2026, 11, 20), 14) == ["本日は休業日でございます。"]
+
+
+@pytest.mark.parametrize(
+    ("weekly", "at", "text"),
+    [
+        ("10:00-17:00", "2026-11-24 08:30", "本日の受付時間は、午前10時から、午後5時まででございます。"),
+        ("10:00-17:00", "2026-11-24 16:59", "本日の受付時間は、午前10時から、午後5時まででございます。"),
+        (
+            "9:30-12:00, 13:00-17:00",
+            "2026-11-24 12:30",
+            "本日の受付時間は、午前9時30分から、正午まで、午後1時から、午後5時まででございます。",
+        ),
+        (
+            "10:00-17:00",
+            "2026-11-24 17:00",
+            "本日の受付は終了いたしました。次の営業は、11月25日、水曜日の、午前10時からでございます。",
+        ),
+        ("10:00-17:00", "2026-11-21 12:00", "本日は休業日でございます。" + TUESDAY),
+        (
+            "22:00-26:00",
+            "2026-11-24 21:00",
+            "本日の受付時間は、午後10時から、翌日の午前2時まででございます。",
+        ),
+        ("22:00-26:00", "2026-11-25 01:00", "ただいまの受付は、午前2時まででございます。"),
+        (
+            "22:00-26:00",
+            "2026-11-25 02:00",
+            "本日の受付時間は、午後10時から、翌日の午前2時まででございます。",
+        ),
+        ("0:00-24:00", "2026-11-24 12:00", "本日は、24時間、お電話を受け付けております。"),
+    ],
+)
+def test_opening_hours(weekly: str, at: str, text: str) -> None:
+    assert opening_hours(desk({"月-金": weekly}), jst(at)) == text
+
+
+@pytest.mark.parametrize(
+    "weekly",
+    [
+        {"月-金": "10:00-12:00, 13:00-17:00"},
+        {"月-金": "22:00-26:00"},
+        {"月-金": "0:00-24:00"},
+        {"火": "20:00-25:00", "水": "1:00-3:00"},  # one night, two business days
+    ],
+)
+def test_every_sentence_about_the_hours_is_made_ahead(weekly: dict[str, str]) -> None:
+    calendar = desk(weekly)
+    ahead = greeting_moments(calendar, d(2026, 11, 20), 8, opening_hours)
+    first = jst("2026-11-20 00:00")
+    minutes = range(0, 8 * 24 * 60, 10)
+    assert {opening_hours(calendar, first + timedelta(minutes=minute)) for minute in minutes} <= set(ahead)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
@@ -161,7 +162,7 @@ class AriCall(Channel):
                 return KeysRead("invalid")
             had = len(self.keys)
             pause = AFTER_A_KEY if had else first
-            pressed = await self.until(lambda had=had: len(self.keys) > had, pause)  # type: ignore[misc]
+            pressed = await self.until(partial(self._more_keys, had), pause)
             if not pressed and not had:
                 return KeysRead("timeout")
             waited = not pressed
@@ -170,11 +171,8 @@ class AriCall(Channel):
         while True:
             entry = match_digits(str(self.keys), longest, end_key)
             had = len(self.keys)
-            pressed = False
-            if entry.state in ("empty", "incomplete", "full"):
-                pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}[entry.state]
-                pressed = await self.until(lambda had=had: len(self.keys) > had, pause)  # type: ignore[misc]
-            if pressed:
+            pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}.get(entry.state)
+            if pause is not None and await self.until(partial(self._more_keys, had), pause):
                 continue
             if entry.state == "invalid":
                 self.keys.empty()
@@ -303,6 +301,9 @@ class AriCall(Channel):
         if self._dismissed:
             await asyncio.wait(self._dismissed, timeout=10)
         self.close()
+
+    def _more_keys(self, had: int) -> bool:
+        return len(self.keys) > had
 
     def _here(self) -> None:
         if self.gone or self.leaving:

@@ -31,14 +31,14 @@ def never_served(steps: Mapping[str, Step], start: str) -> list[str]:
 def cut_off(steps: Mapping[str, Step]) -> list[tuple[str, str]]:
     """(step, way out) by which a caller is hung up on without having heard a goodbye.
 
-    A step without a way out that says nothing must follow one that did its work.
+    A step without a way out that says nothing must follow one that did its work, and not an answer of the caller.
     """
     silent = {name for name, step in steps.items() if not step.exits() and not step.says()}
     return [
         (name, way)
         for name, step in steps.items()
         for way, target in step.exits().items()
-        if target in silent and way != _DONE
+        if target in silent and (way != _DONE or way in step.caller_exits())
     ]
 
 

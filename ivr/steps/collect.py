@@ -83,7 +83,6 @@ class Collect(Step):
         self._forget(call)
         if self.secret:
             call.keys.empty()  # what was typed ahead was not meant for a question of this kind
-            state.variables[SECRET + self.name] = str(state.step)
         question = desk.speak(state, self.say)
         excuse: list[str] = []
         while True:
@@ -96,8 +95,7 @@ class Collect(Step):
             )
             excuse = desk.speak(state, self.nothing if read.ended_by == "timeout" else self.wrong)
             if len(read.digits) >= self.min:
-                kept = state.secrets if self.secret else state.digits
-                kept[self.name] = read.digits
+                self._keep(call, read.digits)
                 answer = await self._confirmed(call, desk)
                 if answer == YES:
                     return self.next
@@ -116,6 +114,16 @@ class Collect(Step):
         await call.play(*desk.speak(call.state, self.confirm))
         return (await call.read_keys(KeyTable((YES, AGAIN)), first=self.wait.total_seconds())).key
 
+    def _keep(self, call: Call, digits: str) -> None:
+        state = call.state
+        if self.secret:
+            state.secrets[self.name] = digits
+            state.variables[SECRET + self.name] = str(state.step)
+        else:
+            state.digits[self.name] = digits
+
     def _forget(self, call: Call) -> None:
-        call.state.digits.pop(self.name, None)
-        call.state.secrets.pop(self.name, None)
+        state = call.state
+        state.digits.pop(self.name, None)
+        state.secrets.pop(self.name, None)
+        state.variables.pop(SECRET + self.name, None)

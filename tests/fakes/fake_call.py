@@ -122,11 +122,8 @@ class FakeCall:
         while True:
             entry = match_digits(str(self.keys), longest, end_key)
             had = len(self.keys)
-            pressed = False
-            if entry.state in ("empty", "incomplete", "full"):
-                pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}[entry.state]
-                pressed = await self._until(self._more_keys(had), pause)
-            if pressed:
+            pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}.get(entry.state)
+            if pause is not None and await self._until(self._more_keys(had), pause):
                 continue
             if entry.state == "invalid":
                 self.keys.empty()

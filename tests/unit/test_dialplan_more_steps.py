@@ -108,6 +108,11 @@ CHECKED = {
         + ", secret: true}\n",
         '18:32: collect "again": name: "card" is secret in one step and not in another',
     ),
+    "digits, and the line is dead": (
+        COLLECT.replace("next: agents", "next: bye") + "}\n",
+        '17:58: collect "menu": next: leads to "bye", which hangs up: the caller hears no goodbye; '
+        "say one in a play step",
+    ),
     "a loop of branches": (
         BRANCH + "[{calls: 3, next: menu}]}\n",
         '17:3: branch "menu": the call goes round without the caller\'s doing: menu -> menu',

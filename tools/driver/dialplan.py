@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.driver.office import Office
 
 DUES = ("1 business day", "2 business days", "4 business hours", "90m")
-SILENCE = 3  # seconds that end a message
+SILENCE = 4  # seconds that end a message
 AREAS = (("03", 8), ("06", 8), ("045", 7), ("050", 8), ("092", 7))
 
 

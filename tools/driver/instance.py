@@ -55,7 +55,8 @@ class Instance:
         self._launched = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [_ivr(), "run", "--asterisk"],
+                # Ctrl-C for it when the driver dies, in whatever way.
+                ["setpriv", "--pdeathsig", "INT", "--", _ivr(), "run", "--asterisk"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environ, cwd=ROOT,
             )  # fmt: skip
         while "Ctrl-C stops everything" not in self.output():

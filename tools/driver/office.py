@@ -120,7 +120,7 @@ def draw(dice: random.Random, holidays: frozenset[date], year: int) -> Office:
     exceptions: dict[str, Spans] = {
         str(dice.choice([day for day in _year(year) if day.weekday() == 5])): ((opening, "12:00"),),
         str(dice.choice(workdays)): dice.choice(((), (("10:00", "15:00"),))),
-        str(dice.choice([day for day in holidays if day.year == year])): (("09:00", "11:00"),),
+        str(dice.choice(sorted(day for day in holidays if day.year == year))): (("09:00", "11:00"),),
     }
     return Office(holidays, weekly, yearly, dated, exceptions)
 

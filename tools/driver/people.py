@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tools.driver.audio import Samples, likeness, share_of, speech, tone
+from tools.driver.audio import RATE, Samples, likeness, share_of, speech, tone
 from tools.driver.dialplan import Destination, Line, Way, e164, national_number
 from tools.driver.instance import Instance
 from tools.driver.sip import Telephone
@@ -107,8 +107,7 @@ def leave_message(
             media.press(queue_key)
         if not media.beep(1, 60):
             raise Failed(f"{who}: no beep came")
-        _heard_greeting(who, media.heard(), caller.line.greetings[message])
-        before = media.heard_seconds
+        greeted = media.heard()
         time.sleep(caller.dice.uniform(0.2, 0.8))
         media.say(audio)
         media.said()
@@ -120,11 +119,12 @@ def leave_message(
             media.press("#" if ending == "#" else "")
             if not telephone.over.wait(20):
                 raise Failed(f"{who}: nobody said goodbye after the message (ended by {ending})")
-            if media.heard_seconds - before < 1.0:
+            if len(media.heard()) - len(greeted) < RATE:
                 raise Failed(f"{who}: no thanks were heard")
     finally:
         telephone.close()
     _, latest = caller.instance.now()
+    _heard_greeting(who, greeted, caller.line.greetings[message])  # only now: a caller must not think long
     return Outcome(
         f"{who}, ended by {ending}", caller.line.key, caller.e164, "message", None, cause, path,
         caller.line.dues[message], said, (earliest, latest),

@@ -89,10 +89,6 @@ class Media:
     def heard(self) -> Samples:
         return from_mulaw(b"".join(self._heard))
 
-    @property
-    def heard_seconds(self) -> float:
-        return len(self._heard) * FRAME / RATE
-
     def _run(self) -> None:
         begin, stamp, sequence, tick = time.monotonic(), 0, 0, 0
         frames: list[tuple[int, int, bytes]] = []  # payload type, time stamp, payload; of a key in the making

@@ -189,6 +189,7 @@ def _trying_commands(commands: Commands) -> None:
     staffing = simulate.add_mutually_exclusive_group()
     staffing.add_argument("--busy", action="store_true", help="all agents talk")
     staffing.add_argument("--nobody", action="store_true", help="no agent is there")
+    simulate.add_argument("--caller", default="09012345678", help='calling number, or "anonymous"')
     simulate.add_argument("--save", type=Path, help="write the call as a test scenario to this file")
     simulate.add_argument("--json", action="store_true")
     explain = _command(commands, "explain", _explain, "open or closed at a moment, and why")
@@ -265,6 +266,7 @@ def _simulate(settings: Settings, options: argparse.Namespace) -> None:
         keys=options.keys,
         say=options.say,
         agents=command.agents(dialplan, options.agents, busy=options.busy, nobody=options.nobody),
+        caller=command.caller(options.caller),
         save=options.save,
         report=(lambda text: None) if options.json else print,
     )

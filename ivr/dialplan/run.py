@@ -30,6 +30,8 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
                 state.path.append(state.step)
             resumed = False
             desk.journal.entered(call)
+            if _is_goodbye(dialplan, dialplan.steps[state.step]):
+                call.keys.empty()  # a key too many must not cut it: nothing that follows could take it
             following = await dialplan.steps[state.step].run(call, desk)
             state.step, state.retries = following, 0
         else:
@@ -40,6 +42,15 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
     except CallerHungUp:
         if state.outcome == "in_progress":
             state.outcome = "abandoned"
+
+
+def _is_goodbye(dialplan: Dialplan, step: Step) -> bool:
+    """Says something and then leads to the end of the call alone."""
+    ways = step.exits()
+    if not step.says() or ways.keys() != {"next"}:
+        return False
+    last = dialplan.steps[ways["next"]]
+    return not last.exits() and not last.says()
 
 
 def _asked_for_secret(step: Step, state: CallState) -> str | None:

@@ -5,13 +5,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from ivr.call import Caller
 from ivr.dialplan.model import Dialplan
+from ivr.dialplan.numbers import e164
 from ivr.dialplan.problems import did_you_mean
 from ivr.errors import SettingsError
 from ivr.terminal.call import Agent
 from ivr.terminal.person import Scripted, Typing
 from ivr.terminal.save import scenario
 from ivr.terminal.session import Session, groups, simulate, staff
+
+WITHHELD = "anonymous"  # --caller
 
 
 def play(
@@ -21,6 +25,7 @@ def play(
     keys: str | None,
     say: Sequence[str],
     agents: Sequence[Agent],
+    caller: Caller,
     save: Path | None,
     report: Callable[[str], None],
 ) -> Session:
@@ -28,12 +33,22 @@ def play(
     assert at.tzinfo is not None
     scripted = Scripted(keys or "", say)
     person = Typing() if keys is None and not say else scripted
-    session = simulate(dialplan, person, at, agents, zone=at.tzinfo, report=report)
+    session = simulate(dialplan, person, at, agents, zone=at.tzinfo, caller=caller, report=report)
     if scripted.left:
         report(f"nobody asked for the keys {scripted.left}")
     if save is not None:
         save.write_text(scenario(session), "utf-8")
     return session
+
+
+def caller(text: str) -> Caller:
+    """A Japanese number in any usual spelling, or "anonymous"."""
+    if text == WITHHELD:
+        return Caller(None, "anonymous")
+    try:
+        return Caller(e164(text))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def agents(dialplan: Dialplan, spec: str | None, *, busy: bool, nobody: bool) -> list[Agent]:

@@ -57,6 +57,9 @@ class MemoryRoster:
             away=states.count("away"),
         )
 
+    async def alarm(self, group: str, line: str, now: datetime) -> None:
+        """The outcome says so."""
+
 
 @dataclass
 class Message:

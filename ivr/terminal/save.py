@@ -22,6 +22,7 @@ def scenario(session: Session) -> str:
         f"- name: {_text(f'{session.line}, {at:%Y-%m-%d %H:%M}: {state.outcome}')}",
         f"  line: {session.line}",
         f"  at: {_text(at.replace(tzinfo=None).isoformat(sep=' '))}",
+        f"  number: {_text(session.caller.number or 'withheld')}",
         "  agents:" if session.agents else "  agents: {}",
         *(f"    {agent.name}: {_agent(agent)}" for agent in session.agents),
     ]

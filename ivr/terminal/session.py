@@ -19,7 +19,7 @@ from ivr.terminal.office import MemoryMailbox, MemoryRoster, Message
 from ivr.terminal.person import Person
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 
-NUMBER = "+819012345678"  # the caller's
+SOMEBODY = Caller("+819012345678")
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Session:
     zone: tzinfo
     agents: Sequence[Agent]  # as they were at the beginning
     state: CallState
+    caller: Caller
     steps: list[Seen] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)  # BEEP among them; cut off: with …
     deeds: list[Deed] = field(default_factory=list)
@@ -184,6 +185,7 @@ async def visit(
     agents: Sequence[Agent],
     *,
     zone: tzinfo,
+    caller: Caller = SOMEBODY,
     report: Callable[[str], None] | None = None,
 ) -> Session:
     """One call, on a VirtualLoop. `at` and `zone` (in which it is told) are those of the line."""
@@ -192,11 +194,11 @@ async def visit(
     mailbox = MemoryMailbox(tapes, calendars, clock)
     state = CallState("simulated", dialplan.key, dialplan.hash)
     before = [Agent(each.name, each.group, each.answers, each.talks, each.state) for each in agents]
-    session = Session(dialplan.key, at, zone, before, state)
+    session = Session(dialplan.key, at, zone, before, state, caller)
     diary = Diary(session, dialplan, clock, report)
     call = TerminalCall(
         state,
-        Caller(NUMBER),
+        caller,
         dialplan.line.numbers[0],
         person,
         diary,
@@ -219,8 +221,11 @@ def simulate(
     agents: Sequence[Agent],
     *,
     zone: tzinfo,
+    caller: Caller = SOMEBODY,
     report: Callable[[str], None] | None = None,
 ) -> Session:
     calendars = {name: Calendar(hours) for name, hours in dialplan.hours.items()}
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(visit(dialplan, calendars, person, at, agents, zone=zone, report=report))
+        return runner.run(
+            visit(dialplan, calendars, person, at, agents, zone=zone, caller=caller, report=report)
+        )

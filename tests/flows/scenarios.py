@@ -1,6 +1,7 @@
 """Scenarios as data: `scenarios/*.yaml` -> Scenario. Expected texts stand there letter by letter.
 
-They run on ecforce.yaml, or on the dialplan of the same name in `dialplans/` beside this file.
+They run on ecforce.yaml, or on the dialplan of the same name in `dialplans/` beside this file. What
+`ivr simulate --save` writes may be put there too: it names its `line`, and has texts instead of their names.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from tests.flows.office import Office, Visit, ecforce
 
 FOLDER = Path(__file__).parent / "scenarios"
 DIALPLANS = Path(__file__).parent / "dialplans"
+LIVE = Path(__file__).parents[2] / "dialplans"
 TEXTS: Mapping[str, str] = yaml.safe_load((FOLDER / "texts.yaml").read_text())
 _NAMES = {text: name for name, text in TEXTS.items()}
 OPEN = "2026-11-24 11:00"
@@ -61,7 +63,7 @@ class Scenario:
                 caller["path"].split(),
                 caller["outcome"],
                 caller.get("cause"),
-                caller.get("heard"),
+                _named(caller.get("heard")),
                 caller.get("talks_to"),
                 caller.get("waits"),
                 caller.get("recorded"),
@@ -84,9 +86,10 @@ def _do(does: dict[str, Any]) -> Do:
         # People take a second to react; who speaks after the beep does so at once.
         text = does.pop("hears")
         after = does.pop("after", 0.0 if text == "BEEP" else 1.0)
-        return Do(TEXTS[text], after, **does)
+        return Do(TEXTS.get(text, text), after, **does)
     if "during" in does:
-        return Do(TEXTS[does.pop("during")], during=True, **does)
+        text = does.pop("during")
+        return Do(TEXTS.get(text, text), during=True, **does)
     return Do(**does)
 
 
@@ -102,6 +105,16 @@ def _agent(name: str, data: Mapping[str, Any]) -> tuple[Agent, AgentTelephone]:
     return agent, AgentTelephone(name, rings, data.get("talks"), data.get("broken"))
 
 
+def _named(heard: list[str] | None) -> list[str] | None:
+    return None if heard is None else [name_of(text) for text in heard]
+
+
+def name_of(text: str) -> str:
+    """Of a text, with … if it was cut off; what has no name stays."""
+    whole = text.removesuffix("…")
+    return _NAMES.get(whole, whole) + text[len(whole) :]
+
+
 def heard_names(visit: Visit) -> list[str]:
     return [_NAMES.get(each.text, each.text) + ("" if each.whole else "…") for each in visit.telephone.heard]
 
@@ -109,7 +122,16 @@ def heard_names(visit: Visit) -> list[str]:
 def scenarios() -> Iterator[Scenario]:
     for file in sorted(FOLDER.glob("*.yaml")):
         if file.name != "texts.yaml":
-            own = DIALPLANS / file.name
-            dialplan = load(own, STEPS) if own.exists() else ecforce()[0]
-            for data in yaml.safe_load(file.read_text()):
-                yield Scenario(f"{file.stem}: {data['name']}", data, dialplan)
+            yield from read(file.stem, file.read_text())
+
+
+def read(name: str, text: str) -> Iterator[Scenario]:
+    for data in yaml.safe_load(text):
+        own = DIALPLANS / f"{name}.yaml"
+        live = LIVE / f"{data.get('line', 'ecforce')}.yaml"
+        dialplan = load(own, STEPS) if own.exists() else _live(live)
+        yield Scenario(f"{name}: {data['name']}", data, dialplan)
+
+
+def _live(file: Path) -> Dialplan:
+    return ecforce()[0] if file.stem == "ecforce" else load(file, STEPS)

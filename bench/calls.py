@@ -164,10 +164,10 @@ def missed(runs: list[Run]) -> list[str]:
         if run.rows not in (None, run.offered)
     ]
     for run in runs:
+        if run.system == "ivr" and run.rate <= AIM_RATE and run.failed:
+            found.append(f"{run.failed} failed calls at {run.rate}/s")
         if (run.system, run.rate) != ("ivr", AIM_RATE):
             continue
-        if run.failed:
-            found.append(f"{run.failed} failed calls")
         if not run.p95 < AIM_P95:
             found.append(f"p95 of {run.p95:.2f} ms, aim {AIM_P95:g}")
         if not run.p95 < AIM_P95_RATIO * _bare(runs, run).p95:

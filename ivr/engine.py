@@ -54,7 +54,7 @@ class Engine:
         if not self._adopted:
             self._adopted = True
             self._start(
-                OldTalks(self.queues.roster, self.clock, self._channels).adopt(self.calls), "old talks"
+                OldTalks(self.queues.roster, self.clock, self._agents_legs).adopt(self.calls), "old talks"
             )
             return
         before = list(self.calls.values())  # a call that begins while we ask may be missing in the answer
@@ -64,6 +64,10 @@ class Engine:
                 if channel.id not in there:
                     channel.on_event({"type": "StasisEnd"})
             await call.catch_up()
+
+    async def _agents_legs(self) -> dict[str, str]:
+        """Channel of an agent's telephone -> id of its call."""
+        return {id: id.partition(AGENT)[0] for id in await self._channels() if AGENT in id}
 
     async def _channels(self) -> set[str]:
         return {channel["id"] for channel in await self.ari.http("GET", "channels")}

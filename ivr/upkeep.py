@@ -105,7 +105,8 @@ def _write_bundle(
     library: PromptLibrary,
     now: datetime,
 ) -> None:
-    staffed = [row for row in rows if agents.state_at(row, now) != "away"]
+    # Who is away for a time only, because the telephone could not ring, is back before it matters.
+    staffed = [row for row in rows if row.state != "away" or row.wrap_up_until is not None]
     telephones = [Telephone(row.endpoint, row.groups, row.tenant) for row in staffed]
     lines = [bundle_line(dialplan, telephones, now) for dialplan in dialplans]
     prompts = {

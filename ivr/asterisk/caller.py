@@ -103,7 +103,7 @@ class AriCall(Channel):
         self._here()
         if self.keys and not whole:
             return Played("key")
-        sounds = [await self._sound(text) for text in texts]
+        sounds = await self._spoken(texts)
         return await self.play_sounds(sounds, stop=lambda: bool(self.keys) and not whole)
 
     async def play_sounds(self, sounds: Sequence[Sound], stop: Callable[[], bool]) -> Played:
@@ -181,7 +181,7 @@ class AriCall(Channel):
             return DigitsRead("complete" if had else "timeout", entry.digits)
 
     async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
-        """Joins a recording of this file that is there already: never a second beep."""
+        """See `Call`. The file must be a new one: Asterisk refuses to record over another."""
         if self.gone:
             return Recorded("hangup")
         name = str(file.relative_to(self._recordings).with_suffix(""))
@@ -195,7 +195,7 @@ class AriCall(Channel):
 
         def refused(status: int, _: str) -> None:
             nonlocal ended
-            if status >= 400 and status not in (409, LINK_BROKE):
+            if status >= 400 and status != LINK_BROKE:
                 ended = "RecordingFailed"
                 self.changed()
 
@@ -233,7 +233,7 @@ class AriCall(Channel):
 
     async def wait(self, place: Place, keys: KeyTable, announcements: Sequence[Announcement]) -> Waited:
         self._here()
-        sounds = [(item, [await self._sound(text) for text in item.texts]) for item in announcements]
+        sounds = [(item, await self._spoken(item.texts)) for item in announcements]
         return await wait(self, place, keys, sounds)
 
     async def talk(self) -> None:
@@ -309,15 +309,16 @@ class AriCall(Channel):
         if self.gone or self.leaving:
             raise CallerHungUp
 
-    async def _sound(self, text: str) -> Sound:
-        sound = self._sounds.of(text)
-        if sound is None:
+    async def _spoken(self, texts: Sequence[str]) -> list[Sound]:
+        """Their audio; for all that is not ready together, the neutral prompt once."""
+        if any(self._sounds.of(text) is None for text in texts):
             await asyncio.sleep(LATE_PROMPT)
-            sound = self._sounds.of(text)
-        if sound is None:
+        found = [self._sounds.of(text) for text in texts]
+        ready = [sound for sound in found if sound is not None]
+        if len(ready) < len(found):
             log.error("a prompt is not ready, the neutral one is played", extra={"call_id": self.id})
-            return self._sounds.neutral()
-        return sound
+            ready.insert(found.index(None), self._sounds.neutral())
+        return ready
 
     async def _beep(self) -> None:
         """Nothing stops the beep: a key pressed now is thrown away with those of the greeting."""

@@ -162,14 +162,19 @@ class QueuePlace:
                 offer, self._pending = self._pending, None
                 return offer
             staffing = await self._queues.roster.staffing(self.group, self._queues.clock.now())
+            if staffing.available + staffing.reserved + staffing.talking + staffing.wrap_up:
+                return None
+            if self.rang:  # whoever rang to the end too often is away now; for this caller it was no answer
+                return Verdict("no_answer")
         except StoreError as error:
             log.warning("the store does not give agents", extra={"error": str(error)})
             return None
-        if not staffing.available + staffing.reserved + staffing.talking + staffing.wrap_up:
-            log.error("nobody is staffed in open hours", extra={"group": self.group, "line": self.line})
-            # Whoever rang to the end too often is away now; for this caller it was no answer.
-            return Verdict("no_answer" if self.rang else "no_agent")
-        return None
+        log.error("nobody is staffed in open hours", extra={"group": self.group, "line": self.line})
+        try:
+            await self._queues.roster.alarm(self.group, self.line, self._queues.clock.now())
+        except StoreError as error:
+            log.error("an alarm was not raised", extra={"error": str(error)})
+        return Verdict("no_agent")
 
     async def _reserve(self, remaining: float) -> None:
         seats = await self._queues.offer(self)

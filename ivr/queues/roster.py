@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ivr.call import Seat
-from ivr.store import agents
+from ivr.store import agents, events
 from ivr.store.agents import Staffing
 from ivr.store.database import Store
 
@@ -26,6 +26,9 @@ class Roster(Protocol):
     async def release_all(self, now: datetime, keep: Collection[str]) -> None: ...
 
     async def staffing(self, group: str, now: datetime) -> Staffing: ...
+
+    async def alarm(self, group: str, line: str, now: datetime) -> None:
+        """Nobody of the group is there although a caller of the line is, in open hours."""
 
 
 class StoreRoster:
@@ -58,3 +61,7 @@ class StoreRoster:
     async def staffing(self, group: str, now: datetime) -> Staffing:
         async with self._store.read() as session:
             return await agents.staffing(session, group, now)
+
+    async def alarm(self, group: str, line: str, now: datetime) -> None:
+        async with self._store.write() as session:
+            await events.put(session, "alarm", group, {"alarm": "no_agent", "line": line}, now)

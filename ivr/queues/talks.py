@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from ivr.clock import Clock
 from ivr.errors import AsteriskError, StoreError
@@ -11,18 +11,17 @@ from ivr.queues.roster import Roster
 log = logging.getLogger("ivr.queues.talks")
 
 LOOK = 1.0  # seconds
-LEG = "-a-"  # in the id of an agent's channel: CALL-a-AGENT
 
 
 class OldTalks:
-    """`channels`: the ids of all channels there are now."""
+    """`legs`: the agents' telephones that are in use now, each with its call."""
 
     def __init__(
-        self, roster: Roster, clock: Clock, channels: Callable[[], Awaitable[Collection[str]]]
+        self, roster: Roster, clock: Clock, legs: Callable[[], Awaitable[Mapping[str, str]]]
     ) -> None:
         self._roster = roster
         self._clock = clock
-        self._channels = channels
+        self._legs = legs
 
     async def adopt(self, running: Collection[str]) -> None:
         """Frees all agents but those of the calls `running` and of old talks, and these when they hang up."""
@@ -39,7 +38,3 @@ class OldTalks:
             except (AsteriskError, StoreError) as error:
                 log.warning("old talks are looked at later", extra={"error": str(error)})
             await asyncio.sleep(LOOK)
-
-    async def _legs(self) -> dict[str, str]:
-        """Agent's channel -> call."""
-        return {id: id.partition(LEG)[0] for id in await self._channels() if LEG in id}

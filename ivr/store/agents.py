@@ -36,17 +36,13 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Staffing:
-    """How many agents of a group are in each state; `reserved` ones have a live offer.
-
-    `next_free_at`: when the next of them may come free by the clock alone; None if no time is known.
-    """
+    """How many agents of a group are in each state; `reserved` ones have a live offer."""
 
     available: int = 0
     reserved: int = 0
     talking: int = 0
     wrap_up: int = 0
     away: int = 0
-    next_free_at: datetime | None = None
 
 
 async def add(
@@ -128,14 +124,6 @@ async def reserve(
     """Reserves every free agent of the group for one call until `until`; empty if there is none."""
     members = [agent.name for agent in await listing(session, group=group)]
     return await _reserve(session, members, call_id, until, now)
-
-
-async def reserve_one(
-    session: AsyncSession, agent: str, call_id: str, *, until: datetime, now: datetime
-) -> Seat | None:
-    """None if the agent is not free."""
-    seats = await _reserve(session, [agent], call_id, until, now)
-    return seats[0] if seats else None
 
 
 async def _reserve(
@@ -234,14 +222,10 @@ async def release_all(session: AsyncSession, now: datetime, *, keep: Collection[
 
 async def staffing(session: AsyncSession, group: str, now: datetime) -> Staffing:
     count = {"available": 0, "reserved": 0, "talking": 0, "wrap_up": 0, "away": 0}
-    frees: list[datetime] = []
     for row in await listing(session, group=group):
         state = state_at(row, now)
         if state == "available" and row.offer_until is not None and row.offer_until > now:
             count["reserved"] += 1
-            frees.append(row.offer_until)
         else:
             count[state] += 1
-            if state in ("wrap_up", "away") and row.wrap_up_until is not None:
-                frees.append(row.wrap_up_until)
-    return Staffing(**count, next_free_at=min(frees, default=None))
+    return Staffing(**count)

@@ -48,6 +48,7 @@ class FakeRoster:
         self._life = life or Life()
         self._failures = 0
         self.reserved: list[tuple[str, str]] = []  # (call id, agent), in order
+        self.alarms: list[tuple[str, str]] = []  # (group, line)
 
     def fail(self, times: int) -> None:
         self._failures = times
@@ -109,18 +110,18 @@ class FakeRoster:
     async def staffing(self, group: str, now: datetime) -> Staffing:
         await self._asked()
         count = {"available": 0, "reserved": 0, "talking": 0, "wrap_up": 0, "away": 0}
-        frees = []
         for agent in self._agents:
             if agent.group != group:
                 continue
             state = agent.state_at(now)
             if state == "available" and agent.offered_at(now):
                 state = "reserved"
-                frees.append(agent.offer_until)
-            elif state in ("wrap_up", "away"):
-                frees.append(agent.back_at)
             count[state] += 1
-        return Staffing(**count, next_free_at=min((at for at in frees if at is not None), default=None))
+        return Staffing(**count)
+
+    async def alarm(self, group: str, line: str, now: datetime) -> None:
+        await self._asked()
+        self.alarms.append((group, line))
 
     def _of(self, call_id: str) -> list[Agent]:
         return [agent for agent in self._agents if agent.offer == call_id]

@@ -138,16 +138,6 @@ async def test_a_lease_that_ran_out_frees_the_agent(store: Store) -> None:
     assert not await answer(store, "tanaka", "dead", after(20))
 
 
-async def test_reserving_one_agent(store: Store) -> None:
-    await add(store, "tanaka", "sato")
-    async with store.write() as session:
-        assert await agents.reserve_one(session, "sato", "c1", until=RING, now=NOON) == Seat(
-            "sato", "PJSIP/sato"
-        )
-        assert await agents.reserve_one(session, "sato", "c2", until=RING, now=NOON) is None
-        assert await agents.reserve_one(session, "nobody", "c2", until=RING, now=NOON) is None
-
-
 async def test_of_twenty_callers_who_want_one_agent_one_wins(store: Store, other_process: Store) -> None:
     await add(store, "tanaka")
     won = await asyncio.gather(*(reserve((store, other_process)[n % 2], f"c{n}") for n in range(20)))
@@ -255,7 +245,7 @@ async def test_a_telephone_that_cannot_ring_counts_as_away_and_is_tried_again(st
     await release(store, "c1", failed=("tanaka",))
     row = await get(store, "tanaka")
     assert (row.state, row.reason) == ("away", "電話機につながりません")
-    assert await staffing(store) == Staffing(away=1, next_free_at=after(3))
+    assert await staffing(store) == Staffing(away=1)
     assert await reserve(store, "c2", now=after(2.9)) == []
     assert await staffing(store, after(3)) == Staffing(available=1)
     assert await reserve(store, "c2", now=after(3)) == ["tanaka"]
@@ -287,7 +277,7 @@ async def test_after_a_talk_comes_wrap_up_that_ends_by_time(store: Store) -> Non
     assert await staffing(store) == Staffing(talking=1)
     for now in (after(60), after(70)):  # the second changes nothing
         await finish(store, "c1", now)
-    assert await staffing(store, after(60)) == Staffing(wrap_up=1, next_free_at=after(90))
+    assert await staffing(store, after(60)) == Staffing(wrap_up=1)
     assert await reserve(store, "c2", now=after(89)) == []
     assert await staffing(store, after(90)) == Staffing(available=1)
     assert await reserve(store, "c2", now=after(90)) == ["tanaka"]
@@ -333,9 +323,7 @@ async def test_staffing_counts_each_agent_of_the_group_once(store: Store) -> Non
     await add(store, "elsewhere", groups=("billing",))
     await set_state(store, "absent", "away")
     await set_state(store, "writing", "wrap_up")
-    assert await staffing(store) == Staffing(
-        available=1, reserved=1, talking=1, wrap_up=1, away=1, next_free_at=RING
-    )
+    assert await staffing(store) == Staffing(available=1, reserved=1, talking=1, wrap_up=1, away=1)
 
 
 async def test_nobody_in_the_group(store: Store) -> None:

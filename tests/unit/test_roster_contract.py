@@ -143,12 +143,12 @@ async def test_agent_who_declines_rests_a_moment_each_time_and_is_never_set_away
 async def test_staffing_counts_each_agent_once(roster: Roster) -> None:
     assert await roster.staffing("support", at(0)) == Staffing(available=2)
     await reserve(roster, "c1", 0)
-    assert await roster.staffing("support", at(1)) == Staffing(reserved=2, next_free_at=at(30))
+    assert await roster.staffing("support", at(1)) == Staffing(reserved=2)
     assert await roster.answer("sato", "c1", at(2))
     await roster.release("c1", [], [], at(2))
     assert await roster.staffing("support", at(3)) == Staffing(available=1, talking=1)
     await roster.finish_talk("c1", at(4))
-    wrapping = Staffing(available=1, wrap_up=1, next_free_at=at(4 + WRAP_UP))
+    wrapping = Staffing(available=1, wrap_up=1)
     assert await roster.staffing("support", at(5)) == wrapping
     assert await roster.staffing("support", at(4 + WRAP_UP)) == Staffing(available=2)
     assert await roster.staffing("nobody", at(5)) == Staffing()

@@ -20,17 +20,17 @@ def agent(name: str, offer: str, state: str = "talking") -> Agent:
 @in_virtual_time
 async def test_an_agent_stays_in_talk_until_the_telephone_is_free() -> None:
     standing, over, ours = agent("tanaka", "old"), agent("sato", "older"), agent("suzuki", "new")
-    channels = {"old", "old-a-tanaka", "new", "new-a-suzuki"}
+    legs = {"old-a-tanaka": "old", "new-a-suzuki": "new"}
     clock = FakeClock(NOON)
 
-    async def there() -> set[str]:
-        return set(channels)
+    async def there() -> dict[str, str]:
+        return dict(legs)
 
     talks = OldTalks(FakeRoster([standing, over, ours]), clock, there)
     watching = asyncio.create_task(talks.adopt({"new"}))
     await asyncio.sleep(5)
     assert [one.state for one in (standing, over, ours)] == ["talking", "wrap_up", "talking"]
-    channels -= {"old", "old-a-tanaka"}
+    del legs["old-a-tanaka"]
     await watching
     assert (standing.state, standing.offer, ours.state) == ("wrap_up", None, "talking")
 
@@ -40,10 +40,10 @@ async def test_asterisk_may_be_away_at_first() -> None:
     ringing = agent("tanaka", "old", "available")
     answers = [AsteriskError("away"), AsteriskError("away")]
 
-    async def there() -> set[str]:
+    async def there() -> dict[str, str]:
         if answers:
             raise answers.pop()
-        return set()
+        return {}
 
     await OldTalks(FakeRoster([ringing]), FakeClock(NOON), there).adopt(set())
     assert ringing.offer is None

@@ -1,12 +1,14 @@
-"""The only place that builds objects: one function for each process."""
+"""The only place that builds objects: one function for each process.
+
+What only one process needs is imported in its function: an engine that starts again is waited for.
+"""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
 import signal
-
-from aiohttp import web
 
 from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
@@ -15,13 +17,9 @@ from ivr.asterisk.caller import TAKEN, Sound, Sounds
 from ivr.clock import SystemClock
 from ivr.engine import Engine
 from ivr.errors import IvrError, StoreError
-from ivr.jobs import Jobs
 from ivr.journal import StoreJournal
 from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
-from ivr.messages.reconciler import Reconciler
-from ivr.messages.transcriber import HttpTranscriber
-from ivr.messages.transcription import Transcription
 from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
 from ivr.queues.queues import Queues
@@ -29,11 +27,8 @@ from ivr.queues.roster import StoreRoster
 from ivr.settings import Settings
 from ivr.store import calls, health
 from ivr.store.database import Store, opened
-from ivr.store.migrate import migrate
 from ivr.store.tables import Order
-from ivr.upkeep import Upkeep
 from ivr.wake import WakeUp, wake
-from ivr.web.app import build_app
 
 log = logging.getLogger("ivr.app")
 
@@ -43,6 +38,8 @@ HEALTH_EVERY = 1.0
 
 def prepare(settings: Settings) -> None:
     """Before any process starts: directories, tables, sounds. Harmless when done again."""
+    from ivr.store.migrate import migrate
+
     for directory in (settings.messages, settings.run, settings.logs):
         directory.mkdir(parents=True, exist_ok=True)
     settings.clock_file.write_text(str(settings.clock_offset), "ascii")
@@ -84,6 +81,9 @@ async def engine(settings: Settings) -> None:
                     await ari.http("PUT", f"asterisk/modules/{module}")
             queues.changed()
 
+        # What the start made stays: to look through it again would hold up every caller for 50 ms.
+        gc.collect()
+        gc.freeze()
         background = [
             group.create_task(pulse.run(), name="pulse"),
             group.create_task(heartbeat.beat("engine"), name="heartbeat"),
@@ -147,6 +147,10 @@ async def _health(store: Store, clock: SystemClock, desk: Engine) -> None:
 
 
 async def web_pages(settings: Settings) -> None:
+    from aiohttp import web
+
+    from ivr.web.app import build_app
+
     clock = SystemClock(settings.clock_offset)
     async with opened(settings.database_url) as store, asyncio.TaskGroup() as group:
         app = build_app(store, settings, clock, session_key=session_key(settings))
@@ -177,6 +181,12 @@ def session_key(settings: Settings) -> bytes:
 
 async def jobs(settings: Settings) -> None:
     """Durable work, prompts, publishing, the fallback bundle."""
+    from ivr.jobs import Jobs
+    from ivr.messages.reconciler import Reconciler
+    from ivr.messages.transcriber import HttpTranscriber
+    from ivr.messages.transcription import Transcription
+    from ivr.upkeep import Upkeep
+
     clock = SystemClock(settings.clock_offset)
     async with opened(settings.database_url) as store, asyncio.TaskGroup() as group:
         desk = Upkeep(settings, store, clock)

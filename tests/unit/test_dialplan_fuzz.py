@@ -14,8 +14,9 @@ from ivr.steps import STEPS
 from tests.dialplans import FILE, TODAY
 
 ECFORCE = (Path(__file__).parent.parent.parent / "dialplans" / "ecforce.yaml").read_text("utf-8")
+MEMBERS = (Path(__file__).parent.parent / "flows" / "dialplans" / "members.yaml").read_text("utf-8")
+DESKS = [ECFORCE, MEMBERS]  # together they have every type of step
 LINES = ECFORCE.splitlines(keepends=True)
-TREE = yaml.load(ECFORCE, yaml.BaseLoader)
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -61,9 +62,13 @@ def test_any_truncation(length: int) -> None:
 
 
 @quick
-@given(st.integers(0, len(ECFORCE)), st.sampled_from([*"{}[]:#*&!\"'\n\t\\-", "{line", "\0", "true", "1"]))
-def test_any_slip_of_the_hand(place: int, slip: str) -> None:
-    read(ECFORCE[:place] + slip + ECFORCE[place:])
+@given(
+    st.sampled_from(DESKS),
+    st.integers(0, max(map(len, DESKS))),
+    st.sampled_from([*"{}[]:#*&!\"'\n\t\\-", "{line", "\0", "true", "1"]),
+)
+def test_any_slip_of_the_hand(desk: str, place: int, slip: str) -> None:
+    read(desk[:place] + slip + desk[place:])
 
 
 @quick
@@ -87,10 +92,14 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, child in children for place in places(child, (*path, key)))]
 
 
-@settings(max_examples=250, deadline=None)
-@given(st.sampled_from(places(TREE)[1:]), anything)
-def test_any_value_in_any_place(place: tuple[Any, ...], value: Any) -> None:
-    tree = yaml.load(ECFORCE, yaml.BaseLoader)
+PLACES = [(desk, place) for desk in DESKS for place in places(yaml.load(desk, yaml.BaseLoader))[1:]]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(PLACES), anything)
+def test_any_value_in_any_place(where: tuple[str, tuple[Any, ...]], value: Any) -> None:
+    desk, place = where
+    tree = yaml.load(desk, yaml.BaseLoader)
     node = tree
     for key in place[:-1]:
         node = node[key]

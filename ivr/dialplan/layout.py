@@ -97,12 +97,13 @@ def _neighbours(
 def _sorted(layers: list[list[Spot]], above: Neighbours, below: Neighbours) -> list[list[Spot]]:
     """Each layer by the mean place of its neighbours, downwards and upwards in turn; the best is kept."""
     best, fewest = [list(row) for row in layers], _crossings(layers, below)
+    places = {spot: place for row in layers for place, spot in enumerate(row)}
     for sweep in range(SWEEPS):
         neighbours = above if sweep % 2 == 0 else below
         for row in layers if sweep % 2 == 0 else layers[::-1]:
-            places = {spot: place for each in layers for place, spot in enumerate(each)}
             means = {spot: _mean([places[near] for near in neighbours[spot]], places[spot]) for spot in row}
             row.sort(key=lambda spot: means[spot])
+            places |= {spot: place for place, spot in enumerate(row)}
         crossed = _crossings(layers, below)
         if crossed < fewest:
             best, fewest = [list(row) for row in layers], crossed

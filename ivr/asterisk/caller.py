@@ -33,6 +33,7 @@ TAKEN = "他の担当者が、応答いたしました。"  # to an agent, when 
 LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the neutral prompt
 PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
 HAND_OVER_TRIES = (0.1, 0.4, 1.5)  # seconds after each try to give a caller to the fallback
+HANGING_UP = 0.5  # seconds from a request that a hang-up refused to the hang-up's first event, at most
 RECORDING_SLACK = 5.0  # maxDuration overshoots by up to a second
 FINISHED = {"type": "RecordingFinished"}
 WAV_HEADER = 44
@@ -214,6 +215,9 @@ class AriCall(Channel):
             self._awaited = f"recordings/live/{quote(name, safe='')}", lambda: on_recording(FINISHED)
             await self.ari.send("POST", f"channels/{self.id}/record", order, refused)
             await self.until(lambda: ended, longest + RECORDING_SLACK)
+            if ended == "RecordingFailed":
+                # Most often because of a hang-up, whose event may come after the refusal.
+                await self.until(lambda: self.leaving, HANGING_UP)
         except CallerHungUp:
             if self.recording:
                 await self._last_words(lambda: ended is not None)
@@ -222,11 +226,11 @@ class AriCall(Channel):
             self.ari.forget(name)
         self.recording = False  # not when cancelled: then it goes on without us
         seconds = _seconds(file)
-        if ended == "RecordingFailed" or (ended is None and not self.gone and not seconds):
-            log.error("a recording failed", extra={"call_id": self.id})
-            return Recorded("failed", seconds)
         if self.gone or self.leaving:
             return Recorded("hangup", seconds)
+        if ended == "RecordingFailed" or (ended is None and not seconds):
+            log.error("a recording failed", extra={"call_id": self.id})
+            return Recorded("failed", seconds)
         if end_key in str(self.keys):
             return Recorded("key", seconds)
         return Recorded("limit" if seconds >= longest - 1 else "silence", seconds)

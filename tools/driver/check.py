@@ -12,6 +12,7 @@ from tools.driver.people import Outcome
 from tools.driver.sentences import understood
 
 TRANSCRIBED_WITHIN = 60.0
+WRITTEN_WITHIN = 5.0
 UNDERSTOOD = 0.8
 ALIKE = 0.8
 SECOND = timedelta(seconds=1)
@@ -24,7 +25,7 @@ def check(instance: Instance, office: Office, outcomes: Sequence[Outcome]) -> li
     problems: list[str] = []
     if len(callbacks) != len(expected):
         problems.append(f"{len(callbacks)} callbacks for {len(expected)} messages")
-    calls = instance.get("calls?limit=1000")
+    calls = _ended(instance)
     for one in outcomes:
         own = [row for row in callbacks if row["number"] == one.number]
         if len(own) != (one.cause is not None):
@@ -48,6 +49,16 @@ def _settled(instance: Instance, count: int) -> list[dict[str, Any]]:
         if len(done) >= count or time.monotonic() > deadline:
             return rows
         time.sleep(0.3)
+
+
+def _ended(instance: Instance) -> list[dict[str, Any]]:
+    """The calls; the last of them has only just been hung up."""
+    deadline = time.monotonic() + WRITTEN_WITHIN
+    while True:
+        rows: list[dict[str, Any]] = instance.get("calls?limit=1000")
+        if all(row["ended_at"] for row in rows) or time.monotonic() > deadline:
+            return rows
+        time.sleep(0.1)
 
 
 def _callback(instance: Instance, office: Office, one: Outcome, row: dict[str, Any]) -> list[str]:

@@ -26,9 +26,15 @@ def parts(text: str, *, line: LineModel, said: Mapping[str, Sequence[str]] | Non
     What changes from call to call or from day to day is a part of its own, and what stands around it
     is synthesised once. `said`: value -> its prompts; a value that is not there is left out.
     """
+    split = _VALUE.split(text.replace("{line}", line.spoken))
+    if len(split) == 1:
+        return [text] if (text := split[0].strip()) else []
     pieces: list[str] = []
-    for number, piece in enumerate(_VALUE.split(text.replace("{line}", line.spoken))):
-        pieces += [piece] if number % 2 == 0 else (said or {}).get(piece, ())
+    for number, piece in enumerate(split):
+        if number % 2:
+            pieces += (said or {}).get(piece, ())
+        elif any(character.isalnum() for character in piece):  # "、" between two values is no prompt
+            pieces.append(piece)
     return [piece.strip() for piece in pieces if piece.strip()]
 
 

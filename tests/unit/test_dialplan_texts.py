@@ -32,6 +32,14 @@ def test_a_text_becomes_parts(text: str, closed: str | None, said: list[str]) ->
     assert parts(text, line=LINE, said=greeting) == said
 
 
+def test_values_of_a_call_are_parts_and_what_is_unknown_is_left_out() -> None:
+    said = {"card": ["ヨン", "ハチ"], "bank": ["ニー"]}
+    assert parts("{card}、{bank}。", line=LINE, said=said) == ["ヨン", "ハチ", "ニー"]
+    assert parts("番号は{card}です。{none}", line=LINE, said=said) == ["番号は", "ヨン", "ハチ", "です。"]
+    assert parts("番号は{card}です。", line=LINE) == ["番号は", "です。"]
+    assert parts("。", line=LINE) == ["。"], "an admin hears that it cannot be spoken"
+
+
 def test_a_line_without_a_reading_is_said_by_its_name() -> None:
     line = LineModel(tenant="a", name="山田商店", numbers=("050-3185-9080",))
     assert parts("{line}です。", line=line) == ["山田商店です。"]

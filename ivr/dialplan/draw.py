@@ -28,9 +28,13 @@ LONGEST_TEXT = 20  # characters of what a step says
 
 
 def label(way: str) -> str:
-    """ "keys.#1" -> "#1", "otherwise" -> "その他"."""
-    head, _, rest = way.partition(".")
-    return rest if rest else WAYS.get(head, head)
+    """ "keys.#1" -> "#1", "when.0.next" -> "条件1", "otherwise" -> "その他"."""
+    match way.split("."):
+        case ["keys", key]:
+            return key
+        case ["when", number, "next"]:
+            return f"条件{int(number) + 1}"
+    return WAYS.get(way, way)
 
 
 def lines_of(name: str, step: Step, line: LineModel) -> list[str]:

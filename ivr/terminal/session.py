@@ -226,6 +226,7 @@ def simulate(
 ) -> Session:
     calendars = {name: Calendar(hours) for name, hours in dialplan.hours.items()}
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(
+        # Not runner.run, whose Ctrl-C would wait until somebody at the keyboard has answered.
+        return runner.get_loop().run_until_complete(
             visit(dialplan, calendars, person, at, agents, zone=zone, caller=caller, report=report)
         )

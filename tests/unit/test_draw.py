@@ -11,11 +11,12 @@ import pytest
 from ivr.cli import main
 from ivr.dialplan import draw
 from ivr.dialplan.layout import lay_out
-from ivr.dialplan.load import load_text
+from ivr.dialplan.load import load, load_text
 from ivr.steps import STEPS
 from tests.dialplans import SHOP, changed
 from tests.flows.office import ecforce
 
+MEMBERS = Path(__file__).parents[1] / "flows" / "dialplans" / "members.yaml"
 SVG = "{http://www.w3.org/2000/svg}"
 MANY = 1000  # as many as a dialplan may have
 
@@ -67,6 +68,13 @@ def test_boxes_do_not_overlap_and_ways_lead_down() -> None:
     assert layout.back == frozenset()
     assert all(layout.layer[name] < layout.layer[target] for name in ways for target in ways[name])
     assert layout.layer["welcome"] == 0 and layout.layer["bye"] == max(layout.layer.values())
+
+
+def test_every_type_of_step_and_way_has_its_words() -> None:
+    assert draw.TYPES.keys() >= STEPS.keys()
+    plan = load(MEMBERS, STEPS)
+    words = {draw.label(way) for step in plan.steps.values() for way in step.exits()}
+    assert words == {"", "その他", "条件1", "条件2", "条件3", "1", "2", "3"}
 
 
 def test_ways_back_and_to_itself() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -85,10 +86,13 @@ class AriCall(Channel):
         self._awaited: tuple[str, Callable[[], None]] | None = None  # where to ask for it, what its end does
         self.numbers = count(1)  # in the ids of what belongs to this call
         self._dismissed: set[asyncio.Task[None]] = set()
+        self._last_key: Json | None = None
 
     def on_event(self, event: Json) -> None:
         if event["type"] == "ChannelDtmfReceived":
-            self.keys.push(event["digit"])
+            previous, self._last_key = self._last_key, event
+            if previous is None or not _told_twice(previous, event):
+                self.keys.push(event["digit"])
         else:
             super().on_event(event)
 
@@ -358,6 +362,14 @@ class AriCall(Channel):
                 log.warning("a call is not handed over yet", extra={"call_id": self.id, "error": str(error)})
             await asyncio.sleep(pause)
         log.error("a call could not be handed over", extra={"call_id": self.id})
+
+
+def _told_twice(key: Json, again: Json) -> bool:
+    """Asterisk tells each key twice while it records: 20 ms later, and no key is pressed that quickly."""
+    if key["digit"] != again["digit"]:
+        return False
+    apart = datetime.fromisoformat(again["timestamp"]) - datetime.fromisoformat(key["timestamp"])
+    return apart < timedelta(milliseconds=again["duration_ms"])
 
 
 def _seconds(file: Path) -> float:

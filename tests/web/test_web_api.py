@@ -50,7 +50,7 @@ async def test_a_callback_has_the_fields_of_the_contract(visitor: TestClient) ->
             "transcript": {
                 "state": "done",
                 "text": "ログインできません。田中です。折り返しお電話ください。",
-                "model": "vosk-tiny-ja",
+                "model": "vosk-tiny-ja（試験用モデル）",
             },
         },
     }

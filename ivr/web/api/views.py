@@ -79,9 +79,15 @@ def message_json(message: MessageRow) -> dict[str, Any]:
         "transcript": {
             "state": message.transcript_state,
             "text": message.transcript_text,
-            "model": message.transcript_model,
+            "model": _model(message),
         },
     }
+
+
+def _model(message: MessageRow) -> str | None:
+    """A program must see, too, that a text is of no model for real callers."""
+    mark = "（試験用モデル）" if message.transcript_trial else ""
+    return message.transcript_model and message.transcript_model + mark
 
 
 def call_json(row: CallRow) -> dict[str, Any]:

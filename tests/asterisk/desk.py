@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -69,23 +69,32 @@ class Desk:
         self._token = ""
         self._prompts = prompts
         self._process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0  # characters of `output` from before this start
         self._spoken: dict[str, Samples] = {}
         self._known_prompts: set[Path] = set()
 
     # -- life -----------------------------------------------------------------------------
 
     def start(self) -> None:
+        self.launch()
+        self.wait_up()
+
+    def launch(self) -> None:
+        """From the main thread, with which the instance ends."""
         self.data.mkdir(parents=True, exist_ok=True)
         if not (self.data / "prompts").exists():
             (self.data / "prompts").symlink_to(self._prompts)
+        self._said_before = len(self.output())
         with (self.base / "run.log").open("ab") as log:
-            begin = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ivr.cli", "run", "--asterisk"],
+                ["setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "ivr.cli", "run", "--asterisk"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ, cwd=ROOT,
             )  # fmt: skip
+
+    def wait_up(self) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + STARTS_WITHIN
-        while UP not in self.output()[begin:]:
+        while UP not in self.output()[self._said_before :]:
             assert self._process.poll() is None, self.output()
             assert time.monotonic() < deadline, self.output()
             time.sleep(0.05)
@@ -115,7 +124,8 @@ class Desk:
         self._process = None
 
     def output(self) -> str:
-        return (self.base / "run.log").read_text("utf-8", "replace")
+        log = self.base / "run.log"
+        return log.read_text("utf-8", "replace") if log.exists() else ""
 
     def ivr(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -172,6 +182,12 @@ class Desk:
         bridges = await self.ari("bridges")
         assert all(bridge["bridge_type"] == "mixing" for bridge in bridges), bridges
         return [{who.get(id, id) for id in bridge["channels"]} for bridge in bridges]
+
+    async def talk_of(self, who: str) -> set[str]:
+        """With whom `who` is bridged: one other, or nobody."""
+        talks = [talk for talk in await self.talks() if who in talk]
+        assert len(talks) <= 1 and all(len(talk) <= 2 for talk in talks), talks
+        return talks[0] if talks and len(talks[0]) == 2 else set()
 
     def _who(self, channel: Mapping[str, Any]) -> str:
         user: str = channel["name"].partition("/")[2].rpartition("-")[0]
@@ -376,6 +392,14 @@ def understood(transcript: str, sentence: str) -> float:
         if found >= 0:
             hits, position = hits + 1, found + len(word)
     return hits / len(words)
+
+
+Scenario = Callable[[Desk], Coroutine[Any, Any, None]]
+
+
+def beside_each_other(desk: Desk, scenarios: Iterable[Scenario]) -> dict[str, "asyncio.Task[None]"]:
+    """By the name of each scenario: they spend their time waiting, so they run at once."""
+    return {one.__name__: asyncio.create_task(one(desk), name=one.__name__) for one in scenarios}
 
 
 async def until(look: Callable[[], Any], limit: float, what: str) -> Any:

@@ -2,8 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 
-from tests.asterisk.desk import Desk, Person, understood, until
+import pytest
+import pytest_asyncio
+
+from tests.asterisk.desk import Desk, Person, Scenario, beside_each_other, understood, until
 from tests.asterisk.hearing import find, tone
 from tests.asterisk.sayings import ASKED, BUSY, CANCEL, CONNECTING, LOGIN, RETURN, TAKEN, THANKS, WAITING
 
@@ -11,39 +15,44 @@ TO_SUPPORT = ["welcome", "office", "menu", "#1", "product", "#2", "support"]
 WEDNESDAY = "2026-11-25T17:00:00+09:00"  # one business day after Tuesday, 2026-11-24
 
 
-async def test_two_agents_ring_and_the_one_who_answers_talks(open_desk: Desk) -> None:
+async def of_two_agents_one_talks(desk: Desk) -> None:
+    await _two_agents_ring_and_the_one_who_answers_talks(desk)
+    await _of_two_agents_who_answer_at_once_one_talks_and_the_other_is_told(desk)
+
+
+async def _two_agents_ring_and_the_one_who_answers_talks(desk: Desk) -> None:
     async with (
-        open_desk.agent("sato", answers=False) as sato,
-        open_desk.agent("suzuki", answers=False) as suzuki,
-        open_desk.caller("09011120001") as caller,
+        desk.agent("sato", answers=False) as sato,
+        desk.agent("suzuki", answers=False) as suzuki,
+        desk.caller("09011120001") as caller,
     ):
         await caller.dial("05031859082")
         await caller.press("#1#2")
         await asyncio.gather(
             sato.telephone.wait_for("CALL_INCOMING"), suzuki.telephone.wait_for("CALL_INCOMING")
         )
-        assert not any(len(talk) > 1 for talk in await open_desk.talks())
+        assert await desk.talk_of("09011120001") == set()
         await suzuki.telephone.accept()
         answered = time.monotonic()
         assert await sato.is_hung_up() - answered < 1, "the other telephone rang on"
-        await until(lambda: _talks_are(open_desk, {"09011120001", "suzuki"}), 2, "the two talk")
+        await until(lambda: desk.talk_of("suzuki"), 2, "the two talk")
         await suzuki.sounds(tone(1000, 4))
         await caller.hears_sound(tone(1000, 0.5), "the agent")
         await suzuki.hang_up()
         await caller.is_hung_up(limit=2)
-    assert (await open_desk.call_of("+819011120001"))["outcome"] == "answered"
+    assert (await desk.call_of("+819011120001"))["outcome"] == "answered"
 
 
-async def test_of_two_agents_who_answer_at_once_one_talks_and_the_other_is_told(open_desk: Desk) -> None:
+async def _of_two_agents_who_answer_at_once_one_talks_and_the_other_is_told(desk: Desk) -> None:
     """Three times: who is second by less than Asterisk needs to say so is hung up without a word."""
     told = 0
     for number in ("09011120101", "09011120102", "09011120103"):
         async with (
-            open_desk.agent("sato", answers=False) as sato,
-            open_desk.agent("suzuki", answers=False) as suzuki,
-            open_desk.caller(number) as caller,
+            desk.agent("sato", answers=False) as sato,
+            desk.agent("suzuki", answers=False) as suzuki,
+            desk.caller(number) as caller,
         ):
-            told += await _both_answer(open_desk, caller, number, (sato, suzuki))
+            told += await _both_answer(desk, caller, number, (sato, suzuki))
     assert told, "the second was never told"
 
 
@@ -53,11 +62,11 @@ async def _both_answer(desk: Desk, caller: Person, number: str, agents: tuple[Pe
     await caller.press("#1#2")
     await asyncio.gather(*(agent.telephone.wait_for("CALL_INCOMING") for agent in agents))
     await asyncio.gather(*(agent.telephone.accept() for agent in agents))
-    talk = await until(lambda: _the_talk(desk, number), 3, "the caller talks")
+    talk = await until(lambda: desk.talk_of(number), 3, "the caller talks")
     assert talk in [{number, agent.user} for agent in agents]
     first, second = agents if agents[0].user in talk else agents[::-1]
     await second.is_hung_up(limit=5)
-    assert await _the_talk(desk, number) == talk
+    assert await desk.talk_of(number) == talk
     told = find(desk.prompt(TAKEN), second.heard()) is not None
     await first.sounds(tone(1000, 4))
     await caller.hears_sound(tone(1000, 0.5), "the agent")
@@ -67,25 +76,25 @@ async def _both_answer(desk: Desk, caller: Person, number: str, agents: tuple[Pe
     return told
 
 
-async def test_three_callers_and_one_agent_come_to_talk_in_their_order(open_desk: Desk) -> None:
+async def three_callers_and_one_agent_come_to_talk_in_their_order(desk: Desk) -> None:
     numbers = ("09011120011", "09011120012", "09011120013")
     seen: list[set[str]] = []
     async with (
-        open_desk.agent("takahashi") as agent,
-        open_desk.caller(numbers[0]) as first,
-        open_desk.caller(numbers[1]) as second,
-        open_desk.caller(numbers[2]) as third,
+        desk.agent("takahashi") as agent,
+        desk.caller(numbers[0]) as first,
+        desk.caller(numbers[1]) as second,
+        desk.caller(numbers[2]) as third,
     ):
         for caller in (first, second, third):
             await caller.dial("05031859083")
             await caller.press("#1#2")
-            await caller.hears(CONNECTING) if caller is not first else await _talking(open_desk, numbers[0])
-        looking = asyncio.create_task(_look(open_desk, "takahashi", seen))
+            await caller.hears(CONNECTING) if caller is not first else await _talking(desk, numbers[0])
+        looking = asyncio.create_task(_look(desk, "takahashi", seen))
         await second.hears(WAITING)
-        assert await _the_talk(open_desk, "takahashi") == {numbers[0], "takahashi"}
+        assert await desk.talk_of("takahashi") == {numbers[0], "takahashi"}
         for caller, number in ((first, numbers[1]), (second, numbers[2])):
             await caller.hang_up()
-            await _talking(open_desk, number)
+            await _talking(desk, number)
         await agent.sounds(tone(1000, 4))
         await third.hears_sound(tone(1000, 0.5), "the agent")
         await third.hang_up()
@@ -96,18 +105,18 @@ async def test_three_callers_and_one_agent_come_to_talk_in_their_order(open_desk
     in_order = [talk for i, talk in enumerate(seen) if i == 0 or talk != seen[i - 1]]
     assert [talk for talk in in_order if len(talk) > 1] == talks, in_order
     for number in numbers:
-        assert (await open_desk.call_of(f"+81{number[1:]}"))["outcome"] == "answered"
+        assert (await desk.call_of(f"+81{number[1:]}"))["outcome"] == "answered"
 
 
-async def test_all_agents_talking_leads_to_voicemail_and_a_callback(open_desk: Desk) -> None:
+async def all_agents_talking_leads_to_voicemail_and_a_callback(desk: Desk) -> None:
     async with (
-        open_desk.agent("ito"),
-        open_desk.caller("09011120021") as talking,
-        open_desk.caller("09011120022") as caller,
+        desk.agent("ito"),
+        desk.caller("09011120021") as talking,
+        desk.caller("09011120022") as caller,
     ):
         await talking.dial("05031859084")
         await talking.press("#1#2")
-        await _talking(open_desk, "09011120021")
+        await _talking(desk, "09011120021")
         await caller.dial("05031859084")
         await caller.press("#1#2")
         ended = await caller.hears(BUSY)
@@ -117,26 +126,26 @@ async def test_all_agents_talking_leads_to_voicemail_and_a_callback(open_desk: D
         pressed = await caller.press("#")
         await caller.hears(THANKS, due=pressed)
         await caller.is_hung_up(limit=2)
-        assert await _the_talk(open_desk, "ito") == {"09011120021", "ito"}
+        assert await desk.talk_of("ito") == {"09011120021", "ito"}
         await talking.hang_up()
-    callback = await open_desk.callback_of("+819011120022")
+    callback = await desk.callback_of("+819011120022")
     assert (callback["cause"], callback["due_at"]) == ("busy", WEDNESDAY)
     assert callback["path"] == [*TO_SUPPORT, "busy_message"]
     assert callback["message"]["transcript"]["model"], "no model is named"
     assert understood(callback["message"]["transcript"]["text"], LOGIN) >= 0.8, callback
-    call = await open_desk.call_of("+819011120022")
+    call = await desk.call_of("+819011120022")
     assert (call["outcome"], call["path"]) == ("message", [*TO_SUPPORT, "busy_message", "thanks", "bye"])
-    assert await open_desk.callbacks_of("+819011120021") == []
+    assert await desk.callbacks_of("+819011120021") == []
 
 
-async def test_every_way_not_to_be_answered_has_its_cause(open_desk: Desk) -> None:
+async def every_way_not_to_be_answered_has_its_cause(desk: Desk) -> None:
     """no_agent: nobody belongs to the group; no_answer: the only telephone rings in vain; asked: #9."""
     async with (
-        open_desk.agent("kato", answers=False) as deaf,
-        open_desk.agent("mori", answers=False) as rung,
-        open_desk.caller("09011120031") as nobody,
-        open_desk.caller("09011120032") as unanswered,
-        open_desk.caller("09011120033") as asking,
+        desk.agent("kato", answers=False) as deaf,
+        desk.agent("mori", answers=False) as rung,
+        desk.caller("09011120031") as nobody,
+        desk.caller("09011120032") as unanswered,
+        desk.caller("09011120033") as asking,
     ):
 
         async def no_agent() -> None:
@@ -160,7 +169,7 @@ async def test_every_way_not_to_be_answered_has_its_cause(open_desk: Desk) -> No
         ("+819011120032", "no_answer", CANCEL, ["busy_message"]),
         ("+819011120033", "asked", LOGIN, ["#9", "leave_message"]),
     ):
-        callback = await open_desk.callback_of(number)
+        callback = await desk.callback_of(number)
         assert (callback["cause"], callback["due_at"]) == (cause, WEDNESDAY)
         assert callback["path"] == [*TO_SUPPORT, *steps]
         assert understood(callback["message"]["transcript"]["text"], said) >= 0.8, callback
@@ -175,23 +184,35 @@ async def _leave(caller: Person, dialled: str | None, greeting: str, words: str)
     await caller.hang_up()
 
 
-async def _the_talk(desk: Desk, who: str) -> set[str]:
-    """With whom `who` is bridged, at most one other."""
-    talks = [talk for talk in await desk.talks() if who in talk]
-    assert len(talks) <= 1 and all(len(talk) <= 2 for talk in talks), talks
-    return talks[0] if talks and len(talks[0]) == 2 else set()
-
-
-async def _talks_are(desk: Desk, *expected: set[str]) -> bool:
-    return await desk.talks() == list(expected)
-
-
 async def _talking(desk: Desk, who: str) -> None:
-    await until(lambda: _the_talk(desk, who), 5, f"{who} talks to an agent")
+    await until(lambda: desk.talk_of(who), 5, f"{who} talks to an agent")
 
 
 async def _look(desk: Desk, who: str, seen: list[set[str]]) -> None:
     """Never more than one caller at once: `_the_talk` says so."""
     while True:
-        seen.append(await _the_talk(desk, who))
+        seen.append(await desk.talk_of(who))
         await asyncio.sleep(0.05)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    of_two_agents_one_talks,
+    three_callers_and_one_agent_come_to_talk_in_their_order,
+    all_agents_talking_leads_to_voicemail_and_a_callback,
+    every_way_not_to_be_answered_has_its_cause,
+)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(open_desk: Desk) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
+    tasks = beside_each_other(open_desk, SCENARIOS)
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])
+async def test_agents_and_callers(running: dict[str, "asyncio.Task[None]"], scenario: str) -> None:
+    await running[scenario]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +59,9 @@ def closed_desks(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path)
     with ExitStack() as stack:
         for desk in desks.values():
             stack.callback(desk.stop)
-        with ThreadPoolExecutor(2) as starting:
-            list(starting.map(Desk.start, desks.values()))
+            desk.launch()
+        for desk in desks.values():
+            desk.wait_up()
         yield desks
 
 

@@ -1,19 +1,21 @@
 """#1, #2, and an agent answers: a whole instance, real telephones, what both of them hear."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
-from tests.asterisk.desk import Desk, Person
+from tests.asterisk.desk import Desk, Person, Scenario, beside_each_other
 from tests.asterisk.hearing import loudest_tone, tone
-from tests.asterisk.sayings import MENU, NO_KEY, NOT_YET, PRODUCT, WELCOME, WRONG
+from tests.asterisk.sayings import MENU, NO_KEY, NOT_YET, ORDER, PRODUCT, WELCOME, WRONG
 
 SUPPORT = ["welcome", "office", "menu", "#1", "product", "#2", "support"]
 
 
-async def test_after_1_and_2_the_caller_and_an_agent_hear_each_other(open_desk: Desk) -> None:
-    async with open_desk.agent("tanaka") as agent, open_desk.caller("09011110001") as caller:
+async def after_1_and_2_the_caller_and_an_agent_hear_each_other(desk: Desk) -> None:
+    async with desk.agent("tanaka") as agent, desk.caller("09011110001") as caller:
         up = await caller.dial("05031859080")
         welcomed = await caller.hears(WELCOME, due=up)
         await caller.hears(MENU, due=welcomed)
@@ -21,34 +23,32 @@ async def test_after_1_and_2_the_caller_and_an_agent_hear_each_other(open_desk: 
         await caller.hears(PRODUCT, due=pressed)
         pressed = await caller.press("#2", pause=0.4)
         await agent.telephone.wait_for("CALL_ESTABLISHED")
-        await _hear_each_other(open_desk, caller, agent)
-        assert await open_desk.talks() == [{"09011110001", "tanaka"}]
+        await _hear_each_other(desk, caller, agent)
+        assert await desk.talk_of("tanaka") == {"09011110001", "tanaka"}
         await caller.hang_up()
         await agent.is_hung_up(limit=1)
-    call = await open_desk.call_of("+819011110001")
+    call = await desk.call_of("+819011110001")
     assert (call["outcome"], call["path"]) == ("answered", SUPPORT)
-    assert await open_desk.talks() == []
-    assert await open_desk.callbacks_of("+819011110001") == []
+    assert await desk.callbacks_of("+819011110001") == []
 
 
-@pytest.mark.parametrize(
-    ("keys", "pause", "caller_number"),
-    [("#1#2", 0.08, "09011110002"), ("12", 0.3, "09011110003"), ("#1#2", 1.5, "09011110004")],
-    ids=["in one go during the greeting", "without #", "slowly"],
-)
-async def test_keys_work_as_people_type_them(
-    open_desk: Desk, keys: str, pause: float, caller_number: str
-) -> None:
-    async with open_desk.agent("tanaka") as agent, open_desk.caller(caller_number) as caller:
-        await caller.dial("05031859080")
-        await caller.hears_anything()
-        await caller.press(keys, pause)
-        await agent.telephone.wait_for("CALL_ESTABLISHED", limit=3)
-        await _hear_each_other(open_desk, caller, agent)
-        await agent.hang_up()
-        await caller.is_hung_up(limit=2)
-    call = await open_desk.call_of(f"+81{caller_number[1:]}")
-    assert (call["outcome"], call["path"]) == ("answered", SUPPORT)
+async def keys_work_as_people_type_them(desk: Desk) -> None:
+    """In one go during the greeting, without #, slowly."""
+    for number, keys, pause in (
+        ("09011110002", "#1#2", 0.08),
+        ("09011110003", "12", 0.3),
+        ("09011110004", "#1#2", 1.5),
+    ):
+        async with desk.agent("takahashi") as agent, desk.caller(number) as caller:
+            await caller.dial("05031859083")
+            await caller.hears_anything()
+            await caller.press(keys, pause)
+            await agent.telephone.wait_for("CALL_ESTABLISHED", limit=3)
+            await _hear_each_other(desk, caller, agent)
+            await agent.hang_up()
+            await caller.is_hung_up(limit=2)
+        call = await desk.call_of(f"+81{number[1:]}")
+        assert (call["outcome"], call["path"]) == ("answered", SUPPORT)
 
 
 async def _hear_each_other(desk: Desk, caller: Person, agent: Person) -> None:
@@ -61,11 +61,11 @@ async def _hear_each_other(desk: Desk, caller: Person, agent: Person) -> None:
         assert float(np.sqrt(np.mean(heard.astype(float) ** 2))) > 1000
 
 
-async def test_a_wrong_key_no_key_and_another_destination(open_desk: Desk) -> None:
+async def a_wrong_key_no_key_and_another_destination(desk: Desk) -> None:
     async with (
-        open_desk.caller("09011110011") as wrong,
-        open_desk.caller("09011110012") as patient,
-        open_desk.caller("09011110013") as stranger,
+        desk.caller("09011110011") as wrong,
+        desk.caller("09011110012") as patient,
+        desk.caller("09011110013") as stranger,
     ):
 
         async def wrong_key() -> None:
@@ -95,28 +95,30 @@ async def test_a_wrong_key_no_key_and_another_destination(open_desk: Desk) -> No
         ("+819011110012", "abandoned", at_the_menu),
         ("+819011110013", "informed", [*at_the_menu, "#3", "not_yet", "bye"]),
     ):
-        call = await open_desk.call_of(number)
+        call = await desk.call_of(number)
         assert (call["outcome"], call["path"]) == (outcome, path)
-        assert await open_desk.callbacks_of(number) == []
-    assert _keys(open_desk, "+819011110011") == (2, 0, 2)
-    assert _keys(open_desk, "+819011110013") == (2, 2, 0)
+        assert await desk.callbacks_of(number) == []
+    assert _keys(desk, "+819011110011") == (2, 0, 2)
+    assert _keys(desk, "+819011110013") == (2, 2, 0)
 
 
-async def test_every_key_is_accounted_for_whenever_it_is_pressed(open_desk: Desk) -> None:
+async def every_key_is_accounted_for_whenever_it_is_pressed(desk: Desk) -> None:
     """#1 #2 and then strays, the first key 0 to 1.4 s after the answer, so that they cross every border.
 
-    Nobody belongs to the group: the strays come in the queue, in the voicemail's greeting and in its beep.
+    Nobody belongs to the group: the strays come in the queue, in the voicemail's greeting, in its beep and
+    in the message, which none of them may cut.
     """
     async with asyncio.TaskGroup() as group:
         for position in range(8):
-            group.create_task(_presses(open_desk, f"0901111010{position}", position * 0.2))
+            group.create_task(_presses(desk, f"0901111010{position}", position * 0.2))
     for position in range(8):
-        received, used, emptied = _keys(open_desk, f"+81901111010{position}")
+        received, used, emptied = _keys(desk, f"+81901111010{position}")
         assert received == 10, f"{received} of 10 keys arrived, the first after {position * 0.2} s"
         assert (used, emptied) == (4, 6)
-        call = await open_desk.call_of(f"+81901111010{position}")
-        assert call["path"] == [*SUPPORT, "busy_message"]
-        assert call["outcome"] == "silent"
+        call = await desk.call_of(f"+81901111010{position}")
+        assert call["path"] == [*SUPPORT, "busy_message", "thanks"]
+        assert call["outcome"] == "message"
+        assert [one["cause"] for one in await desk.callbacks_of(call["number"])] == ["no_agent"]
 
 
 async def _presses(desk: Desk, number: str, after: float) -> None:
@@ -124,7 +126,7 @@ async def _presses(desk: Desk, number: str, after: float) -> None:
         await caller.dial("05031859085")
         await asyncio.sleep(after)
         await caller.press("#1#2345678", pause=0.1)
-        await caller.hears_beep()
+        await caller.leaves(ORDER)
         await caller.hang_up()
         await desk.call_of(f"+81{number[1:]}")
 
@@ -135,3 +137,26 @@ def _keys(desk: Desk, number: str) -> tuple[int, int, int]:
     assert len(found) == 1, found
     received, used, emptied = found[0]
     return received, used, emptied
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    after_1_and_2_the_caller_and_an_agent_hear_each_other,
+    keys_work_as_people_type_them,
+    a_wrong_key_no_key_and_another_destination,
+    every_key_is_accounted_for_whenever_it_is_pressed,
+)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(open_desk: Desk) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
+    tasks = beside_each_other(open_desk, SCENARIOS)
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])
+async def test_open_line(running: dict[str, "asyncio.Task[None]"], scenario: str) -> None:
+    await running[scenario]

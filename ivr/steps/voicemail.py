@@ -85,8 +85,8 @@ class Voicemail(Step):
         call.keys.empty()
         again = not last and recorded.ended_by != "hangup"
         speech = await self._finish(call, desk, draft, recorded, again=again)
-        if recorded.ended_by == "hangup" and not speech:
-            raise CallerHungUp
+        if recorded.ended_by == "hangup":
+            raise CallerHungUp  # nobody is there to hear what would follow
         return speech
 
     async def _finish(self, call: Call, desk: Desk, draft: Draft, recorded: Recorded, *, again: bool) -> bool:

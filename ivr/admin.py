@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ivr.asterisk.conf import AgentTelephone
+from ivr.callbacks.service import MessageFacts, create_for_message
 from ivr.clock import SystemClock
 from ivr.dialplan.check import check_all
 from ivr.dialplan.load import load, load_all
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.problems import BadDialplan, Problem
-from ivr.errors import DialplanError, IvrError, SettingsError
+from ivr.errors import Conflict, DialplanError, IvrError, SettingsError
 from ivr.lines import Lines, groups_of
+from ivr.messages.filing import branch
 from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import agents, callbacks, calls, messages, orders, tokens, users
@@ -26,6 +28,7 @@ from ivr.store.tables import AgentRow
 from ivr.wake import wake
 from ivr.web.api.views import call_json, callback_json
 from ivr.web.auth.passwords import make_hash
+from ivr.web.words import iso
 
 TRIAL_WRAP_UP = 60  # seconds: time enough to see a second caller find everybody busy
 PUBLISH_PATIENCE = 300.0  # seconds: prompts of a large dialplan are spoken first
@@ -178,6 +181,64 @@ async def make_trial(settings: Settings) -> None:
 def _write_secret(path: Path, text: str) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+
+
+# -- messages -------------------------------------------------------------------------------
+
+
+async def message_list(
+    settings: Settings, *, limit: int, line: str | None, state: str | None
+) -> list[dict[str, Any]]:
+    """Newest first; `state`: recording, stored, silent or lost."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        rows = await messages.listing(session, limit=limit, line=line, state=state)
+    return [
+        {
+            "id": row.id,
+            "line": row.line,
+            "state": row.state,
+            "cause": row.cause,
+            "number": row.number,
+            "created_at": iso(row.created_at),
+            "duration": row.duration,
+        }
+        for row in rows
+    ]
+
+
+async def promote(settings: Settings, message_id: str) -> str:
+    """A message judged silent is one after all: it gets its text and a callback, due from now. The ticket."""
+    now = SystemClock(settings.clock_offset).now()
+    async with opened(settings.database_url) as store:
+        lines = Lines()
+        await lines.reload(store)
+        async with store.write() as session:
+            row = await messages.get(session, message_id)
+            if not await messages.promote(session, message_id, now):
+                raise Conflict(f"message {message_id} is {row.state}, not silent; it has what it needs")
+            call = await calls.get(session, row.call_id) if row.call_id else None
+            path = tuple(call.path) if call else ()
+            promise = lines.promise(row.line, path)
+            ticket = await create_for_message(
+                session,
+                MessageFacts(
+                    id=row.id,
+                    line=row.line,
+                    tenant=row.tenant,
+                    cause=row.cause,
+                    number=row.number,
+                    received_at=now,
+                    withheld=row.withheld,
+                    call_id=row.call_id,
+                    path=path,
+                    branch=branch(path),
+                ),
+                promise,
+                lines.calendar(row.line, promise.hours),
+                now,
+            )
+    wake(settings.run, "jobs")
+    return ticket
 
 
 # -- listings -------------------------------------------------------------------------------

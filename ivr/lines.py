@@ -4,15 +4,17 @@ A set is swapped whole; a running call keeps the version that it began with.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ivr.call import CallbackPromise
 from ivr.dialplan.load import load_text
-from ivr.dialplan.model import Dialplan
+from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.errors import IvrError
 from ivr.hours.calendar import Calendar
 from ivr.steps import STEPS
 from ivr.steps.queue import Queue
+from ivr.steps.voicemail import Voicemail
 from ivr.store import dialplans
 from ivr.store.database import Store
 
@@ -53,6 +55,13 @@ class Lines:
         if live is None:
             return None
         return live.calendars.get(hours or next(iter(live.calendars), ""))
+
+    def promise(self, line: str, path: Sequence[str]) -> CallbackPromise:
+        """What the last voicemail on `path` promises; what is usual if there was none."""
+        live = self._by_key.get(line)
+        steps = [live.dialplan.steps.get(name) for name in reversed(path)] if live else []
+        callback = next((step.callback for step in steps if isinstance(step, Voicemail)), CallbackModel())
+        return CallbackPromise(callback.priority, callback.due, callback.hours)
 
     def groups(self) -> list[str]:
         """Every group of agents that a live line rings."""

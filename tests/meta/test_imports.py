@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "messages": {"callbacks", "store", "hours"} | PROTOCOLS,
     "notify": {"callbacks", "messages", "store", "hours"} | PROTOCOLS,
     "journal": {"store"} | PROTOCOLS,
-    "lines": {"steps", "dialplan", "hours", "store", "errors"},
+    "lines": {"call", "steps", "dialplan", "hours", "store", "errors"},
     "orders": {"store", "wake"} | BASE,
     "publish": {"dialplan", "hours", "prompts", "store", "errors"},
     "fallback": {"asterisk", "call", "dialplan", "hours", "steps", "errors"},

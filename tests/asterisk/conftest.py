@@ -1,14 +1,16 @@
 """The Asterisk that this suite runs on: the one `script/setup` fetched, or IVR_ASTERISK; and whole instances on it."""
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from ivr.asterisk.fetch import find_asterisk
 from ivr.asterisk.install import AsteriskInstall
-from tests.asterisk.desk import Desk, line, running
+from tests.asterisk.desk import Desk, beside_each_other, line, running
 
 # 2026-11-24 is a Tuesday, and the desk answers from Monday to Friday, 10:00 to 17:00.
 OPEN = "2026-11-24T11:00+09:00"
@@ -68,3 +70,15 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
         yield desk
+
+
+@pytest_asyncio.fixture(name="running", scope="module", loop_scope="module")
+async def scenarios_running(
+    request: pytest.FixtureRequest, open_desk: Desk
+) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
+    """The module's SCENARIOS, all at once on the open desk, by name."""
+    tasks = beside_each_other(open_desk, request.module.SCENARIOS)
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)

@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
-from tests.asterisk.desk import Desk, Person, Scenario, beside_each_other, understood, until
+from tests.asterisk.desk import Desk, Person, Scenario, understood, until
 from tests.asterisk.hearing import find, tone
 from tests.asterisk.sayings import ASKED, BUSY, CANCEL, CONNECTING, LOGIN, RETURN, TAKEN, THANKS, WAITING
 
@@ -202,15 +200,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     every_way_not_to_be_answered_has_its_cause,
 )
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(open_desk: Desk) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
-    tasks = beside_each_other(open_desk, SCENARIOS)
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
 @pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])

@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
-from tests.asterisk.desk import Desk, Person, Scenario, beside_each_other, understood
+from tests.asterisk.desk import Desk, Person, Scenario, understood
 from tests.asterisk.hearing import find
 from tests.asterisk.sayings import CANCEL, INVOICE, MENU, THANKS, WELCOME
 from tests.speech import speak
@@ -116,15 +114,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     hanging_up_during_the_thanks_changes_nothing,
 )
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(open_desk: Desk) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
-    tasks = beside_each_other(open_desk, SCENARIOS)
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
 @pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])

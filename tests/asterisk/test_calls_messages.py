@@ -2,14 +2,12 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from ivr.asterisk.telephone import ANONYMOUS
-from tests.asterisk.desk import Desk, Person, Scenario, beside_each_other, understood, until
+from tests.asterisk.desk import Desk, Person, Scenario, understood, until
 from tests.asterisk.sayings import (
     AGAIN,
     ASK_NUMBER,
@@ -168,15 +166,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     a_number_without_a_line_is_told_so,
 )
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(open_desk: Desk) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
-    tasks = beside_each_other(open_desk, SCENARIOS)
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
 @pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])

@@ -1,13 +1,11 @@
 """#1, #2, and an agent answers: a whole instance, real telephones, what both of them hear."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
-from tests.asterisk.desk import Desk, Person, Scenario, beside_each_other
+from tests.asterisk.desk import Desk, Person, Scenario
 from tests.asterisk.hearing import loudest_tone, tone
 from tests.asterisk.sayings import MENU, NO_KEY, NOT_YET, ORDER, PRODUCT, WELCOME, WRONG
 
@@ -146,15 +144,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     every_key_is_accounted_for_whenever_it_is_pressed,
 )
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(open_desk: Desk) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
-    tasks = beside_each_other(open_desk, SCENARIOS)
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
 @pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])

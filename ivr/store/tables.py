@@ -55,6 +55,22 @@ class DialplanVersion(Base):
     published_by: Mapped[str] = mapped_column(String(64))
 
 
+_STANDING = text("cleared_at IS NULL")
+
+
+class Publication(Base):
+    """Each time a version went live: by whom and why. A version may go live again (a rollback)."""
+
+    __tablename__ = "publications"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    line: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))
+    why: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (Index(None, "line", "at"),)
+
+
 class Line(Base):
     """The live version of each line."""
 
@@ -72,6 +88,51 @@ class LineNumber(Base):
     number: Mapped[str] = mapped_column(String(20), primary_key=True)
     line: Mapped[str] = mapped_column(ForeignKey("lines.key"), index=True)
     position: Mapped[int]  # in the dialplan; the first is the one that is shown
+
+
+class Closure(Base):
+    """A line closed at once (臨時休業): from now or a moment, until a moment or until it is ended by hand."""
+
+    __tablename__ = "closures"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    line: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(64))
+    begins_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]  # None: until somebody opens the line again
+    reason: Mapped[str] = mapped_column(Text)  # as callers hear it: 「本日は、{reason}のため、」
+    by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]  # when it was ended by hand before `ends_at`
+    ended_by: Mapped[str | None] = mapped_column(String(64))
+    __table_args__ = (Index(None, "line", "ends_at"),)
+
+
+class Pin(Base):
+    """What staff type on a telephone to prove who they are; one a line. Wrong ones lock it for a while."""
+
+    __tablename__ = "pins"
+    line: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(200))
+    failures: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    changed_at: Mapped[datetime]
+
+
+class Alarm(Base):
+    """What somebody must look at, one row a matter while it stands; `key` such as "dialplan:ecforce"."""
+
+    __tablename__ = "alarms"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(100))
+    tenant: Mapped[str | None] = mapped_column(String(64))  # None: the operator's
+    text: Mapped[str] = mapped_column(Text)  # Japanese, with what to do
+    raised_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    count: Mapped[int] = mapped_column(default=1)
+    cleared_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("uq_alarms_standing", "key", unique=True, sqlite_where=_STANDING, postgresql_where=_STANDING),
+    )
 
 
 _UNFINISHED = text("ended_at IS NULL")
@@ -92,6 +153,7 @@ class CallRow(Base):
     outcome: Mapped[str] = mapped_column(String(16))
     cause: Mapped[str | None] = mapped_column(String(16))
     path: Mapped[list[str]]
+    path_times: Mapped[list[Any] | None]  # seconds from `started_at` for each of `path`
     state: Mapped[dict[str, Any] | None]  # CallState while the call lives, then NULL
     keys_received: Mapped[int] = mapped_column(default=0)
     keys_used: Mapped[int] = mapped_column(default=0)
@@ -201,6 +263,7 @@ class UserRow(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     tenant: Mapped[str | None] = mapped_column(String(64))  # None: sees every tenant
     password: Mapped[str] = mapped_column(String(200))  # argon2
+    role: Mapped[str] = mapped_column(String(16), default="agent")  # agent | supervisor | admin
     created_at: Mapped[datetime]
 
 

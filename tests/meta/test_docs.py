@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from ivr.cli import _parser
+from ivr.cli import parser
 from ivr.dialplan.model import CallbackModel, LineModel
 from ivr.dialplan.schema import schema
 from ivr.dialplan.shape import Shape
@@ -124,7 +124,7 @@ def commands(parser: argparse.ArgumentParser, words: str) -> Iterator[tuple[str,
 
 def test_every_command_and_option_is_documented() -> None:
     text = (DOCS / "operator" / "commands.md").read_text("utf-8")
-    offered = dict(commands(_parser(), "ivr"))
+    offered = dict(commands(parser(), "ivr"))
     listed = {name: row for name, row in rows(text).items() if name.startswith("ivr ")}
     assert listed.keys() == offered.keys()
     listed["ivr call"] += sections(DOCS / "operator" / "commands.md")["ivr call"]
@@ -171,7 +171,7 @@ def test_commands_of_a_page_exist(page: Path) -> None:
                 assert script.is_file() and script.stat().st_mode & 0o100, line
             else:
                 try:
-                    _parser().parse_args(words[1:])
+                    parser().parse_args(words[1:])
                 except SystemExit:
                     pytest.fail(f"{page.name}: {line}")
 

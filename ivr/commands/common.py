@@ -1,0 +1,49 @@
+"""What every group of commands needs: a sub-parser with its function, output as text or JSON."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from ivr.settings import Settings
+
+T = TypeVar("T")
+
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+Do = Callable[[Settings, argparse.Namespace], int | None]
+
+
+def command(commands: Commands, name: str, do: Do, help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+    parser.set_defaults(do=do)
+    return parser
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """One row a paragraph: wide Japanese text has no place in columns."""
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print(
+            "  ".join(f"{name}={_short(value)}" for name, value in row.items() if value not in (None, [], ""))
+        )
+    if not rows:
+        print("nothing yet")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return " > ".join(map(str, value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

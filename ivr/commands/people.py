@@ -1,0 +1,74 @@
+"""Agents, users and tokens."""
+
+import argparse
+import sys
+
+from ivr.commands.common import Commands, command, print_rows, run
+from ivr.settings import Settings
+
+
+def add_to(commands: Commands) -> None:
+    agent = commands.add_parser("agent", help="agents and their telephones").add_subparsers(required=True)
+    add = command(agent, "add", _agent_add, "a new agent, 受付可 at once; prints the telephone's account")
+    add.add_argument("name", help="also the user name of the telephone: a-z, 0-9, - and _")
+    add.add_argument("--group", action="append", required=True, help="may be given several times")
+    add.add_argument("--tenant")
+    add.add_argument("--wrap-up", type=int, default=30, metavar="SECONDS")
+    set_state = command(agent, "set", _agent_set, "set an agent's state")
+    set_state.add_argument("name")
+    set_state.add_argument("state", choices=("available", "away", "wrap_up"))
+    set_state.add_argument("--reason")
+    remove = command(agent, "remove", _agent_remove, "remove an agent and the telephone's account")
+    remove.add_argument("name")
+    agents = command(agent, "list", _agent_list, "all agents")
+    agents.add_argument("--json", action="store_true")
+    user = commands.add_parser("user", help="people who log in to the pages").add_subparsers(required=True)
+    new = command(user, "add", _user_add, "a new user; prints the password")
+    new.add_argument("name")
+    new.add_argument("--tenant", help="sees only this tenant")
+    token = command(commands, "token", _token, "make and print a bearer token for the API")
+    token.add_argument("name", help="what it is for")
+    token.add_argument("--tenant", help="sees only this tenant")
+
+
+def _agent_add(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    telephone = run(
+        admin.add_agent(settings, options.name, options.group, tenant=options.tenant, wrap_up=options.wrap_up)
+    )
+    print(
+        f"agent {options.name}: SIP {settings.sip}, user {telephone.username}, password {telephone.password}"
+    )
+
+
+def _agent_set(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    run(admin.set_agent(settings, options.name, options.state, options.reason))
+
+
+def _agent_remove(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    run(admin.remove_agent(settings, options.name))
+
+
+def _agent_list(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    print_rows(run(admin.agent_list(settings)), options.json)
+
+
+def _user_add(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    password = run(admin.add_user(settings, options.name, options.tenant))
+    print(f"user {options.name} logs in at http://{settings.http}/ with this password:", file=sys.stderr)
+    print(password)
+
+
+def _token(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    print(run(admin.add_token(settings, options.name, options.tenant)))

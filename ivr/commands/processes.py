@@ -1,0 +1,108 @@
+"""`ivr run` and what belongs to it: processes, preparation, a call to try it."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from ivr.commands.common import Commands, command, print_json, run
+from ivr.settings import Settings
+
+
+def add_to(commands: Commands) -> None:
+    run = command(commands, "run", start, "start everything and watch over it until Ctrl-C")
+    run.add_argument("--asterisk", action="store_true", help="start a private Asterisk, too")
+    run.add_argument(
+        "--trial", action="store_true", help="make a user and agents to try it with, if there are none"
+    )
+    process = command(commands, "process", _process, "one process alone, as `ivr run` starts it")
+    process.add_argument("name", choices=("engine", "web", "jobs"))
+    prepare = command(
+        commands, "prepare", _prepare, "create or migrate the tables, make directories and sounds"
+    )
+    prepare.add_argument("--trial", action="store_true", help="also a user and agents, if there are none")
+    call = command(commands, "call", _call, "dial a line with a real SIP telephone and tell what happened")
+    call.add_argument("number", help="as anybody would dial it, e.g. 050-3185-9080")
+    call.add_argument("--keys", default="", help='keys to press in the menus, e.g. "#1#2"')
+    call.add_argument("--say", action="append", help="what to say after the beep")
+    call.add_argument("--answer", action="store_true", help="put an agent's telephone there that picks up")
+    call.add_argument("--caller", default="09012345678", help='calling number, or "anonymous"')
+    call.add_argument("--hang-up", action="store_true", help="end the message by hanging up instead of #")
+    call.add_argument("--out", type=Path, help="directory for what the caller heard")
+    call.add_argument("--json", action="store_true")
+
+
+def start(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import guard, logs
+
+    logs.set_up("guard", settings.logs / "guard.log")
+    before = [sys.executable, "-m", "ivr.cli", "prepare", *(["--trial"] if options.trial else [])]
+
+    def ready() -> None:
+        print(_banner(settings, trial=options.trial), flush=True)
+
+    asyncio.run(
+        guard.run(settings, guard.commands(settings), asterisk=options.asterisk, ready=ready, before=before)
+    )
+
+
+def _banner(settings: Settings, *, trial: bool) -> str:
+    lines = [""]
+    if settings.clock:
+        lines.append(
+            f"*** The clock was started at {settings.clock.isoformat()} (IVR_CLOCK): for trying out only ***"
+        )
+    lines += [
+        f"Telephone  sip:NUMBER@{settings.sip}, for example sip:05031859080@{settings.sip}",
+        f"Pages      http://{settings.http}/",
+    ]
+    if trial and settings.first_login.exists():
+        lines.append(settings.first_login.read_text("utf-8").rstrip())
+    lines += [
+        "Try it in a second terminal:",
+        '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --answer',
+        '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --say "ログインできません。田中です。折り返しお電話ください"',
+        "  .venv/bin/ivr callbacks",
+        "Ctrl-C stops everything.",
+    ]
+    return "\n".join(lines)
+
+
+def _process(settings: Settings, options: argparse.Namespace) -> None:
+    import uvloop
+
+    from ivr import app, logs
+
+    logs.set_up(options.name, settings.logs / f"{options.name}.log")
+    processes = {"engine": app.engine, "web": app.web_pages, "jobs": app.jobs}
+    uvloop.run(processes[options.name](settings))
+
+
+def _prepare(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin, app
+
+    app.prepare(settings)
+    if options.trial:
+        run(admin.make_trial(settings))
+
+
+def _call(settings: Settings, options: argparse.Namespace) -> int:
+    from ivr import trial
+
+    report = (lambda text: None) if options.json else (lambda text: print(text, flush=True))
+    result = asyncio.run(
+        trial.call(
+            settings,
+            options.number,
+            keys=options.keys,
+            say=options.say,
+            answer=options.answer,
+            caller=options.caller,
+            hang_up=options.hang_up,
+            out=options.out,
+            report=report,
+        )
+    )
+    if options.json:
+        print_json(result.as_json())
+    return 0 if result.ended else 1

@@ -71,15 +71,21 @@ SECRET = (
 class Part(BaseModel):
     """Base of everything written in YAML: unknown keys are errors, nothing changes later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class LineModel(Part):
     tenant: str
+    """the company whose calls are answered (契約企業); users and tokens of another one see nothing of them"""
     name: str
+    """as it is shown"""
     read_as: str | None = None
+    """as it is spoken, in kana where the voice would misread it"""
     numbers: Annotated[tuple[str, ...], Field(min_length=1)]
+    """list of Japanese telephone numbers; a number belongs to one line only"""
     capacity: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """callers waiting or talking at one time; who comes beyond it finds all lines busy. Menus and
+    voicemail do not count."""
 
     @property
     def spoken(self) -> str:
@@ -90,8 +96,12 @@ class CallbackModel(Part):
     """The callback that a message makes."""
 
     priority: Literal["critical", "high", "medium", "low"] = "medium"
+    """`critical`, `high`, `medium`, `low`"""
     due: Due = "1 business day"
+    """`N business days`: the close of the Nth business day after the day of receipt; `N business hours`:
+    open time only; `15m`, `2h`: by the clock"""
     hours: str | None = None  # default: the line's only hours; `check` demands it when there are several
+    """which hours count; none: those that the call passed, else the line's first"""
 
 
 class Step(Part):

@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
 
 from ivr.hours.text import (
     is_yearly,
@@ -55,21 +55,20 @@ def _exception(text: str) -> str:
 class HoursModel(BaseModel):
     """The mapping as text: YAML gives every scalar as a string, and `ivr.hours.text` reads them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    zone: str = Field(description="Time zone of the desk, like Asia/Tokyo")
-    weekly: dict[Annotated[str, AfterValidator(_weekdays)], Annotated[str, AfterValidator(_intervals)]] = (
-        Field(description='Opening times by weekday, like 月-金: "10:00-12:00, 13:00-17:00"')
-    )
-    holidays: str | None = Field(
-        default=None, description="JP: closed on the public holidays of Japan; none: open on them"
-    )
-    closed: dict[Annotated[str, AfterValidator(_closed_days)], Annotated[str, AfterValidator(_reason)]] = (
-        Field(default={}, description='Company holidays and their reason, like "12/29-1/3": 年末年始休業')
-    )
-    exceptions: dict[Annotated[str, AfterValidator(_date)], Annotated[str, AfterValidator(_exception)]] = (
-        Field(default={}, description='Single dates, like "2026-12-28": "10:00-15:00", or closed')
-    )
+    zone: str
+    """time zone, like `Asia/Tokyo`"""
+    weekly: dict[Annotated[str, AfterValidator(_weekdays)], Annotated[str, AfterValidator(_intervals)]]
+    """weekdays -> opening times: `月-金: "10:00-17:00"`, `mon-fri`, `月,水,金`; a lunch break: `"10:00-12:00,
+    13:00-17:00"`; a night: `"22:00-26:00"`."""
+    holidays: str | None = None
+    """`JP`: closed on the public holidays of Japan, 振替休日 and 国民の休日 among them"""
+    closed: dict[Annotated[str, AfterValidator(_closed_days)], Annotated[str, AfterValidator(_reason)]] = {}
+    """company days and their reason, which callers hear: `"12/29-1/3": 年末年始休業`, `"2027-08-13 -
+    2027-08-15": 夏季休業`."""
+    exceptions: dict[Annotated[str, AfterValidator(_date)], Annotated[str, AfterValidator(_exception)]] = {}
+    """single dates, with other times or closed: `"2026-12-28": "10:00-15:00"`, `"2026-09-01": closed 台風`."""
 
     @field_validator("zone")
     @classmethod

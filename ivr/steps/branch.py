@@ -31,13 +31,21 @@ class Case(Part):
     """One case; what it does not name does not matter."""
 
     next: StepName
+    """the step when all holds"""
     withheld: bool | None = None
+    """`true`: the caller's number is not known; `false`: it is"""
     caller: Annotated[tuple[Number, ...], Field(max_length=1000)] = ()
+    """the caller's number is one of these"""
     calls: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    """at least so many callers of the line wait or talk at this moment, as `capacity` counts them"""
     hours: str | None = None
+    """these hours are open now; hours of their own make a branch by the time of day"""
     digits: DigitsName | None = None
+    """digits of this name were entered"""
     equals: Annotated[tuple[Digits, ...], Field(max_length=1000)] = ()
+    """they are one of these"""
     begins: Annotated[tuple[Digits, ...], Field(max_length=1000)] = ()
+    """they begin with one of these"""
 
     @model_validator(mode="after")
     def _whole(self) -> "Case":
@@ -63,7 +71,9 @@ class Case(Part):
 class Branch(Step):
     type: Literal["branch"]
     when: Annotated[tuple[Case, ...], Field(min_length=1, max_length=100)]
+    """the cases, each with its `next`"""
     otherwise: StepName
+    """the step when none holds"""
 
     def exits(self) -> dict[str, str]:
         cases = {f"when.{number}.next": case.next for number, case in enumerate(self.when)}

@@ -33,21 +33,34 @@ Length = Annotated[int, Field(ge=1, le=32)]
 class Collect(Step):
     type: Literal["collect"]
     name: DigitsName
+    """what the digits are called: small letters, digits and `_`"""
     say: Text
+    """the question"""
     next: StepName
+    """the step after an entry"""
     otherwise: StepName
+    """the step after the last wrong entry, or none"""
     min: Length = 1
+    """the fewest digits"""
     max: Length = 16
-    end: Annotated[Key, Field(description='ends an entry; "#" or "*"')] = "#"
-    confirm: Annotated[Text | None, Field(description="reads back; 1 is yes, 2 enters again")] = None
+    """the most, up to 32; with these the entry is over"""
+    end: Key = "#"
+    """the key that ends an entry: `"#"` or `star`."""
+    confirm: Text | None = None
+    """said after an entry; must hold `{name}`. `1` goes on, `2` asks again."""
     secret: bool = False
+    """`true`: the digits are never saved and never said; after a restart in mid-call the caller is asked
+    again. Keys pressed before the question are dropped."""
     repeat: Annotated[int, Field(ge=0, le=5)] = 2
-    wait: Annotated[Duration, Field(description="for the first key after the text")] = parse_duration("5s")
-    between: Annotated[Duration, Field(description="without a key, which ends the entry")] = parse_duration(
-        "4s"
-    )
+    """how often the question is asked again, 0 to 5; a correction counts"""
+    wait: Duration = parse_duration("5s")
+    """for the first key after the text"""
+    between: Duration = parse_duration("4s")
+    """without a further key, which ends the entry"""
     wrong: Text = WRONG
+    """said before the question after a wrong entry: too short, or another key than a digit"""
     nothing: Text = NOTHING
+    """the same when no key came"""
 
     @model_validator(mode="after")
     def _whole(self) -> "Collect":

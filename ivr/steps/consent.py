@@ -27,14 +27,23 @@ from ivr.steps.menu import NOTHING, WRONG
 class Consent(Step):
     type: Literal["consent"]
     say: Text
+    """the rules or the notice"""
     next: StepName
-    agree: Annotated[Key | None, Field(description="the key that agrees; none: by staying")] = None
-    refuse: Annotated[Key | None, Field(description="the key that refuses")] = None
-    otherwise: Annotated[StepName | None, Field(description="after a refusal or no answer")] = None
+    """the step for who agrees"""
+    agree: Key | None = None
+    """the key that agrees; without it, who stays agrees"""
+    refuse: Key | None = None
+    """the key that refuses"""
+    otherwise: StepName | None = None
+    """the step for who refuses or does not answer; needed with `agree`"""
     repeat: Annotated[int, Field(ge=0, le=5)] = 1
-    wait: Annotated[Duration, Field(description="for the first key after the text")] = parse_duration("5s")
+    """how often the text is said again after a wrong key or none, 0 to 5"""
+    wait: Duration = parse_duration("5s")
+    """for the first key after the text"""
     wrong: Text = WRONG
+    """said before the text after a wrong key"""
     nothing: Text = NOTHING
+    """the same when no key came"""
 
     @model_validator(mode="after")
     def _whole(self) -> "Consent":

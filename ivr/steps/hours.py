@@ -15,8 +15,11 @@ from ivr.dialplan.model import Step, StepName
 class HoursStep(Step):
     type: Literal["hours"]
     hours: str
+    """name under `hours:`"""
     open: StepName
+    """the step while open"""
     closed: StepName
+    """the step while closed"""
 
     def exits(self) -> dict[str, str]:
         return {"open": self.open, "closed": self.closed}

@@ -8,9 +8,8 @@ menu:
   repeat: 2
   otherwise: product
 ```
-`#1` is also matched by `1` alone unless the menu gives `1` another meaning. `repeat`: how often
-the choices are said again after a wrong key or none; then the call goes `otherwise`. `replay`, e.g. `"*"`,
-is a key that says them again as often as the caller likes.
+`#1` is also matched by `1` alone unless the menu gives `1` another meaning. A lone `#` waits 2 s for what
+follows; so does a key that another one begins with.
 """
 
 from typing import Annotated, Literal
@@ -29,13 +28,22 @@ NOTHING = "恐れ入りますが、ご入力を確認できませんでした。
 class Menu(Step):
     type: Literal["menu"]
     say: Text
+    """the choices"""
     keys: Annotated[dict[Key, StepName], Field(min_length=1)]
+    """key -> step; a key is 1 to 8 of the digits, `*` and `#`"""
     otherwise: StepName
+    """the step after the last wrong key, or none"""
     repeat: Annotated[int, Field(ge=0, le=5)] = 2
-    replay: Annotated[Key | None, Field(description="the key that says the choices again")] = None
-    wait: Annotated[Duration, Field(description="for the first key after the text")] = parse_duration("5s")
+    """how often the choices are said again, 0 to 5"""
+    replay: Key | None = None
+    """a key, usually `star` (米印), that says the choices again as often as the caller likes; say it in
+    `say`"""
+    wait: Duration = parse_duration("5s")
+    """for the first key after the text"""
     wrong: Text = WRONG
+    """said before the choices after a wrong key"""
     nothing: Text = NOTHING
+    """the same when no key came"""
 
     @model_validator(mode="after")
     def _replay_is_free(self) -> "Menu":

@@ -16,7 +16,9 @@ from ivr.dialplan.model import Step, StepName, Text
 class Play(Step):
     type: Literal["play"]
     say: Text
+    """the text"""
     next: StepName
+    """the next step"""
 
     def exits(self) -> dict[str, str]:
         return {"next": self.next}

@@ -14,7 +14,7 @@ support:
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,20 +31,27 @@ WAITING = "ただいま電話が混み合っております。順番におつな
 class Queue(Step):
     type: Literal["queue"]
     agents: str
+    """the group that is rung (着信グループ), as in `ivr agent add NAME --group support`"""
     otherwise: StepName
-    next: Annotated[StepName | None, Field(description="after the talk; none: the call ends")] = None
+    """the step when nobody was reached"""
+    next: StepName | None = None
+    """the step after the talk, if the agent hangs up first; none: the call ends"""
     keys: dict[Key, StepName] = Field(default={})
+    """keys that lead out of the queue; say them in `waiting`"""
     max_wait: Duration = parse_duration("2m")
+    """of the whole step"""
     busy_wait: Duration = parse_duration("30s")
-    ring: Annotated[Duration, Field(description="of the agents' telephones, one offer")] = parse_duration(
-        "20s"
-    )
+    """of the time in which nobody was free, or the line was full"""
+    ring: Duration = parse_duration("20s")
+    """of one offer to the agents' telephones"""
     say: Text = CONNECTING
-    waiting: Annotated[Text, Field(description="said after `waiting_after`, then each `waiting_every`")] = (
-        WAITING
-    )
+    """said first, once"""
+    waiting: Text = WAITING
+    """said while waiting"""
     waiting_after: Duration = parse_duration("10s")
+    """until `waiting` is said for the first time"""
     waiting_every: Duration = parse_duration("30s")
+    """until it is said again"""
 
     def exits(self) -> dict[str, str]:
         ways = {f"keys.{key}": step for key, step in self.keys.items()}

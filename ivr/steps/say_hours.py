@@ -16,8 +16,11 @@ from ivr.dialplan.model import Step, StepName, Text
 class SayHours(Step):
     type: Literal["say_hours"]
     hours: str
+    """name under `hours:`"""
     next: StepName
+    """the next step"""
     say: Text = "{opening_hours}"
+    """the text; words may stand around the value"""
 
     def exits(self) -> dict[str, str]:
         return {"next": self.next}

@@ -27,11 +27,17 @@ GRADES = KeyTable("12345")
 class Survey(Step):
     type: Literal["survey"]
     questions: Annotated[dict[DigitsName, Text], Field(min_length=1, max_length=10)]
+    """name -> text, up to ten; say in each what the grades mean"""
     next: StepName
+    """the step after the last question, or when the caller stops answering"""
     repeat: Annotated[int, Field(ge=0, le=5)] = 1
-    wait: Annotated[Duration, Field(description="for the key after the text")] = parse_duration("5s")
+    """how often a question is asked again after a wrong key or none, 0 to 5"""
+    wait: Duration = parse_duration("5s")
+    """for the key after the text"""
     wrong: Text = WRONG
+    """said before the question after a wrong key"""
     nothing: Text = NOTHING
+    """the same when no key came"""
 
     def exits(self) -> dict[str, str]:
         return {"next": self.next}

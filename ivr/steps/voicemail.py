@@ -27,13 +27,21 @@ NOTHING = "恐れ入りますが、お声を確認できませんでした。お
 class Voicemail(Step):
     type: Literal["voicemail"]
     say: Text
+    """the greeting; a key ends it, and the beep follows"""
     next: StepName
+    """the step after the message, where you thank the caller"""
     max: Duration = parse_duration("3m")
+    """the longest message"""
     silence: Duration = parse_duration("10s")
+    """that ends it"""
     callback: CallbackModel = CallbackModel()
+    """what is promised"""
     ask_number: Text = ASK_NUMBER
+    """said after `say` to a caller who withholds the number"""
     again: Text = AGAIN
+    """said when nothing was heard"""
     nothing: Text = NOTHING
+    """said when nothing was heard the second time"""
     serves: ClassVar[bool] = True
 
     def exits(self) -> dict[str, str]:

@@ -60,7 +60,7 @@ async def engine(settings: Settings) -> None:
         await lines.reload(store)
         passwords = conf.ari_passwords(settings.asterisk_base)
         ari = Ari(settings.ari, f"ivr-{settings.engine}", "engine", passwords.engine, pulse.check)
-        journal = StoreJournal(store, settings.engine, lines.tenants)
+        journal = StoreJournal(store, settings.engine, lines.tenants, clock)
         mailbox = StoreMailbox(
             store, settings.recordings, lines.calendar, clock, lambda: wake(settings.run, "jobs")
         )

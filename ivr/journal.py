@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ivr.call import Call
+from ivr.clock import Clock
 from ivr.errors import StoreError
 from ivr.store import calls
 from ivr.store.database import Store
@@ -27,11 +28,13 @@ class StoreJournal:
     re-enterable, so a state from the middle of a step is as good as one from its beginning.
     """
 
-    def __init__(self, store: Store, engine: str, tenants: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, engine: str, tenants: Mapping[str, str], clock: Clock) -> None:
         self._store = store
         self._engine = engine
         self._tenants = tenants
+        self._clock = clock
         self._started: dict[str, datetime] = {}
+        self._times: dict[str, list[float]] = {}  # seconds from the start for what is on the path by now
         self._running: dict[str, Call] = {}
         self._ended: dict[str, dict[str, Any]] = {}
         self._something = asyncio.Event()
@@ -42,12 +45,15 @@ class StoreJournal:
 
     def entered(self, call: Call) -> None:
         self._running[call.id] = call
+        self._note_times(call, self._clock.now())
         self._something.set()
 
     def ended(self, call: Call, at: datetime) -> None:
         self._running.pop(call.id, None)
+        self._note_times(call, at)
         self._ended[call.id] = self._row(call, at)
         self._started.pop(call.id, None)
+        self._times.pop(call.id, None)
         self._something.set()
 
     async def run(self) -> None:
@@ -77,6 +83,15 @@ class StoreJournal:
             self._something.set()
             raise
 
+    def _note_times(self, call: Call, at: datetime) -> None:
+        started = self._started.get(call.id)
+        if started is None:
+            return
+        path, times = call.state.path, self._times.setdefault(call.id, [])
+        del times[len(path) :]  # the call went back on its path
+        passed = round((at - started).total_seconds(), 1)
+        times += [passed] * (len(path) - len(times))
+
     def _row(self, call: Call, ended_at: datetime | None) -> dict[str, Any]:
         state, keys = call.state, call.keys
         return {
@@ -93,6 +108,7 @@ class StoreJournal:
             "outcome": state.outcome,
             "cause": state.cause,
             "path": list(state.path),
+            "path_times": list(self._times.get(call.id, ())),
             "state": None if ended_at else state.as_json(),
             "keys_received": keys.received,
             "keys_used": keys.used,

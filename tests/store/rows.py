@@ -27,6 +27,7 @@ def call(call_id: str, **changed: Any) -> dict[str, Any]:
         "outcome": "in_progress",
         "cause": None,
         "path": ["welcome", "menu", "#1"],
+        "path_times": [0.0, 4.0, 9.5],
         "state": {"step": "menu", "variables": {"名前": "田中"}},
         "keys_received": 2,
         "keys_used": 2,

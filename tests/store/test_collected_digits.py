@@ -22,6 +22,7 @@ from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
 from tests.fakes.fake_roster import FakeRoster
 from tests.fakes.virtual_time import FakeClock, Life
 from tests.fakes.world import Do, Telephone, World
+from tests.messages_helpers import ManualClock
 from tests.store.rows import NOON, after
 
 MEMBER, PIN = "730519286", "864209753"
@@ -49,7 +50,7 @@ async def test_secret_digits_are_nowhere_and_others_end_with_the_call(
     database = tmp_path / "ivr.db"
     shutil.copy(sqlite_template, database)
     store = await Store.open(f"sqlite:///{database}")
-    journal = StoreJournal(store, "1", {"shop": "shop"})
+    journal = StoreJournal(store, "1", {"shop": "shop"}, ManualClock(NOON))
     call = caller()
     writing = asyncio.create_task(journal.run())
     journal.started(call, NOON)

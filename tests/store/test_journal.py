@@ -8,13 +8,14 @@ from ivr.store import calls
 from ivr.store.database import Store
 from tests.fakes.fake_call import FakeCall
 from tests.fakes.world import Telephone, World
+from tests.messages_helpers import ManualClock
 from tests.store.rows import NOON, after
 
 TURNS = 40  # of the loop: further than a write gets before it waits for the database
 
 
 async def test_a_write_cut_short_by_a_stop_loses_no_ending(store: Store) -> None:
-    journal = StoreJournal(store, "1", {"ecforce": "ecforce"})
+    journal = StoreJournal(store, "1", {"ecforce": "ecforce"}, ManualClock(NOON))
     cut = 0
     for turns in range(TURNS):
         call = FakeCall(World(), Telephone([]), CallState(f"c{turns}", "ecforce", "abc"))
@@ -34,3 +35,19 @@ async def test_a_write_cut_short_by_a_stop_loses_no_ending(store: Store) -> None
     assert {row.id: (row.outcome, row.ended_at) for row in rows} == {
         f"c{turns}": ("answered", after(60)) for turns in range(TURNS)
     }
+
+
+async def test_the_path_bears_the_seconds_at_which_each_part_was_reached(store: Store) -> None:
+    clock = ManualClock(NOON)
+    journal = StoreJournal(store, "1", {"ecforce": "ecforce"}, clock)
+    call = FakeCall(World(), Telephone([]), CallState("c1", "ecforce", "abc"))
+    journal.started(call, NOON)
+    for seconds, path in ((1, ["welcome"]), (5, ["welcome", "menu"]), (9, ["welcome", "menu", "#1", "bye"])):
+        clock.advance(seconds)
+        call.state.path = path
+        journal.entered(call)
+    journal.ended(call, after(20))
+    await journal.flush()
+    async with store.read() as session:
+        row = await calls.get(session, "c1")
+    assert row is not None and row.path_times == [1.0, 6.0, 15.0, 15.0]

@@ -95,6 +95,7 @@ async def test_the_promise_of_the_voicemail(settings: Settings) -> None:
         "path": ["message"],
         "state": None,
         "answers": None,
+        "path_times": [],
         "keys_received": 0,
         "keys_used": 0,
         "keys_emptied": 0,

@@ -74,7 +74,8 @@ class Office:
         self.world = World([telephone for _, telephone in agents])
         self.room = Mailroom(self.world.spoken)
         self.ledger = Ledger()
-        self.clock = FakeClock(datetime.fromisoformat(start).replace(tzinfo=TOKYO))
+        self.began = datetime.fromisoformat(start).replace(tzinfo=TOKYO)
+        self.clock = FakeClock(self.began)
         self._life = Life()
         self._begin_life()
 

@@ -1,34 +1,47 @@
 """Scenarios as data: `scenarios/*.yaml` -> Scenario. Expected texts stand there letter by letter.
 
-They run on ecforce.yaml, or on the dialplan of the same name in `dialplans/` beside this file. What
-`ivr simulate --save` writes may be put there too: it names its `line`, and has texts instead of their names.
+They run on the dialplan of the same name, in `dialplans/` beside this file or among the live ones, else on
+ecforce.yaml. What `ivr simulate --save` writes may be put there too: it names its `line`, and has texts
+instead of their names.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ivr.call import CallbackPromise
 from ivr.dialplan.load import load
 from ivr.dialplan.model import Dialplan
 from ivr.steps import STEPS
 from tests.fakes.fake_roster import Agent
 from tests.fakes.world import AgentTelephone, Do
-from tests.flows.office import Office, Visit, ecforce
+from tests.flows.office import TOKYO, Office, Visit, ecforce
 
 FOLDER = Path(__file__).parent / "scenarios"
 DIALPLANS = Path(__file__).parent / "dialplans"
 LIVE = Path(__file__).parents[2] / "dialplans"
-TEXTS: Mapping[str, str] = yaml.safe_load((FOLDER / "texts.yaml").read_text())
+TEXTS: Mapping[str, str] = {
+    name: text
+    for file in sorted(FOLDER.glob("texts*.yaml"))
+    for name, text in yaml.safe_load(file.read_text()).items()
+}
 _NAMES = {text: name for name, text in TEXTS.items()}
 OPEN = "2026-11-24 11:00"
+PROMISE = "medium, 1 business day, office"
 
 
 @dataclass(frozen=True)
 class Expected:
-    """`heard`: names of texts, with … if cut off; None if the scenario does not say."""
+    """`heard`: names of texts, with … if cut off; None, as elsewhere, if the scenario does not say.
+
+    `promise` is of the message's callback and `due` what comes of it; `kept`: digits by name; `never_saved`:
+    what no saved state of the call may hold.
+    """
 
     path: list[str]
     outcome: str
@@ -38,6 +51,10 @@ class Expected:
     waits: float | None
     recorded: float | None
     answers: dict[str, int]
+    promise: CallbackPromise
+    due: datetime | None
+    kept: dict[str, str] | None
+    never_saved: str | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,10 @@ class Scenario:
                 caller.get("waits"),
                 caller.get("recorded"),
                 caller.get("answers", {}),
+                _promise(caller.get("promise", PROMISE)),
+                _moment(caller.get("due")),
+                caller.get("kept"),
+                caller.get("never_saved"),
             )
             for caller in self._callers()
         ]
@@ -105,6 +126,15 @@ def _agent(name: str, data: Mapping[str, Any]) -> tuple[Agent, AgentTelephone]:
     return agent, AgentTelephone(name, rings, data.get("talks"), data.get("broken"))
 
 
+def _promise(text: str) -> CallbackPromise:
+    priority, due, hours = text.split(", ")
+    return CallbackPromise(priority, due, hours)
+
+
+def _moment(text: str | datetime | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text)).replace(tzinfo=TOKYO)
+
+
 def _named(heard: list[str] | None) -> list[str] | None:
     return None if heard is None else [name_of(text) for text in heard]
 
@@ -121,17 +151,16 @@ def heard_names(visit: Visit) -> list[str]:
 
 def scenarios() -> Iterator[Scenario]:
     for file in sorted(FOLDER.glob("*.yaml")):
-        if file.name != "texts.yaml":
+        if not file.name.startswith("texts"):
             yield from read(file.stem, file.read_text())
 
 
 def read(name: str, text: str) -> Iterator[Scenario]:
     for data in yaml.safe_load(text):
-        own = DIALPLANS / f"{name}.yaml"
-        live = LIVE / f"{data.get('line', 'ecforce')}.yaml"
-        dialplan = load(own, STEPS) if own.exists() else _live(live)
-        yield Scenario(f"{name}: {data['name']}", data, dialplan)
+        yield Scenario(f"{name}: {data['name']}", data, _dialplan(data.get("line", name)))
 
 
-def _live(file: Path) -> Dialplan:
-    return ecforce()[0] if file.stem == "ecforce" else load(file, STEPS)
+@functools.cache
+def _dialplan(name: str) -> Dialplan:
+    files = (DIALPLANS / f"{name}.yaml", LIVE / f"{name}.yaml")
+    return next((load(file, STEPS) for file in files if file.exists()), ecforce()[0])

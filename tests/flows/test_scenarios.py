@@ -1,8 +1,10 @@
 """Every branch of the ecforce line in virtual time: `scenarios/*.yaml`, one block each."""
 
+from datetime import timedelta
+
 import pytest
 
-from ivr.call import CallbackPromise
+from ivr.callbacks.due import due_at
 from tests.fakes.virtual_time import in_virtual_time
 from tests.fakes.world import BEEP
 from tests.flows.office import Office, Visit
@@ -14,8 +16,14 @@ ALL = list(scenarios())
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 @in_virtual_time
 async def test_scenario(scenario: Scenario) -> None:
+    await check(scenario)
+
+
+async def check(scenario: Scenario) -> None:
+    """AssertionError, and no other, where the dialplan does not do what the scenario says."""
     office = scenario.office()
     await office.serve()
+    assert scenario.data.get("numbers") in (None, list(office.dialplan.line.numbers))
     for visit, expected in zip(office.visits, scenario.expected(), strict=True):
         check_call(office, visit, expected)
         check_what_was_heard(office, visit, expected)
@@ -34,6 +42,8 @@ def check_call(office: Office, visit: Visit, expected: Expected) -> None:
     check_promises(office, visit, expected, (expected.cause,))
     assert len(visit.telephone.talked_to) == (expected.outcome == "answered")
     assert expected.talks_to in (None, *visit.telephone.talked_to)
+    assert expected.kept in (None, state.digits)
+    assert expected.never_saved is None or expected.never_saved not in office.ledger.saved[visit.id]
     keys = visit.calls[-1].keys
     assert keys.received == keys.used + keys.emptied + len(keys)
 
@@ -58,7 +68,12 @@ def check_promises(office: Office, visit: Visit, expected: Expected, causes: tup
     assert len([each for each in messages if each.state in ("stored", "lost")]) == 1
     assert len(callbacks) == 1 and callbacks[0].cause in causes
     assert callbacks[0].number == visit.number
-    assert callbacks[0].promise == CallbackPromise("medium", "1 business day", "office")
+    promise = callbacks[0].promise
+    assert promise == expected.promise
+    if expected.due is not None:
+        received = office.began + timedelta(seconds=visit.calls_at)  # give or take the length of a call
+        due = due_at(promise.due, received, office.calendars[str(promise.hours)])
+        assert abs(due - expected.due) < timedelta(minutes=5)
     # What the agent sees is the path up to the voicemail.
     assert list(callbacks[0].path) == expected.path[: len(callbacks[0].path)]
     assert callbacks[0].path[-1].endswith("_message")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ivr.errors import SynthesisError
 from ivr.prompts.audio import Audio, read_recording, seconds_of, write_pair, write_whole
+from ivr.prompts.readable import unreadable
 from ivr.prompts.reading import normalise
 
 # Change it when the same text would sound different: another voice, level, or synthesiser.
@@ -74,6 +75,17 @@ class PromptLibrary:
         except SynthesisError:
             return False
 
+    def why_not(self, text: str) -> str | None:
+        """Why the prompt cannot be made, found out without the voice; None if it can."""
+        try:
+            recorded = self._recording(text)
+            if recorded is None:
+                return unreadable(normalise(text, self._readings))
+            _check_recording(text, recorded)
+        except SynthesisError as error:
+            return str(error)
+        return None
+
     def make(self, text: str) -> Path:
         """Have the prompt ready and return its `path`. Raises SynthesisError.
 
@@ -103,10 +115,7 @@ class PromptLibrary:
             return synthesise(text, self._readings)
         from ivr.prompts.dsp import from_recording
 
-        try:
-            return from_recording(*read_recording(recorded))
-        except SynthesisError as error:
-            raise SynthesisError(f"the recording of {text}: {error}") from error
+        return from_recording(*_check_recording(text, recorded))
 
     def _recording(self, text: str) -> bytes | None:
         """The WAV to use: it must be there for `file:NAME`, it may be there for a text."""
@@ -130,6 +139,14 @@ class PromptLibrary:
         except (OSError, ValueError, KeyError):
             return False
         return narrow.exists() and wide.exists() and bool(made_from == _source(recorded))
+
+
+def _check_recording(text: str, recorded: bytes) -> tuple[bytes, int]:
+    """Samples and rate."""
+    try:
+        return read_recording(recorded)
+    except SynthesisError as error:
+        raise SynthesisError(f"the recording of {text}: {error}") from error
 
 
 def _source(recorded: bytes | None) -> str:

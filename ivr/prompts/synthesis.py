@@ -12,6 +12,7 @@ import pyopenjtalk
 from ivr.errors import SynthesisError
 from ivr.prompts import dsp
 from ivr.prompts.audio import Audio
+from ivr.prompts.readable import unreadable
 from ivr.prompts.reading import normalise
 
 LONGEST = 1000  # characters: about three minutes, more than any caller listens to
@@ -27,6 +28,8 @@ def synthesise(text: str, readings: Mapping[str, str] | None) -> Audio:
         raise SynthesisError(
             f"a prompt of {len(spoken)} characters; the longest that is spoken has {LONGEST}"
         )
+    if why := unreadable(spoken):
+        raise SynthesisError(why)
     labels = pyopenjtalk.extract_fullcontext(spoken)
     if all(_phoneme(label) in _NOT_SPEECH for label in labels):
         raise SynthesisError("a prompt without anything that can be read aloud")

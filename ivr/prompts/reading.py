@@ -117,5 +117,7 @@ _CURES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     ),
     (r"かたは(?=\d)", "かたは、"),  # without the pause: 片刃, カタハ
     (r"を行(?=っ[てた])", "をおこな"),  # 受付を行って: イッテ
+    ("お手数", "おてすう"),  # オテカズ
+    (r"小口(?=出品|プラン)", "こぐち"),  # オグチ
 ]
 _RULES = [(re.compile(pattern), replacement) for pattern, replacement in _CURES]

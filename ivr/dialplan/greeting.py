@@ -8,6 +8,11 @@ from ivr.hours.rules import Reason
 from ivr.prompts import spoken
 
 _DAY = 24 * 60  # minutes
+# Unless a sudden closing that is still to come takes the whole rest of the day.
+_OPENS_TODAY = ("before_opening", "lunch")
+
+# In place of the greeting of a closing that began this moment, while nobody has spoken it.
+SUDDENLY_CLOSED = "本日は、臨時休業とさせていただいております。"
 
 
 def closed_greeting(calendar: Calendar, at: datetime) -> str:
@@ -19,9 +24,16 @@ def closed_greeting(calendar: Calendar, at: datetime) -> str:
     if state.open:
         return ""
     opening = state.until and state.until.astimezone(calendar.zone)
-    why = _why(state.reason, spoken.time(opening.time()) if opening else "")
-    if opening is None or state.reason.kind in ("before_opening", "lunch"):
+    today = at.astimezone(calendar.zone).date()
+    reason = state.reason
+    later_today = opening is not None and opening.date() == today
+    if reason.kind in _OPENS_TODAY and not later_today:
+        reason = next((closing.why for closing in calendar.closings if closing.begin > at), reason)
+    why = _why(reason, spoken.time(opening.time()) if opening else "")
+    if opening is None or reason.kind in _OPENS_TODAY:
         return why
+    if reason.kind == "sudden" and later_today:
+        return f"{why}{spoken.time(opening.time())}から再開いたします。"
     day, weekday, hour = spoken.date(opening), spoken.weekday(opening), spoken.time(opening.time())
     return f"{why}次の営業は、{day}、{weekday}の、{hour}からでございます。"
 
@@ -32,6 +44,8 @@ def opening_hours(calendar: Calendar, at: datetime) -> str:
     minute = local.hour * 60 + local.minute
     intervals = calendar.day(local.date()).intervals
     state = calendar.state(at)
+    if state.reason.kind == "sudden":
+        return closed_greeting(calendar, at)
     if state.open and state.until and not any(start <= minute < end for start, end in intervals):
         # The night that began yesterday.
         return (
@@ -53,7 +67,7 @@ def greeting_moments(
 ) -> list[str]:
     """Every text of `say` that callers can need on `days` local days from `first`, each once.
 
-    What is said changes only at an opening, at a closing and at midnight.
+    What is said changes only at an opening, at a closing, usual or sudden, and at midnight.
     """
     last = first + timedelta(days=days - 1)
     midnights = [datetime.combine(first + timedelta(days=i), time(), calendar.zone) for i in range(days)]
@@ -63,10 +77,21 @@ def greeting_moments(
         for start, _ in calendar.day(midnight.date()).intervals
     ]
     closings = [close for _, close in calendar.open_intervals(first, last)]
-    moments = sorted(moment.astimezone(UTC) for moment in midnights + openings + closings)
+    until = midnights[-1] + timedelta(days=1)
+    sudden = [
+        moment
+        for closing in calendar.closings
+        for moment in (closing.begin, closing.end)
+        if moment and midnights[0] <= moment < until
+    ]
+    moments = sorted(moment.astimezone(UTC) for moment in midnights + openings + closings + sudden)
     texts = dict.fromkeys(say(calendar, moment) for moment in moments)
     texts.pop("", None)
     return list(texts)
+
+
+def _moment(local: datetime) -> str:
+    return f"{spoken.date(local)}、{spoken.weekday(local)}の、{spoken.time(local.time())}"
 
 
 def _clock(minute: int) -> str:
@@ -85,9 +110,14 @@ def _why(reason: Reason, opening: str) -> str:
             return f"ただいまの時間は、お電話の受付を休止しております。{opening}から再開いたします。"
         case "holiday" | "company_day":
             return f"本日は、{because}休業日でございます。"
-        case "exception":
+        case "exception" | "sudden":
             return f"本日は、{because}臨時休業とさせていただいております。"
         case "weekend":
             return "本日は休業日でございます。"
         case _:
             return "本日の受付は終了いたしました。"
+
+
+def in_its_place(text: str) -> str | None:
+    """What may be said instead of a closed greeting that nobody has spoken yet; None for any other text."""
+    return SUDDENLY_CLOSED if "臨時休業とさせていただいております。" in text else None

@@ -2,7 +2,8 @@
 
 from ivr.hours.calendar import Calendar, State
 from ivr.hours.check import checks
+from ivr.hours.closings import Closing
 from ivr.hours.model import HoursModel
 from ivr.hours.rules import Day, Reason
 
-__all__ = ["Calendar", "Day", "HoursModel", "Reason", "State", "checks"]
+__all__ = ["Calendar", "Closing", "Day", "HoursModel", "Reason", "State", "checks"]

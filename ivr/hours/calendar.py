@@ -1,11 +1,13 @@
 """Open? why? until when? and business time. All moments that come back are in UTC."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ivr.errors import CalendarError
+from ivr.hours.closings import Closing, cut, cut_day
 from ivr.hours.model import HoursModel
 from ivr.hours.rules import FIRST_YEAR, LAST_YEAR, OPEN, Day, Reason, Rules
 from ivr.hours.table import ONE_DAY, Table, build, instant
@@ -32,21 +34,29 @@ class Calendar:
     Opening times are half-open, [open, close), and hours past midnight belong to the day they start
     on. "Never" means: not within ten years. A moment without a zone, or so late that the public
     holidays are not known (from 2100), raises CalendarError; it is never taken for open.
+
+    `closings` are sudden ones (臨時休業), and are no opening times in any answer. Only business time, of
+    which promises are made, counts on through one without an end: nobody knows how long that lasts.
     """
 
-    def __init__(self, model: HoursModel) -> None:
+    def __init__(self, model: HoursModel, closings: Sequence[Closing] = ()) -> None:
         self.zone = ZoneInfo(model.zone)
+        self.closings = tuple(closings)
         self._rules = Rules(model)
         self._limit = (
             instant(self.zone, date(FIRST_YEAR, 1, 4), 0),
             instant(self.zone, date(LAST_YEAR + 1, 1, 1), 0),
         )
+        endless = [closing.begin for closing in closings if closing.end is None]
+        self._shut_from = min(endless, default=self._limit[1])  # for good, as far as is known
+        known = [closing for closing in closings if closing.end is not None]
+        self._promises = Calendar(model, known) if endless else self
         # Replaced as a whole, never changed, so that threads may share a calendar.
         self._table: Table | None = None
 
     def day(self, day: date) -> Day:
         """The opening times that start on a local day, before any daylight saving."""
-        return self._rules.day(day)
+        return cut_day(self._rules.day(day), day, self.zone, self.closings)
 
     def state(self, at: datetime) -> State:
         at = _utc(at)
@@ -69,6 +79,8 @@ class Calendar:
                     return table.closes[i - 1]
             elif i < len(table.opens):
                 return table.opens[i]
+            if self._shut_from < table.end:
+                return None
         self._prove_never(at)
         return None
 
@@ -80,6 +92,8 @@ class Calendar:
             i = bisect_right(table.opens, at)
             if i < len(table.opens):
                 return table.opens[i]
+            if self._shut_from < table.end:
+                return None
         self._prove_never(at)
         return None
 
@@ -88,6 +102,8 @@ class Calendar:
 
         So a deadline that lands on closing time stays there. CalendarError if it never comes.
         """
+        if self._promises is not self:
+            return self._promises.add_business_time(at, amount)
         at = _utc(at)
         if amount < timedelta():
             raise CalendarError("Business time cannot be taken away, only added.")
@@ -111,6 +127,8 @@ class Calendar:
 
         Hours past midnight belong to the day they start on, so what comes in then counts as that day's.
         """
+        if self._promises is not self:
+            return self._promises.add_business_days(at, days)
         at = _utc(at)
         if days < 1:
             raise CalendarError("The number of business days must be 1 or more.")
@@ -153,7 +171,7 @@ class Calendar:
         if table:
             first, last = min(first, table.first), max(last, table.last)
         first, last = max(first, date(FIRST_YEAR, 1, 1)), min(last, date(LAST_YEAR, 12, 31))
-        self._table = table = build(self._rules, self.zone, first, last)
+        self._table = table = cut(build(self._rules, self.zone, first, last), self.closings)
         return table
 
     def _prove_never(self, at: datetime) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ivr.commands.common import Commands, command, print_json, print_rows
+from ivr.commands.common import Commands, command, print_json, print_rows, run
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def add_to(commands: Commands) -> None:
     draw = command(commands, "draw", _draw, "the flow of a line's file, as Mermaid text")
     draw.add_argument("line", help="name of its file without .yaml")
     draw.add_argument("--svg", type=Path, help="write a picture to this file instead")
+    draw.add_argument("--since", help='count the callers on each way, from "yesterday", "7d" or a time')
+    draw.add_argument("--until", help="until then (default: now)")
+    draw.add_argument("--json", action="store_true", help="the counts")
     say = command(commands, "say", _say, "play a prompt as callers hear it")
     say.add_argument("text")
     say.add_argument("--out", type=Path, help="save it to this WAV file instead")
@@ -119,13 +122,19 @@ def _calendar(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _draw(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import past
     from ivr.dialplan import draw
 
     dialplan = _picked(settings, options.line)
+    since = options.since or ("7d" if options.json else None)
+    traffic = run(past.traffic_of(settings, dialplan, since, options.until)) if since else None
+    taken, notes = traffic.labels() if traffic else ({}, {})
     if options.svg:
-        options.svg.write_text(draw.svg(dialplan), "utf-8")
-    else:
-        print(draw.mermaid(dialplan), end="")
+        options.svg.write_text(draw.svg(dialplan, taken, notes), "utf-8")
+    if options.json and traffic:
+        print_json(traffic.as_json())
+    elif not options.svg:
+        print(draw.mermaid(dialplan, taken), end="")
 
 
 def _say(settings: Settings, options: argparse.Namespace) -> None:

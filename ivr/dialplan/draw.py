@@ -1,7 +1,7 @@
 """`ivr draw`: the flow of a dialplan as Mermaid text and as SVG, from the model itself."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from ivr.dialplan.layout import Layout, Spot, lay_out
@@ -52,10 +52,15 @@ def _labelled_ways(step: Step) -> dict[str, str]:
     return {target: "、".join(filter(None, words)) for target, words in labels.items()}
 
 
+def _on_way(words: str, taken: str) -> str:
+    return " ".join(filter(None, (words, taken)))
+
+
 # -- Mermaid --------------------------------------------------------------------------------
 
 
-def mermaid(dialplan: Dialplan) -> str:
+def mermaid(dialplan: Dialplan, taken: Mapping[tuple[str, str], str] | None = None) -> str:
+    """`taken`: (step, next step) -> what stands on that way beside its label."""
     # Numbers, for a step may be called "end", which Mermaid takes for its own.
     ids = {name: f"s{number}" for number, name in enumerate(dialplan.steps)}
     lines = ["flowchart TD", f'    start(["{_quoted(dialplan.line.name)}"]) --> {ids[dialplan.start]}']
@@ -64,6 +69,7 @@ def mermaid(dialplan: Dialplan) -> str:
         lines.append(f'    {ids[name]}["{text}"]')
     for name, step in dialplan.steps.items():
         for target, words in _labelled_ways(step).items():
+            words = _on_way(words, (taken or {}).get((name, target), ""))
             arrow = f'-->|"{_quoted(words)}"|' if words else "-->"
             lines.append(f"    {ids[name]} {arrow} {ids[target]}")
     return "\n".join(lines) + "\n"
@@ -81,7 +87,6 @@ SIZE = 13  # of letters, pixels
 LINE, PADDING = 18, 10
 BETWEEN, LAYER_GAP, MARGIN = 36, 56, 24
 FONT = "'Noto Sans CJK JP', 'Hiragino Sans', 'Yu Gothic', sans-serif"
-BOX_HEIGHT = 3 * LINE + PADDING
 COLOURS = {
     "menu": "#e3edfb",
     "queue": "#d7ecd9",
@@ -91,20 +96,27 @@ COLOURS = {
 }
 
 
-def svg(dialplan: Dialplan) -> str:
-    steps = dialplan.steps
+def svg(
+    dialplan: Dialplan,
+    taken: Mapping[tuple[str, str], str] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> str:
+    """`taken`: (step, next step) -> what stands on that way; `notes`: step -> the last line of its box."""
+    steps, taken, notes = dialplan.steps, taken or {}, notes or {}
     texts = {name: lines_of(name, step, dialplan.line) for name, step in steps.items()}
+    for name, note in notes.items():
+        texts[name].append(note)
     width = {name: max(map(_width, lines)) + 2 * PADDING for name, lines in texts.items()}
     ways = {name: list(_labelled_ways(step)) for name, step in steps.items()}
     layout = lay_out(ways, dialplan.start, width, BETWEEN)
-    pen = _Pen(layout, width)
+    pen = _Pen(layout, width, height=max(map(len, texts.values())) * LINE + PADDING)
     arrows: list[str] = []
     labels: list[str] = []
     for name, step in steps.items():
         for target, words in _labelled_ways(step).items():
             path, at = pen.way(name, target)
             arrows.append(f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#arrow)"/>')
-            labels += _label(words, *at)
+            labels += _label(_on_way(words, taken.get((name, target), "")), *at)
     boxes = [part for name in steps for part in _box(pen, name, texts[name], steps[name].type, width[name])]
     title = escape(dialplan.line.name)
     return (
@@ -131,13 +143,14 @@ def _head(title: str, width: float, height: float) -> Iterator[str]:
 class _Pen:
     """Pixels of a layout. Ways back run on the right of everything, each on a track of its own."""
 
-    def __init__(self, layout: Layout, width: dict[str, float]) -> None:
+    def __init__(self, layout: Layout, width: dict[str, float], *, height: float) -> None:
         self._layout = layout
         self._width = width
+        self.height = height  # of every box
         boxes = max(layout.x[name] + width[name] / 2 for name in width)
         spots = max(layout.x.values())
         self.right = MARGIN + max(boxes, spots)
-        self.bottom = MARGIN + max(layout.layer.values()) * (BOX_HEIGHT + LAYER_GAP) + BOX_HEIGHT
+        self.bottom = MARGIN + max(layout.layer.values()) * (height + LAYER_GAP) + height
         # The ways out of a step leave it side by side.
         self._out: dict[str, list[str]] = {name: [] for name in width}
         for name, target in layout.bends:
@@ -149,7 +162,7 @@ class _Pen:
         return MARGIN + self._layout.x[spot]
 
     def top(self, spot: Spot) -> float:
-        return MARGIN + self._layout.layer[spot] * (BOX_HEIGHT + LAYER_GAP)
+        return MARGIN + self._layout.layer[spot] * (self.height + LAYER_GAP)
 
     def way(self, name: str, target: str) -> tuple[str, tuple[float, float]]:
         """The path, and where its label stands."""
@@ -158,7 +171,7 @@ class _Pen:
         targets = self._out[name]
         share = (targets.index(target) + 1) / (len(targets) + 1)
         x = self.middle(name) + (share - 0.5) * self._width[name]
-        y = self.top(name) + BOX_HEIGHT
+        y = self.top(name) + self.height
         path = f"M{x:.1f} {y:.1f}"
         first: tuple[float, float] | None = None
         for spot in [*self._layout.bends[name, target], target]:
@@ -168,7 +181,7 @@ class _Pen:
             first = first or (x + (to_x - x) * 0.3, y + 20)
             x, y = to_x, to_y
             if not isinstance(spot, str):
-                y += BOX_HEIGHT
+                y += self.height
                 path += f"L{x:.1f} {y:.1f}"
         assert first is not None
         return path, first
@@ -177,7 +190,7 @@ class _Pen:
         self.right += BETWEEN / 2
         from_x = self.middle(name) + self._width[name] / 2
         to_x = self.middle(target) + self._width[target] / 2
-        from_y, to_y = self.top(name) + BOX_HEIGHT * 0.7, self.top(target) + BOX_HEIGHT * 0.3
+        from_y, to_y = self.top(name) + self.height * 0.7, self.top(target) + self.height * 0.3
         path = f"M{from_x:.1f} {from_y:.1f}H{self.right:.1f}V{to_y:.1f}H{to_x:.1f}"
         return path, (from_x + 24, from_y)
 
@@ -189,7 +202,7 @@ def _box(pen: _Pen, name: str, lines: list[str], type_: str, width: float) -> It
     x, y = pen.middle(name), pen.top(name)
     colour = COLOURS.get(type_, "#ffffff")
     yield (
-        f'<rect x="{x - width / 2:.1f}" y="{y:.1f}" width="{width:.1f}" height="{BOX_HEIGHT}" rx="6"'
+        f'<rect x="{x - width / 2:.1f}" y="{y:.1f}" width="{width:.1f}" height="{pen.height:.0f}" rx="6"'
         f' fill="{colour}" stroke="#555"/>'
     )
     for number, line in enumerate(lines, 1):

@@ -1,7 +1,8 @@
 """One line's dialplan from the files, checked: for commands that show it before it is live."""
 
+import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,19 @@ def pick(directory: Path, key: str, step_types: Mapping[str, type[Step]], today:
 def zone_of(dialplan: Dialplan) -> ZoneInfo:
     """In which the line's times are told: that of its first hours."""
     return ZoneInfo(next((hours.zone for hours in dialplan.hours.values()), "Asia/Tokyo"))
+
+
+def beginning(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Of a period: "today", "yesterday", "7d", "12h" before `now`, or as `moment` reads it."""
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    match text.strip():
+        case "today":
+            return midnight
+        case "yesterday":
+            return midnight - timedelta(days=1)
+        case ago if found := re.fullmatch(r"(\d{1,4})([dh])", ago):
+            return now - timedelta(hours=int(found[1]) * (24 if found[2] == "d" else 1))
+    return moment(text, zone)
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime:

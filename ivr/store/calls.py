@@ -1,6 +1,7 @@
 """Calls: written in batches while they run, listed for people."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -54,6 +55,55 @@ async def listing(
         last = (await session.execute(select(*order).where(CallRow.id == after))).one_or_none()
         query = query.where(beyond(order, last, falling=True))
     return (await session.scalars(query)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One call that is over, as far as its path goes; `times`: seconds for each of `path`, or empty."""
+
+    id: str
+    dialplan: str  # content hash of its version
+    number: str | None
+    withheld: str | None
+    started_at: datetime
+    seconds: float
+    outcome: str
+    cause: str | None
+    path: Sequence[str]
+    times: Sequence[float]
+
+
+async def passages(session: AsyncSession, line: str, since: datetime, until: datetime) -> list[Passage]:
+    """Calls of `line` that began in [since, until) and are over, the oldest first."""
+    columns = (
+        CallRow.id,
+        CallRow.dialplan,
+        CallRow.number,
+        CallRow.withheld,
+        CallRow.started_at,
+        CallRow.ended_at,
+        CallRow.outcome,
+        CallRow.cause,
+        CallRow.path,
+        CallRow.path_times,
+    )
+    query = select(*columns).where(CallRow.line == line, CallRow.ended_at.is_not(None))
+    query = query.where(CallRow.started_at >= since, CallRow.started_at < until)
+    return [
+        Passage(
+            row.id,
+            row.dialplan,
+            row.number,
+            row.withheld,
+            row.started_at,
+            (row.ended_at - row.started_at).total_seconds(),
+            row.outcome,
+            row.cause,
+            row.path,
+            row.path_times or (),
+        )
+        for row in await session.execute(query.order_by(CallRow.started_at, CallRow.id))
+    ]
 
 
 async def unfinished(session: AsyncSession, engine: str) -> Sequence[CallRow]:

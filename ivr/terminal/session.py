@@ -15,7 +15,7 @@ from ivr.hours.calendar import Calendar
 from ivr.queues.queues import Queues
 from ivr.steps.queue import Queue
 from ivr.terminal.call import BEEP, Agent, Tape, TerminalCall
-from ivr.terminal.office import MemoryMailbox, MemoryRoster, Message
+from ivr.terminal.office import Asked, MemoryMailbox, MemoryRoster, Message
 from ivr.terminal.person import Person
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 
@@ -67,6 +67,7 @@ class Session:
     deeds: list[Deed] = field(default_factory=list)
     talked_to: str | None = None
     message: Message | None = None
+    asked: Asked | None = None  # the callback that was asked for by key
 
     def as_json(self) -> dict[str, Any]:
         message = self.message
@@ -83,6 +84,9 @@ class Session:
                 "ended_by": message.ended_by,
                 "due": message.due.astimezone(self.zone).isoformat() if message.due else None,
             },
+            "callback": None
+            if self.asked is None
+            else {"number": self.asked.number, "due": self.asked.due.astimezone(self.zone).isoformat()},
         }
 
 
@@ -187,12 +191,17 @@ async def visit(
     zone: tzinfo,
     caller: Caller = SOMEBODY,
     report: Callable[[str], None] | None = None,
+    state: CallState | None = None,
+    outside: Agent | None = None,
 ) -> Session:
-    """One call, on a VirtualLoop. `at` and `zone` (in which it is told) are those of the line."""
+    """One call, on a VirtualLoop. `at` and `zone` (in which it is told) are those of the line.
+
+    `outside`: how telephones outside answer; None: as agents do. `state`: a fresh one that the caller of this function can look at while the call runs.
+    """
     clock = VirtualClock(at)
     tapes: dict[Path, Tape] = {}
     mailbox = MemoryMailbox(tapes, calendars, clock)
-    state = CallState("simulated", dialplan.key, dialplan.hash)
+    state = state or CallState("simulated", dialplan.key, dialplan.hash)
     before = [Agent(each.name, each.group, each.answers, each.talks, each.state) for each in agents]
     session = Session(dialplan.key, at, zone, before, state, caller)
     diary = Diary(session, dialplan, clock, report)
@@ -204,6 +213,7 @@ async def visit(
         diary,
         agents={agent.name: agent for agent in agents},
         tapes=tapes,
+        outside=outside or Agent("outside", ""),
     )
     queues = Queues(MemoryRoster(agents), clock)
     desk = Desk(dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary)
@@ -211,6 +221,7 @@ async def visit(
     await run(call, dialplan, desk)
     diary.ended(call, clock.now())
     session.message = next(iter(mailbox.messages.values()), None)
+    session.asked = next(iter(mailbox.asked.values()), None)
     return session
 
 
@@ -223,10 +234,21 @@ def simulate(
     zone: tzinfo,
     caller: Caller = SOMEBODY,
     report: Callable[[str], None] | None = None,
+    outside: Agent | None = None,
 ) -> Session:
     calendars = {name: Calendar(hours) for name, hours in dialplan.hours.items()}
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         # Not runner.run, whose Ctrl-C would wait until somebody at the keyboard has answered.
         return runner.get_loop().run_until_complete(
-            visit(dialplan, calendars, person, at, agents, zone=zone, caller=caller, report=report)
+            visit(
+                dialplan,
+                calendars,
+                person,
+                at,
+                agents,
+                zone=zone,
+                caller=caller,
+                report=report,
+                outside=outside,
+            )
         )

@@ -42,11 +42,27 @@ ALLOWED: dict[str, set[str]] = {
     "terminal": {"dialplan", "steps", "hours", "queues", "callbacks", "store"} | PROTOCOLS,
     "explain": {"terminal", "dialplan", "hours", "keys"},
     "year": {"explain", "dialplan", "hours", "errors"},
+    "replay": {"terminal", "call", "dialplan", "hours", "keys", "steps", "store"},
+    "traffic": {"dialplan", "store"},
+    "past": {"replay", "traffic", "dialplan", "steps", "store", "clock", "settings", "errors"},
     "audition": {"dialplan", "steps", "prompts", "settings", "errors"},
+    "editing": {"dialplan", "steps", "prompts", "orders", "store", "settings", "errors"},
     # the edges: Asterisk, browsers, the job engine, the guard
     "asterisk": PROTOCOLS,
     "engine": {"asterisk", "dialplan", "queues", "lines"} | PROTOCOLS,
-    "web": {"callbacks", "dialplan", "hours", "messages", "prompts", "publish", "queues", "store", "wake"}
+    "web": {
+        "callbacks",
+        "dialplan",
+        "editing",
+        "hours",
+        "messages",
+        "orders",
+        "prompts",
+        "publish",
+        "queues",
+        "store",
+        "wake",
+    }
     | PROTOCOLS,
     "jobs": {"messages", "callbacks", "notify", "store", "hours", "prompts", "publish"} | BASE,
     "guard": {"asterisk", "rescue", "heartbeat"} | BASE,

@@ -1,0 +1,96 @@
+"""What callers did on the flow of a line: how many took each way, and where they hung up."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.dialplan.model import Dialplan
+from ivr.store import calls
+from ivr.store.calls import Passage
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Callers, each counted once a way however often it was taken; `seconds` is the median stay in a step.
+
+    `strange`: callers who passed a step that the dialplan does not have (any more).
+    """
+
+    calls: int
+    ways: Mapping[tuple[str, str], int]  # (step, next step)
+    visited: Mapping[str, int]
+    left: Mapping[str, int]  # step -> hung up there without being served
+    seconds: Mapping[str, float]
+    strange: int
+
+    def labels(self) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
+        """What stands on the ways and in the boxes of the drawing."""
+        taken = {way: f"{count}人" for way, count in self.ways.items()}
+        notes = {
+            step: f"{count}人" + (f"、途中で切断{self.left[step]}人" if self.left.get(step) else "")
+            for step, count in self.visited.items()
+        }
+        return taken, notes
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "calls": self.calls,
+            "ways": [{"from": a, "to": b, "calls": count} for (a, b), count in self.ways.items()],
+            "steps": [
+                {
+                    "step": step,
+                    "calls": count,
+                    "hung_up": self.left.get(step, 0),
+                    "seconds": self.seconds.get(step),
+                }
+                for step, count in self.visited.items()
+            ],
+            "strange": self.strange,
+        }
+
+
+async def traffic(session: AsyncSession, dialplan: Dialplan, since: datetime, until: datetime) -> Traffic:
+    """Of the calls that ended and began in [since, until)."""
+    return count(dialplan, await calls.passages(session, dialplan.key, since, until))
+
+
+def count(dialplan: Dialplan, passages: Iterable[Passage]) -> Traffic:
+    ways: Counter[tuple[str, str]] = Counter()
+    visited: Counter[str] = Counter()
+    left: Counter[str] = Counter()
+    stays: dict[str, list[float]] = {}
+    number = strange = 0
+    for passage in passages:
+        number += 1
+        # What is no step is a key, or a step of another version or line.
+        steps = [
+            (step, at)
+            for step, at in zip(passage.path, _times(passage), strict=True)
+            if step in dialplan.steps
+        ]
+        names = [step for step, _ in steps]
+        strange += any(not _is_key(part) and part not in dialplan.steps for part in passage.path)
+        visited.update(set(names))
+        ways.update({pair for pair in pairwise(names) if pair[1] in dialplan.steps[pair[0]].exits().values()})
+        if passage.outcome == "abandoned" and names:
+            left[names[-1]] += 1
+        for (step, begun), (_, ended) in pairwise([*steps, ("", passage.seconds)]):
+            if begun is not None and ended is not None:
+                stays.setdefault(step, []).append(ended - begun)
+    seconds = {step: round(median(each), 1) for step, each in stays.items()}
+    return Traffic(number, dict(ways), dict(visited), dict(left), seconds, strange)
+
+
+def _times(passage: Passage) -> list[float | None]:
+    times: list[float | None] = [*passage.times]
+    return times if len(times) == len(passage.path) else [None] * len(passage.path)
+
+
+def _is_key(part: str) -> bool:
+    return not part[0].isalpha()

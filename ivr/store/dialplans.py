@@ -1,5 +1,6 @@
-"""Dialplans: every version that was ever live, and which one each line runs on now."""
+"""Dialplans: every version that was ever live, when, by whom and why, and which one each line runs on now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
-from ivr.store.tables import DialplanVersion, Line, LineNumber
+from ivr.store.tables import DialplanVersion, Line, LineNumber, Publication
 from ivr.store.upsert import insert_new
 
 
@@ -23,8 +24,14 @@ class LiveLine:
     source: str
 
 
-async def publish(session: AsyncSession, line: LiveLine, *, at: datetime, by: str) -> None:
-    """Stores the version and makes it live. Conflict if a number is another line's; publishing twice is once."""
+LONGEST_NAME = 64  # characters of `by`; PostgreSQL refuses a longer one
+
+
+async def publish(
+    session: AsyncSession, line: LiveLine, *, at: datetime, by: str, why: str | None = None
+) -> None:
+    """Stores the version and makes it live, once more if it was before. Conflict if a number is another line's."""
+    by = by[:LONGEST_NAME]
     version = {
         "hash": line.hash,
         "line": line.key,
@@ -33,6 +40,7 @@ async def publish(session: AsyncSession, line: LiveLine, *, at: datetime, by: st
         "published_by": by,
     }
     await insert_new(session, DialplanVersion, version)
+    session.add(Publication(line=line.key, hash=line.hash, at=at, by=by, why=why or None))
     await session.merge(Line(key=line.key, tenant=line.tenant, name=line.name, dialplan=line.hash))
     await session.flush()
     await session.execute(delete(LineNumber).where(LineNumber.line == line.key))
@@ -75,3 +83,27 @@ async def version(session: AsyncSession, line: str, hash: str) -> DialplanVersio
     if found is None:
         raise NotFound(f'line "{line}" never had a dialplan {hash[:12]}')
     return found
+
+
+async def find_version(session: AsyncSession, line: str, hash: str) -> DialplanVersion:
+    """`hash` may be its beginning, as `git` takes it. NotFound, Conflict if several begin so."""
+    query = select(DialplanVersion).where(
+        DialplanVersion.line == line, DialplanVersion.hash.startswith(hash, autoescape=True)
+    )
+    found = (await session.scalars(query.limit(2))).all()
+    if not found or not hash:
+        raise NotFound(f'line "{line}" never had a dialplan "{hash}"; `ivr versions {line}` lists them')
+    if len(found) > 1:
+        raise Conflict(f'several versions of line "{line}" begin with "{hash}"; give more of it')
+    return found[0]
+
+
+async def publications(session: AsyncSession, line: str, limit: int = 100) -> Sequence[Publication]:
+    """Each time that a version of the line went live, the newest first."""
+    query = select(Publication).where(Publication.line == line).order_by(Publication.id.desc()).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def live_hash(session: AsyncSession, line: str) -> str | None:
+    """Of the version that callers meet now; None if the line is not in service."""
+    return await session.scalar(select(Line.dialplan).where(Line.key == line))

@@ -92,3 +92,30 @@ async def test_what_never_was_is_not_found(store: Store) -> None:
             await dialplans.version(session, "ecforce", "h1")
         with pytest.raises(NotFound):
             await dialplans.withdraw(session, "ecforce")
+
+
+async def test_each_time_a_version_goes_live_is_kept_with_who_and_why(store: Store) -> None:
+    async with store.write() as session:
+        for version, by, why in ((FIRST, "alice", None), (SECOND, "bob", "年末"), (FIRST, "carol", "戻す")):
+            await dialplans.publish(session, version, at=NOON, by=by, why=why)
+    async with store.read() as session:
+        rows = await dialplans.publications(session, "ecforce")
+        assert [(row.hash, row.by, row.why, row.at) for row in rows] == [
+            ("h1", "carol", "戻す", NOON),
+            ("h2", "bob", "年末", NOON),
+            ("h1", "alice", None, NOON),
+        ]
+        assert [row.by for row in await dialplans.publications(session, "ecforce", 1)] == ["carol"]
+        assert await dialplans.live_hash(session, "ecforce") == "h1"
+        assert await dialplans.live_hash(session, "nobody") is None
+
+
+async def test_a_version_is_found_by_the_beginning_of_its_hash(store: Store) -> None:
+    await publish(store, FIRST, SECOND)
+    async with store.read() as session:
+        assert (await dialplans.find_version(session, "ecforce", "h2")).source == "start: b"
+        with pytest.raises(Conflict, match='several versions of line "ecforce" begin with "h"'):
+            await dialplans.find_version(session, "ecforce", "h")
+        for unknown in ("x", "", "%"):
+            with pytest.raises(NotFound, match='line "ecforce" never had a dialplan'):
+                await dialplans.find_version(session, "ecforce", unknown)

@@ -1,0 +1,277 @@
+"""The files of the dialplans, read, checked, changed and rolled back: what page and commands do alike.
+
+The files are the truth. A file is named by its key: "ecforce", "shared/hours", "readings".
+"""
+
+import difflib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr import orders
+from ivr.dialplan.check import check_all
+from ivr.dialplan.load import load_all
+from ivr.dialplan.problems import BadDialplan, Problem
+from ivr.errors import Conflict, DialplanError, IvrError, NotFound
+from ivr.prompts.library import PromptLibrary
+from ivr.settings import Settings
+from ivr.steps import STEPS
+from ivr.store import dialplans as shelf
+from ivr.store.database import Store
+
+_KEY = re.compile(r"(shared/)?[a-z0-9][a-z0-9_-]{0,63}")
+_MODE = 0o644  # of a new file
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """`digest`: what `save` must be told, so that nobody's change is overwritten unseen."""
+
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One time that a version went live."""
+
+    hash: str
+    at: datetime
+    by: str
+    why: str | None
+    live: bool  # callers meet this version now
+
+
+def read(directory: Path, key: str) -> FileState:
+    """NotFound without the file; DialplanError if it cannot be read."""
+    path = _path(directory, key)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {key}.yaml in {directory}") from None
+    except OSError as error:
+        raise DialplanError(f"{key}.yaml cannot be read: {error.strerror}") from error
+    try:
+        return FileState(data.decode("utf-8-sig"), _digest(data))
+    except UnicodeDecodeError:
+        raise DialplanError(f"{key}.yaml is not UTF-8; save it as UTF-8 in an editor") from None
+
+
+def check_directory(directory: Path, today: date, recorded: Path) -> list[Problem]:
+    """Every problem of all files, as `ivr check` prints them. `recorded`: the folder of recorded prompts."""
+    library = PromptLibrary(directory, recorded)  # it makes nothing here, so its cache is not looked at
+    dialplans, problems = load_all(directory, STEPS)
+    return [*problems, *check_all(dialplans, today, library.why_not)]
+
+
+def check_text(directory: Path, key: str, text: str, today: date, recorded: Path) -> list[Problem]:
+    """Problems of `text` as the file of this key, and those that it causes in other files. Blocks."""
+    return _check(directory, {key: text}, today, recorded)
+
+
+def save(
+    directory: Path, key: str, text: str, *, expected: str | None, today: date, recorded: Path
+) -> FileState:
+    """Writes the file, whole or not at all. Blocks.
+
+    `expected`: the digest of what was read; None: the file is new. Conflict if the file on disk is
+    another by now, BadDialplan if the text does not pass its check.
+    """
+    text = text.replace("\r\n", "\n")  # a browser's form sends CR LF, whatever the file had
+    return _save(directory, {key: text}, {key: expected}, today, recorded)[key]
+
+
+def difference(old: str, new: str, before: str, after: str) -> str:
+    """Unified diff, empty if there is none; `before` and `after` name the two."""
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), before, after, lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+async def publish(settings: Settings, store: Store, *, by: str, why: str | None, now: datetime) -> None:
+    """Has the jobs process take the files live and waits for it; DialplanError says what was refused."""
+    refused = await orders.ask(store, settings.run, "jobs", "publish", {"by": by, "why": why}, now)
+    if refused:
+        raise DialplanError(refused)
+
+
+async def history(session: AsyncSession, line: str) -> list[Version]:
+    """The newest first."""
+    live = await shelf.live_hash(session, line)
+    rows = await shelf.publications(session, line)
+    # The newest publication of the live version is the one that is live.
+    newest = next((row.id for row in rows if row.hash == live), None)
+    return [Version(row.hash, row.at, row.by, row.why, row.id == newest) for row in rows]
+
+
+async def version_files(session: AsyncSession, line: str, hash: str) -> dict[str, str]:
+    """Key of file -> its text in that version: the line's own first, then the shared ones that it used."""
+    version = await shelf.find_version(session, line, hash)
+    return {line: version.source}
+
+
+async def roll_back(
+    settings: Settings,
+    store: Store,
+    line: str,
+    hash: str,
+    *,
+    by: str,
+    why: str | None,
+    now: datetime,
+    shared: bool = False,
+) -> None:
+    """Writes the files of a version back to disk and takes them live.
+
+    What stands in the line's own file is replaced. Shared files serve other lines too, so that
+    Conflict names those which differ, unless `shared` says that they shall go back for all lines.
+    BadDialplan if the version passes the check of today no longer.
+    """
+    async with store.read() as session:
+        files = await version_files(session, line, hash)
+    before = {key: _present(settings.dialplans, key) for key in files}
+    changed = [key for key, text in files.items() if key != line and _differs(before[key], text)]
+    if changed and not shared:
+        raise Conflict(
+            f"{', '.join(f'{key}.yaml' for key in changed)} was another at that time, and other lines may use it;"
+            " roll it back as well with --shared, for all of them"
+        )
+    today = now.date()
+    expected = {key: state.digest if state else None for key, state in before.items()}
+    _save(settings.dialplans, files, expected, today, settings.prompts)
+    await publish(settings, store, by=by, why=why, now=now)
+
+
+def _present(directory: Path, key: str) -> FileState | None:
+    try:
+        return read(directory, key)
+    except NotFound:
+        return None
+
+
+def _differs(state: FileState | None, text: str) -> bool:
+    return state is None or state.text != text
+
+
+def _save(
+    directory: Path,
+    texts: Mapping[str, str],
+    expected: Mapping[str, str | None],
+    today: date,
+    recorded: Path,
+) -> dict[str, FileState]:
+    with _alone(directory):
+        for key in texts:
+            _check_unchanged(directory, key, expected[key])
+        problems = _check(directory, texts, today, recorded)
+        if any(problem.severity == "error" for problem in problems):
+            raise BadDialplan(problems)
+        return {key: _write(_path(directory, key), text) for key, text in texts.items()}
+
+
+def _check_unchanged(directory: Path, key: str, expected: str | None) -> None:
+    path = _path(directory, key)
+    found = _digest(path.read_bytes()) if path.exists() else None
+    if found == expected:
+        return
+    if found is None:
+        raise Conflict(f"{key}.yaml has been removed meanwhile; put it back or save under another name")
+    if expected is None:
+        raise Conflict(f"there is a file {key}.yaml already; open that one, or take another name")
+    raise Conflict(
+        f"{key}.yaml was changed by somebody else meanwhile; open it again and make your change there"
+    )
+
+
+def _check(directory: Path, texts: Mapping[str, str], today: date, recorded: Path) -> list[Problem]:
+    """On a copy of the directory, so that what is checked is what would stand there."""
+    files = {f"{directory.name}/{key}.yaml" for key in texts}
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / directory.name
+        _copy(directory, copy)
+        others = _errors_elsewhere(copy, files, today, recorded)
+        for key, text in texts.items():
+            path = _path(copy, key)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        after = check_directory(copy, today, recorded)
+    return [problem for problem in after if problem.file in files or problem not in others]
+
+
+def _copy(directory: Path, copy: Path) -> None:
+    copy.mkdir()
+    (copy / "shared").mkdir()
+    try:
+        for path in [*directory.glob("*.yaml"), *directory.glob("shared/*.yaml")]:
+            shutil.copyfile(path, copy / path.relative_to(directory))
+    except OSError as error:
+        raise DialplanError(f"the dialplans in {directory} cannot be read: {error.strerror}") from error
+
+
+def _errors_elsewhere(copy: Path, files: set[str], today: date, recorded: Path) -> set[Problem]:
+    """The problems that other files have anyway: whoever saves this one did not make them."""
+    try:
+        return {problem for problem in check_directory(copy, today, recorded) if problem.file not in files}
+    except DialplanError:
+        return set()  # there is no dialplan yet; this is the first
+
+
+def _write(path: Path, text: str) -> FileState:
+    """By another name first, so that a reader finds the old file or the new one; its mode stays."""
+    path = path.resolve()  # a link stays a link
+    data = text.encode("utf-8")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        mode = path.stat().st_mode & 0o7777 if path.exists() else _MODE
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise IvrError(f"{path.name} cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return FileState(text, _digest(data))
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One who saves at a time, of all processes."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise DialplanError(f"the dialplans in {directory} cannot be read: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _path(directory: Path, key: str) -> Path:
+    if not _KEY.fullmatch(key):
+        raise NotFound(
+            f'"{key}" is no name for a file of the dialplans; use small letters, digits, "-" and "_"'
+        )
+    return directory / f"{key}.yaml"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,152 @@
+"""The files of the dialplans as page and commands change them: nothing bad is written, nobody is overwritten."""
+
+import os
+import stat
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ivr import editing
+from ivr.dialplan.problems import BadDialplan
+from ivr.errors import Conflict, NotFound
+from tests.dialplans import SHOP, changed
+
+TODAY = date(2026, 11, 24)
+OTHER = changed("050-3185-9080", "03-3581-4111")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    made = tmp_path / "dialplans"
+    made.mkdir()
+    (made / "shop.yaml").write_text(SHOP, "utf-8")
+    (made / "other.yaml").write_text(OTHER, "utf-8")
+    return made
+
+
+def save(directory: Path, key: str, text: str, expected: str | None) -> editing.FileState:
+    return editing.save(
+        directory, key, text, expected=expected, today=TODAY, recorded=directory.parent / "prompts"
+    )
+
+
+def problems(directory: Path, key: str, text: str) -> list[str]:
+    found = editing.check_text(directory, key, text, TODAY, directory.parent / "prompts")
+    return [str(problem) for problem in found]
+
+
+def test_a_file_is_read_changed_and_saved(directory: Path) -> None:
+    before = editing.read(directory, "shop")
+    assert before.text == SHOP
+    text = changed("capacity: 2", "capacity: 5")
+    after = save(directory, "shop", text, before.digest)
+    assert (directory / "shop.yaml").read_text("utf-8") == text
+    assert editing.read(directory, "shop") == after
+    assert sorted(path.name for path in directory.iterdir()) == ["other.yaml", "shop.yaml"]
+
+
+def test_who_saves_over_somebody_elses_change_is_told(directory: Path) -> None:
+    seen = editing.read(directory, "shop").digest
+    theirs = save(directory, "shop", changed("capacity: 2", "capacity: 5"), seen)
+    with pytest.raises(Conflict, match=r"shop\.yaml was changed by somebody else meanwhile"):
+        save(directory, "shop", changed("capacity: 2", "capacity: 9"), seen)
+    assert editing.read(directory, "shop") == theirs
+    with pytest.raises(Conflict, match=r"there is a file shop\.yaml already"):
+        save(directory, "shop", SHOP, None)
+    (directory / "shop.yaml").unlink()
+    with pytest.raises(Conflict, match=r"shop\.yaml has been removed meanwhile"):
+        save(directory, "shop", SHOP, seen)
+
+
+def test_what_does_not_pass_its_check_is_not_written(directory: Path) -> None:
+    seen = editing.read(directory, "shop")
+    with pytest.raises(BadDialplan) as refused:
+        save(directory, "shop", changed("capacity: 2", "capcity: 2"), seen.digest)
+    assert [str(problem) for problem in refused.value.problems] == [
+        'dialplans/shop.yaml:5:3: line: unknown key "capcity"; did you mean "capacity"?'
+    ]
+    assert editing.read(directory, "shop") == seen
+
+
+def test_a_text_is_checked_together_with_the_other_files(directory: Path) -> None:
+    assert problems(directory, "shop", SHOP) == []
+    assert problems(directory, "shop", OTHER) == [
+        'dialplans/other.yaml:4:13: line: numbers: "03-3581-4111" belongs to the line "shop" too; '
+        "a number leads to one line",
+        'dialplans/shop.yaml:4:13: line: numbers: "03-3581-4111" belongs to the line "other" too; '
+        "a number leads to one line",
+    ]
+
+
+def test_what_is_wrong_in_another_file_holds_nobody_up(directory: Path) -> None:
+    (directory / "other.yaml").write_text("start: [", "utf-8")
+    assert problems(directory, "shop", SHOP) == []
+
+
+def test_a_text_that_no_voice_can_say_is_refused_where_it_stands(directory: Path) -> None:
+    text = changed("お電話ありがとうございました。", "……")
+    assert problems(directory, "shop", text) == [
+        'dialplans/shop.yaml:34:10: play "thanks": say: a prompt without anything that can be read aloud'
+    ]
+    text = changed("お電話ありがとうございました。", "ありがとう😀")
+    assert problems(directory, "shop", text) == [
+        'dialplans/shop.yaml:34:10: play "thanks": say: the voice cannot read "😀"; take it out, '
+        "write it in kana, or give its reading in readings.yaml"
+    ]
+
+
+def test_a_recording_that_is_missing_or_no_recording_is_refused(directory: Path) -> None:
+    text = changed("お電話ありがとうございました。", "file:thanks")
+    assert problems(directory, "shop", text) == [
+        'dialplans/shop.yaml:34:10: play "thanks": say: file:thanks: the recording cannot be read: '
+        "No such file or directory"
+    ]
+    (directory.parent / "prompts").mkdir()
+    (directory.parent / "prompts" / "thanks.wav").write_bytes(b"MP3?")
+    (found,) = problems(directory, "shop", text)
+    assert found.startswith('dialplans/shop.yaml:34:10: play "thanks": say: the recording of file:thanks: ')
+
+
+def test_the_mode_and_a_link_stay(directory: Path, tmp_path: Path) -> None:
+    real = tmp_path / "real.yaml"
+    real.write_text(SHOP, "utf-8")
+    os.chmod(real, 0o660)
+    (directory / "shop.yaml").unlink()
+    (directory / "shop.yaml").symlink_to(real)
+    save(directory, "shop", changed("capacity: 2", "capacity: 5"), editing.read(directory, "shop").digest)
+    assert (directory / "shop.yaml").is_symlink()
+    assert "capacity: 5" in real.read_text("utf-8")
+    assert stat.S_IMODE(real.stat().st_mode) == 0o660
+
+
+def test_a_new_file_is_saved_once(directory: Path) -> None:
+    (directory / "shop.yaml").unlink()
+    save(directory, "shop", SHOP, None)
+    assert editing.read(directory, "shop").text == SHOP
+
+
+def test_lines_of_a_browsers_form_become_lines_of_a_file(directory: Path) -> None:
+    save(directory, "shop", SHOP.replace("\n", "\r\n"), editing.read(directory, "shop").digest)
+    assert (directory / "shop.yaml").read_bytes() == SHOP.encode()
+
+
+@pytest.mark.parametrize("key", ["../secrets", "/etc/passwd", "", "shared/../x", "Shop", "shop.yaml"])
+def test_a_name_that_leads_elsewhere_is_none(directory: Path, key: str) -> None:
+    with pytest.raises(NotFound, match="is no name for a file"):
+        editing.read(directory, key)
+    with pytest.raises(NotFound, match="is no name for a file"):
+        save(directory, key, SHOP, None)
+
+
+def test_what_is_no_text_is_said_to_be_none(directory: Path) -> None:
+    (directory / "shop.yaml").write_bytes("名前".encode("cp932"))
+    with pytest.raises(Exception, match=r"shop\.yaml is not UTF-8; save it as UTF-8 in an editor"):
+        editing.read(directory, "shop")
+
+
+def test_the_difference_names_both_and_shows_the_lines() -> None:
+    assert editing.difference("a\nb\n", "a\nc\n", "今の版", "新しい版") == (
+        "--- 今の版\n+++ 新しい版\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"
+    )
+    assert editing.difference("a\n", "a\n", "x", "y") == ""

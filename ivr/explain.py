@@ -8,9 +8,8 @@ from ivr.dialplan.model import Dialplan
 from ivr.dialplan.pick import zone_of
 from ivr.dialplan.source import YamlPath, read
 from ivr.hours.calendar import Calendar
-from ivr.hours.model import HoursModel
 from ivr.hours.rules import Reason
-from ivr.hours.text import DAY, is_yearly, read_date, read_dated, read_weekdays, read_yearly
+from ivr.hours.text import DAY
 from ivr.keys import KeyTable
 from ivr.terminal.call import Agent
 from ivr.terminal.session import groups, simulate
@@ -74,7 +73,7 @@ def explain(file: str, dialplan: Dialplan, at: datetime) -> Explanation:
         hours=name,
         open=state.open,
         reason=reason_text(state.reason),
-        rule=_place(file, dialplan, name, rule(model, business_day(calendar, at))),
+        rule=_place(file, dialplan, name, calendar.day(business_day(calendar, at)).rule),
         until=_local(state.until, calendar.zone),
         next_open=_local(calendar.next_open(at), calendar.zone),
         hears=hears,
@@ -88,38 +87,6 @@ def business_day(calendar: Calendar, at: datetime) -> date:
     tonight = any(start <= minute < end for start, end in calendar.day(today).intervals)
     last_night = any(start <= minute + DAY < end for start, end in calendar.day(today - ONE_DAY).intervals)
     return today - ONE_DAY if last_night and not tonight else today
-
-
-def rule(model: HoursModel, day: date) -> YamlPath:
-    """Where under `hours: NAME:` stands what decides on that day; () if no weekday is written for it."""
-    for key in model.exceptions:
-        if read_date(key) == day:
-            return ("exceptions", key)
-    reason = Calendar(model).day(day).reason
-    if reason.kind == "company_day":
-        return ("closed", _closed_key(model, day))
-    if reason.kind == "holiday":
-        return ("holidays",)
-    for key in model.weekly:
-        if day.weekday() in read_weekdays(key):
-            return ("weekly", key)
-    return ("weekly",)
-
-
-def _closed_key(model: HoursModel, day: date) -> str:
-    """A dated entry before a yearly one, as in ivr/hours/rules.py; there is one."""
-    for key in model.closed:
-        if not is_yearly(key):
-            first, last = read_dated(key)
-            if first <= day <= last:
-                return key
-    month_day = (day.month, day.day)
-    for key in filter(is_yearly, model.closed):
-        start, end = read_yearly(key)
-        inside = start <= month_day <= end if start <= end else not end < month_day < start
-        if inside:
-            return key
-    raise AssertionError(day)
 
 
 def _place(file: str, dialplan: Dialplan, hours: str, path: YamlPath) -> str:

@@ -14,7 +14,7 @@ from ivr.explain import reason_text
 from ivr.hours.calendar import Calendar
 from ivr.hours.model import HoursModel
 from ivr.hours.rules import FIRST_YEAR, LAST_YEAR
-from ivr.hours.text import DAY, Interval, read_date
+from ivr.hours.text import DAY, Interval
 
 WEEKDAYS = "月火水木金土日"
 TICK = timedelta(microseconds=1)
@@ -63,16 +63,16 @@ class Change:
 def rows(dialplan: Dialplan, hours: str | None, year: int) -> tuple[str, list[Row]]:
     """Every day of one of the line's hours, and which: the first unless `hours` names them."""
     name = hours or next(iter(dialplan.hours), "")
-    model = _hours(dialplan, name)
-    calendar = Calendar(model)
-    exceptions = {read_date(key) for key in model.exceptions}
+    calendar = Calendar(_hours(dialplan, name))
     found = []
     for day in _days(year):
         plan = calendar.day(day)
         kind: str = plan.reason.kind
         reason = reason_text(plan.reason)
-        if plan.intervals and day in exceptions:
+        if plan.intervals and plan.rule[0] == "exceptions":
             kind, reason = "changed", "open: exception"
+        elif plan.intervals and plan.reason.name:
+            kind = "changed"
         found.append(Row(day, tuple(map(_span, plan.intervals)), reason, kind))
     return name, found
 

@@ -15,7 +15,12 @@ Interval = tuple[int, int]
 
 MonthDay = tuple[int, int]
 
+WeekDay = tuple[int, int]
+"""Which of the month (EVERY, 1 to 5, LAST) and the weekday, Monday 0; (EVERY, HOLIDAY) is a public holiday."""
+
 DAY = 24 * 60
+EVERY, LAST = 0, -1
+HOLIDAY = 7
 
 _WEEKDAYS = (
     ("月", "mon", "monday"),
@@ -27,6 +32,30 @@ _WEEKDAYS = (
     ("日", "sun", "sunday"),
 )
 _WEEKDAY = {name: number for number, names in enumerate(_WEEKDAYS) for name in names}
+_HOLIDAY_NAMES = ("祝日", "祝", "holiday", "holidays")
+_WHICH = {
+    name: number
+    for number, names in enumerate(
+        (
+            ("1", "一", "1st", "first"),
+            ("2", "二", "2nd", "second"),
+            ("3", "三", "3rd", "third"),
+            ("4", "四", "4th", "fourth"),
+            ("5", "五", "5th", "fifth"),
+        ),
+        start=1,
+    )
+    for name in names
+} | {"最終": LAST, "last": LAST}
+_ONE_OF_MONTH = rf"(?:第?\s*(?:{'|'.join(sorted(_WHICH, key=len, reverse=True))}))"
+_OF_MONTH = re.compile(
+    rf"(?:毎月)?(?P<which>{_ONE_OF_MONTH}(?:\s*(?:[,、・&]|and)\s*{_ONE_OF_MONTH})*)\s*"
+    rf"(?P<day>{'|'.join(sorted(_WEEKDAY, key=len, reverse=True))})(?:曜日?)?",
+    re.IGNORECASE,
+)
+_LIKE_OF_MONTH = re.compile(
+    r"毎月|第|最終|\d(?:st|nd|rd|th)|(?:first|second|third|fourth|fifth|last)\b", re.I
+)
 _TIMES = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 _ISO = r"(\d{4})-(\d{2})-(\d{2})"
 _ISO_DATE = re.compile(_ISO)
@@ -40,10 +69,40 @@ def plain(text: str) -> str:
     return re.sub("[~〜–−]", "-", unicodedata.normalize("NFKC", text)).strip()
 
 
-def read_weekdays(text: str) -> tuple[int, ...]:
-    """Monday is 0. `月-金`, `土`, `mon-fri`, `月,水,金`; a range may wrap (`土-月`)."""
+def is_of_month(text: str) -> bool:
+    """Whether a key is meant as `第3水曜`, right or wrong."""
+    return _LIKE_OF_MONTH.match(plain(text)) is not None
+
+
+def read_of_month(text: str) -> tuple[WeekDay, ...]:
+    """`第3水曜`, `第2・第4土曜`, `最終金曜`, `3rd wed`, `2nd and 4th sat`, `last fri`."""
+    match = _OF_MONTH.fullmatch(plain(text))
+    if not match:
+        raise ValueError(
+            f'"{text}" is no weekday of the month; write it like 第3水曜, 第2・第4土曜 or 最終金曜, '
+            "or like 3rd wed, 2nd and 4th sat or last fri"
+        )
+    numbers = re.split(r"[,、・&\s]+|and", match["which"].lower().replace("第", ""))
+    which = [_WHICH[number] for number in numbers if number]
+    if len(set(which)) < len(which):
+        raise ValueError(f'"{text}" names a week twice; name each week once')
+    return tuple((number, _WEEKDAY[match["day"].lower()]) for number in which)
+
+
+def read_week_days(text: str) -> tuple[WeekDay, ...]:
+    """A key of `weekly`: weekdays, 祝日 among them, or weekdays of the month."""
+    if is_of_month(text):
+        return read_of_month(text)
+    return tuple((EVERY, weekday) for weekday in _read_weekdays(text))
+
+
+def _read_weekdays(text: str) -> tuple[int, ...]:
+    """`月-金`, `土`, `mon-fri`, `月,水,金`, `土,日,祝日`; a range may wrap (`土-月`)."""
     days: list[int] = []
     for part in re.split("[,、・]", plain(text)):
+        if part.strip().lower() in _HOLIDAY_NAMES:
+            days.append(HOLIDAY)
+            continue
         ends = [_read_weekday(name, text) for name in part.split("-")]
         if len(ends) > 2:
             raise ValueError(
@@ -60,9 +119,12 @@ def _read_weekday(name: str, text: str) -> int:
     # Not "日" alone: 土日 is two days and must not pass for Saturday.
     short = name.strip().removesuffix("曜日").removesuffix("曜").lower()
     if short not in _WEEKDAY:
+        if len(short) > 1 and all(letter in _WEEKDAY or letter == "祝" for letter in short):
+            raise ValueError(f'unknown weekday "{name.strip()}" in "{text}"; write {",".join(short)}')
         raise ValueError(
             f'unknown weekday "{name.strip()}" in "{text}"; write 月 火 水 木 金 土 日 or '
-            "mon tue wed thu fri sat sun, a range like 月-金 or a list like 月,水,金"
+            "mon tue wed thu fri sat sun, a range like 月-金 or a list like 月,水,金; 祝日 for public "
+            "holidays, 第3水曜 for one week of the month"
         )
     return _WEEKDAY[short]
 
@@ -81,6 +143,11 @@ def read_intervals(text: str) -> tuple[Interval, ...]:
 
 def _read_interval(text: str) -> Interval:
     match = _TIMES.fullmatch(text)
+    if not match and _CLOSED.fullmatch(text.replace("定休日", "休業")):
+        raise ValueError(
+            f'"{text}" is not a span of time; a weekday that is closed is left out, and one week of the '
+            "month stands under closed, like 第3水曜: 定休日"
+        )
     if not match:
         raise ValueError(f'"{text}" is not a span of time; write it like 10:00-17:00')
     hour, minute, end_hour, end_minute = map(int, match.groups())
@@ -152,7 +219,7 @@ def read_dated(text: str) -> tuple[date, date]:
             return read_date(text), read_date(text)
         raise ValueError(
             f'"{text}" is not a day; write 8/13 or 12/29-1/3 for every year, '
-            "2026-08-13 or 2026-08-13 - 2026-08-15 for one year"
+            "2026-08-13 or 2026-08-13 - 2026-08-15 for one year, 第3水曜 for every month"
         )
     numbers = [int(number) for number in match.groups()]
     first, last = _date(*numbers[:3], text=text), _date(*numbers[3:], text=text)

@@ -98,6 +98,105 @@ def test_closed_days(key: str, first: date, last: date) -> None:
     assert calendar.day(last + timedelta(days=1)).intervals == TEN_TO_FIVE
 
 
+@pytest.mark.parametrize(
+    ("key", "days"),
+    [
+        ("第3水曜", ["2026-11-18", "2026-12-16", "2027-01-20"]),
+        ("第３水曜日", ["2026-11-18", "2026-12-16", "2027-01-20"]),
+        ("第三水", ["2026-11-18", "2026-12-16", "2027-01-20"]),
+        ("毎月第3水曜", ["2026-11-18", "2026-12-16", "2027-01-20"]),
+        ("3rd wed", ["2026-11-18", "2026-12-16", "2027-01-20"]),
+        ("Third Wednesday", ["2026-11-18", "2026-12-16", "2027-01-20"]),
+        ("最終金曜", ["2026-11-27", "2026-12-25", "2027-01-29"]),
+        ("last fri", ["2026-11-27", "2026-12-25", "2027-01-29"]),
+        (
+            "第2・第4土曜",
+            ["2026-11-14", "2026-11-28", "2026-12-12", "2026-12-26", "2027-01-09", "2027-01-23"],
+        ),
+        ("第2,4土", ["2026-11-14", "2026-11-28", "2026-12-12", "2026-12-26", "2027-01-09", "2027-01-23"]),
+        (
+            "2nd and 4th sat",
+            ["2026-11-14", "2026-11-28", "2026-12-12", "2026-12-26", "2027-01-09", "2027-01-23"],
+        ),
+        ("第5月曜", ["2026-11-30"]),
+        (
+            "第1・最終日曜",
+            ["2026-11-01", "2026-11-29", "2026-12-06", "2026-12-27", "2027-01-03", "2027-01-31"],
+        ),
+    ],
+)
+def test_weekdays_of_the_month(key: str, days: list[str]) -> None:
+    """Closed on them; and as a row of `weekly`, with other times on them."""
+    closed = Calendar(model(weekly={"月-日": "10:00-17:00"}, closed={key: "定休日"}))
+    short = Calendar(model(weekly={"月-日": "10:00-17:00", key: "9:00-12:00"}))
+    for i in range(92):
+        day = d(2026, 11, 1) + timedelta(days=i)
+        if day.isoformat() in days:
+            assert closed.day(day) == Day((), Reason("company_day", "定休日")), day
+            assert short.day(day) == Day(((540, 720),), Reason("open", key)), day
+        else:
+            assert closed.day(day) == short.day(day) == Day(TEN_TO_FIVE, Reason("open")), day
+
+
+def test_of_the_fourth_and_the_last_friday_the_number_counts() -> None:
+    calendar = Calendar(model(weekly={"最終金曜": "10:00-12:00", "第4金曜": "13:00-14:00"}))
+    assert calendar.day(d(2026, 11, 27)).intervals == ((780, 840),)
+    assert calendar.day(d(2027, 1, 22)).intervals == ((780, 840),)
+    assert calendar.day(d(2027, 1, 29)).intervals == ((600, 720),)
+
+
+@pytest.mark.parametrize("key", ["祝日", "祝", "holiday", "Holidays"])
+def test_public_holidays_have_hours_of_their_own(key: str) -> None:
+    calendar = Calendar(model(weekly={"月-金": "10:00-17:00", key: "10:00-15:00"}, holidays="JP"))
+    assert calendar.day(d(2026, 11, 23)) == Day(((600, 900),), Reason("open", "勤労感謝の日"))  # a Monday
+    assert calendar.day(d(2026, 5, 3)) == Day(((600, 900),), Reason("open", "憲法記念日"))  # a Sunday
+    assert calendar.day(d(2026, 11, 22)) == Day((), Reason("weekend"))
+    assert calendar.day(d(2026, 11, 24)) == Day(TEN_TO_FIVE, Reason("open"))
+
+
+def test_public_holidays_may_share_the_hours_of_weekdays() -> None:
+    calendar = Calendar(model(weekly={"月-金": "10:00-17:00", "土・日・祝日": "10:00-15:00"}, holidays="JP"))
+    for day in (d(2026, 11, 21), d(2026, 11, 22), d(2026, 11, 23)):
+        assert calendar.day(day).intervals == ((600, 900),)
+    assert calendar.day(d(2026, 11, 24)).intervals == TEN_TO_FIVE
+
+
+def test_what_wins() -> None:
+    """Exception, company day (dated, yearly, of the month), public holiday, weekday of the month, weekday."""
+    exceptions = {"2026-11-23": "8:00-9:00"}
+    closed = {"第4月曜": "定休日", "11/23": "創立記念日", "2026-11-23": "移転"}
+    weekly = {"月-日": "10:00-17:00", "祝日": "10:00-15:00", "第4月曜": "10:00-12:00"}
+    found = []
+
+    def look(holidays: str = "JP") -> None:
+        calendar = Calendar(model(exceptions=exceptions, closed=closed, weekly=weekly, holidays=holidays))
+        plan = calendar.day(d(2026, 11, 23))
+        found.append((plan.intervals, plan.reason.name, plan.rule))
+
+    look()
+    for part, key in (
+        (exceptions, "2026-11-23"),
+        (closed, "2026-11-23"),
+        (closed, "11/23"),
+        (closed, "第4月曜"),
+    ):
+        del part[key]
+        look()
+    del weekly["祝日"]
+    look(holidays="none")
+    del weekly["第4月曜"]
+    look()
+    assert found == [
+        (((480, 540),), None, ("exceptions", "2026-11-23")),
+        ((), "移転", ("closed", "2026-11-23")),
+        ((), "創立記念日", ("closed", "11/23")),
+        ((), "定休日", ("closed", "第4月曜")),
+        (((600, 900),), "勤労感謝の日", ("weekly", "祝日")),
+        (((600, 720),), "第4月曜", ("weekly", "第4月曜")),
+        ((), "勤労感謝の日", ("holidays",)),
+    ]
+
+
 def test_yearly_days_return_every_year_and_dated_ones_do_not() -> None:
     calendar = Calendar(
         model(weekly={"月-日": "10:00-17:00"}, closed={"8/13": "夏季休業", "2026-06-01": "創立記念日"})
@@ -143,7 +242,20 @@ def test_public_holidays_not_observed(text: str | None) -> None:
         ({"weekly": {"月": "0:00-26:00"}}, ["longer than 24 hours", "0:00-24:00"]),
         ({"weekly": {"月": "10:00-13:00, 12:00-17:00"}}, ["overlap", "10:00-12:00, 13:00-17:00"]),
         ({"weekly": {"げつ": "10:00-17:00"}}, ['unknown weekday "げつ"', "月-金"]),
-        ({"weekly": {"土日": "10:00-17:00"}}, ['unknown weekday "土日"', "月,水,金"]),
+        ({"weekly": {"土日": "10:00-17:00"}}, ['unknown weekday "土日"', "write 土,日"]),
+        ({"weekly": {"土日祝": "10:00-17:00"}}, ['unknown weekday "土日祝"', "write 土,日,祝"]),
+        ({"weekly": {"祝前日": "10:00-17:00"}}, ['unknown weekday "祝前日"', "祝日 for public holidays"]),
+        ({"weekly": {"水": "定休日"}}, ["a weekday that is closed is left out", "第3水曜: 定休日"]),
+        ({"weekly": {"水": "closed"}}, ["a weekday that is closed is left out"]),
+        ({"weekly": {"祝日": "10:00-15:00"}}, ['weekly has a row "祝日", so it needs holidays: JP']),
+        ({"weekly": {"祝日,holiday": "10:00-15:00"}}, ["names a weekday twice"]),
+        ({"weekly": {"第6水曜": "10:00-15:00"}}, ['"第6水曜" is no weekday of the month', "最終金曜"]),
+        ({"weekly": {"第3水-金": "10:00-15:00"}}, ["no weekday of the month"]),
+        ({"weekly": {"第2・第2土曜": "10:00-15:00"}}, ["names a week twice"]),
+        ({"weekly": {"第3土曜": "9:00-12:00", "3rd sat": "9:00-13:00"}}, ['"第3土曜" and in "3rd sat"']),
+        ({"closed": {"第0水曜": "定休日"}}, ["no weekday of the month"]),
+        ({"closed": {"6th wed": "定休日"}}, ["no weekday of the month", "3rd wed"]),
+        ({"closed": {"水": "定休日"}}, ["not a day", "第3水曜"]),
         ({"weekly": {"mon-fry": "10:00-17:00"}}, ['unknown weekday "fry"', "mon tue"]),
         ({"weekly": {"月-水-金": "10:00-17:00"}}, ["too many dashes"]),
         ({"weekly": {"月,月": "10:00-17:00"}}, ["names a weekday twice"]),

@@ -27,6 +27,18 @@ def official_holidays() -> frozenset[date]:
         return frozenset(date(*map(int, row[0].split("/"))) for row in list(csv.reader(file))[1:])
 
 
+WEEKS = {1: "第1", 2: "第2", 3: "第3", 4: "第4", 5: "第5", 0: "最終"}
+OfMonth = tuple[int, int]  # a key of WEEKS, and the weekday
+
+
+def nth(day: date, of_month: OfMonth) -> bool:
+    """By listing that weekday's days of the month."""
+    week, weekday = of_month
+    month = [first for i in range(31) if (first := date(day.year, day.month, 1) + i * DAY).month == day.month]
+    days = [one for one in month if one.weekday() == weekday]
+    return (days[-1] if week == 0 else days[week - 1] if week <= len(days) else None) == day
+
+
 @dataclass(frozen=True)
 class Desk:
     """What a desk promises, in the oracle's own form; `model` writes it as YAML would hold it."""
@@ -34,6 +46,9 @@ class Desk:
     zone: str
     weekly: tuple[Times, ...]  # Monday first; () is closed
     holidays: bool
+    on_holidays: Times  # () is closed
+    short: tuple[OfMonth, Times] | None  # other times on one weekday of the month
+    monthly: frozenset[OfMonth]  # closed every month
     closed: frozenset[date]
     exceptions: tuple[tuple[date, Times], ...]
 
@@ -42,20 +57,32 @@ class Desk:
         for exception, times in self.exceptions:
             if exception == day:
                 return times, "exception"
-        if day in self.closed:
+        if day in self.closed or any(nth(day, of_month) for of_month in self.monthly):
             return (), "company_day"
         if self.holidays and day in official_holidays():
-            return (), "holiday"
+            return self.on_holidays, "holiday"
+        if self.short and nth(day, self.short[0]):
+            return self.short[1], "-"
         return self.weekly[day.weekday()], "weekend"
 
     def model(self) -> HoursModel:
+        weekly = {"月火水木金土日"[i]: written(times) for i, times in enumerate(self.weekly) if times}
+        if self.holidays and self.on_holidays:
+            weekly["祝日"] = written(self.on_holidays)
+        if self.short:
+            weekly[named(self.short[0])] = written(self.short[1])
         return HoursModel(
             zone=self.zone,
-            weekly={"月火水木金土日"[i]: written(times) for i, times in enumerate(self.weekly) if times},
+            weekly=weekly,
             holidays="JP" if self.holidays else None,
-            closed={day.isoformat(): "社内行事" for day in self.closed},
+            closed={day.isoformat(): "社内行事" for day in self.closed}
+            | {named(of_month): "定休日" for of_month in self.monthly},
             exceptions={day.isoformat(): written(times) or "closed" for day, times in self.exceptions},
         )
+
+
+def named(of_month: OfMonth) -> str:
+    return f"{WEEKS[of_month[0]]}{'月火水木金土日'[of_month[1]]}曜"
 
 
 def written(times: Times) -> str:
@@ -164,11 +191,15 @@ middles = st.sampled_from(HARD_DAYS) | st.dates(date(1990, 1, 1), date(2027, 6, 
 def desks(draw: st.DrawFn, middle: date) -> Desk:
     near = st.integers(-AROUND, AROUND).map(lambda i: middle + i * DAY)
     day_times = times() | st.just(WHOLE_DAY)
+    of_month = st.tuples(st.sampled_from(sorted(WEEKS)), st.integers(0, 6))
     zones = ["Asia/Tokyo", "Asia/Tokyo", "America/New_York", "Asia/Beirut", "Australia/Lord_Howe"]
     return Desk(
         zone=draw(st.sampled_from(zones)),
         weekly=tuple(draw(day_times) for _ in range(7)),
         holidays=draw(st.booleans()),
+        on_holidays=draw(st.just(()) | day_times),
+        short=draw(st.none() | st.tuples(of_month, day_times.filter(bool))),
+        monthly=draw(st.frozensets(of_month, max_size=2)),
         closed=draw(st.frozensets(near, max_size=3)),
         exceptions=tuple(draw(st.dictionaries(near, day_times, max_size=3)).items()),
     )
@@ -220,6 +251,20 @@ def test_open_intervals_hold_exactly_the_open_minutes(data: st.DataObject) -> No
     assert got == expected
     assert sum((b - a for a, b in intervals), timedelta()) == len(expected) * MINUTE
     assert all(before[1] < after[0] for before, after in pairwise(intervals))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(1956, 2027))
+def test_every_day_of_a_year_is_as_the_desk_promises(data: st.DataObject, year: int) -> None:
+    middle = data.draw(st.dates(date(year, 1, 1), date(year, 12, 31)))
+    desk = data.draw(desks(middle))
+    calendar = Calendar(desk.model())
+    for i in range(365):
+        day = date(year, 1, 1) + i * DAY
+        promised, kind = desk.plan(day)
+        got = calendar.day(day)
+        assert got.intervals == promised, day
+        assert got.reason.kind == ("open" if promised else kind), day
 
 
 @settings(max_examples=100, deadline=None)

@@ -6,7 +6,7 @@ returns when it is finished and says why it ended; only CallerHungUp is raised,
 and it is a normal ending. Cancellation means only "we are stopping".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,10 +27,11 @@ class CallerHungUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`number` is E.164 and None when withheld; then `withheld` says how."""
+    """`number` is E.164 and None when withheld; then `withheld` says how. `language`: "ja", "en", "pt_BR"."""
 
     number: str | None
     withheld: Withheld | None = None
+    language: str = "ja"
 
 
 @dataclass(slots=True)
@@ -96,6 +97,13 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialled:
+    """How dialling a telephone outside ended; `answered` means that it and the caller are bridged."""
+
+    ended_by: Literal["answered", "busy", "no_answer", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
 class Waited:
     """How waiting in a queue ended: `answered` means the agent and the caller are bridged."""
 
@@ -106,11 +114,32 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Said while waiting: `texts` once after `after` seconds, then again each `every` seconds."""
+    """Said while waiting, once after `after` seconds, then again each `every` seconds.
 
-    texts: tuple[str, ...]
+    `texts` is asked each time: a place in a queue changes. No texts: nothing is said this time.
+    """
+
+    texts: Callable[[], Sequence[str]]
     after: float = 0.0
     every: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TalkLimit:
+    """A talk ends `seconds` from now: both hear `over` and are parted.
+
+    `warn_after` seconds from now both hear `warning`; None: they are not warned (any more).
+    """
+
+    seconds: float
+    over: Sequence[str]
+    warn_after: float | None = None
+    warning: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Talked:
+    ended_by: Literal["agent", "limit"]
 
 
 class Call(Protocol):
@@ -146,8 +175,17 @@ class Call(Protocol):
     async def wait(self, place: "Place", keys: KeyTable, announcements: Sequence[Announcement]) -> Waited:
         """Music and announcements until an agent of `place` is bridged, a key, or the verdict."""
 
-    async def talk(self) -> None:
-        """Returns when the bridged agent hangs up; CallerHungUp when the caller does."""
+    async def dial(self, number: str, *texts: str, ring: float) -> Dialled:
+        """Says `texts`, then music, while a number outside (E.164) rings for `ring` seconds at most.
+
+        "failed": it cannot be reached, or is none that may be dialled.
+        """
+
+    async def talk(self, limit: TalkLimit | None = None) -> Talked:
+        """Returns when the bridged agent has left, at the latest by the limit; CallerHungUp when the caller does.
+
+        Without an agent, as after a take-back from a talk that ended meanwhile, it returns at once.
+        """
 
     async def hang_up(self) -> None: ...
 
@@ -192,6 +230,12 @@ class Place(Protocol):
     async def next(self) -> "Offer | Verdict":
         """The next offer, or why there will be none. Cancel-safe: a cancelled `next` loses nothing."""
 
+    def ahead(self) -> int:
+        """Callers of the group who wait and will be offered before this one."""
+
+    def expected_wait(self) -> timedelta | None:
+        """None while it cannot be told."""
+
     async def leave(self) -> None:
         """Gives up the place, the offer and the agent who talked (wrap-up begins). Idempotent."""
 
@@ -211,6 +255,9 @@ class Seats(Protocol):
 
     def on_line(self, line: str) -> int:
         """Callers of `line` who wait or talk."""
+
+    async def expected_wait(self, group: str) -> timedelta | None:
+        """Of a caller who entered now; None while it cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +293,12 @@ class Mailbox(Protocol):
         """Makes message and callback durable. Survives cancellation.
 
         `again`: the caller will be asked once more, so proven non-speech is not filed yet.
+        """
+
+    async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
+        """Makes the callback durable that a caller asked for: one for each call and step, however often.
+
+        `number`: E.164. The ticket, or None while the store does not answer: then it is filed later.
         """
 
     def release(self, call_id: str | None) -> None:

@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from ivr.asterisk.ari import LINK_BROKE, Ari, AriRefused, Json
 from ivr.asterisk.channel import Channel
-from ivr.asterisk.waiting import AgentLeg, Bridge, wait
+from ivr.asterisk.waiting import AgentLeg, Bridge, dial, wait
 from ivr.call import (
     Announcement,
     Caller,
     CallerHungUp,
     CallState,
+    Dialled,
     DigitsRead,
     KeysRead,
     Place,
@@ -27,6 +28,7 @@ from ivr.call import (
 )
 from ivr.errors import AsteriskError
 from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits
+from ivr.outside import NOWHERE, Outside
 
 log = logging.getLogger("ivr.asterisk.caller")
 
@@ -71,7 +73,9 @@ class AriCall(Channel):
         state: CallState,
         sounds: Sounds,
         recordings: Path,
+        outside: Outside = NOWHERE,
     ) -> None:
+        """`outside`: what may be dialled; nothing unless it says so."""
         super().__init__(ari, id)
         self.caller = caller
         self.dialled = dialled
@@ -82,6 +86,7 @@ class AriCall(Channel):
         self.recording = False
         self._sounds = sounds
         self._recordings = recordings
+        self._outside = outside
         self._answered = False
         self._awaited: tuple[str, Callable[[], None]] | None = None  # where to ask for it, what its end does
         self.numbers = count(1)  # in the ids of what belongs to this call
@@ -108,7 +113,9 @@ class AriCall(Channel):
         self._here()
         if self.keys and not whole:
             return Played("key")
-        sounds = await self._spoken(texts)
+        if not texts:  # all of it stood around values that are empty
+            return Played("end")
+        sounds = await self.spoken(texts)
         return await self.play_sounds(sounds, stop=lambda: bool(self.keys) and not whole)
 
     async def play_sounds(self, sounds: Sequence[Sound], stop: Callable[[], bool]) -> Played:
@@ -241,8 +248,15 @@ class AriCall(Channel):
 
     async def wait(self, place: Place, keys: KeyTable, announcements: Sequence[Announcement]) -> Waited:
         self._here()
-        sounds = [(item, await self._spoken(item.texts)) for item in announcements]
-        return await wait(self, place, keys, sounds)
+        return await wait(self, place, keys, announcements)
+
+    async def dial(self, number: str, *texts: str, ring: float) -> Dialled:
+        self._here()
+        endpoint = self._outside.endpoint(number)
+        if endpoint is None:  # `ivr check` refuses it; the operator may have changed the list since
+            log.error("a number that may not be dialled was not dialled", extra={"call_id": self.id})
+            return Dialled("failed")
+        return await dial(self, endpoint, ring, [Announcement(lambda: texts)])
 
     async def talk(self) -> None:
         bridge = self.bridge
@@ -317,7 +331,7 @@ class AriCall(Channel):
         if self.gone or self.leaving:
             raise CallerHungUp
 
-    async def _spoken(self, texts: Sequence[str]) -> list[Sound]:
+    async def spoken(self, texts: Sequence[str]) -> list[Sound]:
         """Their audio; for all that is not ready together, the neutral prompt once."""
         if any(self._sounds.of(text) is None for text in texts):
             await asyncio.sleep(LATE_PROMPT)
@@ -349,7 +363,7 @@ class AriCall(Channel):
         Whoever is leaving a message finishes it first; with a message left, only the thanks are missing.
         """
         body: Json = {"context": "ivr-fallback", "extension": self.dialled, "priority": 1}
-        if self.recording or self.state.outcome == "message":
+        if self.recording or self.state.outcome in ("message", "callback"):
             body = {"context": "ivr-last-resort", "extension": "s", "label": "thanks"}
         for pause in HAND_OVER_TRIES:
             if self.gone:

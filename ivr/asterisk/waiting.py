@@ -1,13 +1,13 @@
-"""Waiting in a queue on a real Asterisk: music, announcements, agents' telephones, the bridge."""
+"""Waiting for somebody on a real Asterisk: music, announcements, the telephones of agents and outside, the bridge."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.channel import AGENT, Channel, quietly
-from ivr.call import Announcement, CallerHungUp, Offer, Place, Seat, Verdict, Waited
+from ivr.call import Announcement, CallerHungUp, Dialled, Offer, Place, Seat, Verdict, Waited
 from ivr.errors import AsteriskError
 from ivr.keys import AFTER_A_KEY, KeyTable
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("ivr.asterisk.waiting")
 
 HANGING_UP = 1.0  # seconds from a hang-up's first event to its last, at most
+RING_SLACK = 2.0  # seconds that Asterisk may take to tell of a telephone that rang in vain
 ABSENT = 20  # Q.850
+OUTSIDE = "outside"  # in the id of a channel, where an agent's name stands
+NO_ANSWER = frozenset({18, 19})
 DECLINED = frozenset({17, 21})  # busy, rejected: telephones send the one or the other when the agent declines
-Spoken = Sequence[tuple[Announcement, "Sequence[Sound]"]]
 
 
 class AgentLeg(Channel):
@@ -72,7 +74,9 @@ class Bridge:
         await quietly(self._ari.http("DELETE", f"bridges/{self.id}"), "bridge")
 
 
-async def wait(call: "AriCall", place: Place, keys: KeyTable, announcements: Spoken) -> Waited:
+async def wait(
+    call: "AriCall", place: Place, keys: KeyTable, announcements: Sequence[Announcement]
+) -> Waited:
     """The word `wait` of DESIGN.md. Whatever ends it, music, announcements and telephones have stopped."""
     announcer = _announcer(call, announcements)
     try:
@@ -99,7 +103,38 @@ async def wait(call: "AriCall", place: Place, keys: KeyTable, announcements: Spo
         await _stop(call, announcer)
 
 
-def _announcer(call: "AriCall", announcements: Spoken) -> "asyncio.Task[None]":
+async def dial(call: "AriCall", endpoint: str, ring: float, announcements: Sequence[Announcement]) -> Dialled:
+    """The word `dial`. Whatever ends it but an answer, music, announcements and the telephone have stopped."""
+    # Like an agent's, so that whoever looks after the talks of a dead engine knows it.
+    id = f"{call.id}{AGENT}{OUTSIDE}-{next(call.numbers)}"
+    leg = AgentLeg(call.ari, id, Seat(OUTSIDE, endpoint))
+    leg.changed_too = call.changed
+    announcer = _announcer(call, announcements)
+    joined = False
+    try:
+        # Carriers want to see a number of the line, not the caller's.
+        await leg.ring(ring, call.id, call.dialled)
+        await call.until(lambda: leg.up or leg.gone, ring + RING_SLACK)
+        if leg.up and not leg.gone:
+            joined = await _join(call, leg, announcer)
+            if joined:
+                return Dialled("answered")
+            await call.until(lambda: not call.leaving, HANGING_UP)
+        return Dialled(_not_reached(leg))
+    finally:
+        await _stop(call, announcer)
+        if not joined:
+            await leg.hang_up()
+            leg.close()
+
+
+def _not_reached(leg: AgentLeg) -> Literal["busy", "no_answer", "failed"]:
+    if leg.cause in DECLINED:
+        return "busy"
+    return "no_answer" if leg.cause in NO_ANSWER or not leg.gone else "failed"
+
+
+def _announcer(call: "AriCall", announcements: Sequence[Announcement]) -> "asyncio.Task[None]":
     return asyncio.create_task(_announce(call, announcements), name=f"announce-{call.id}")
 
 
@@ -202,22 +237,22 @@ async def _join(call: "AriCall", agent: AgentLeg, announcer: "asyncio.Task[None]
     return True
 
 
-async def _announce(call: "AriCall", announcements: Spoken) -> None:
+async def _announce(call: "AriCall", announcements: Sequence[Announcement]) -> None:
     """Music, and each announcement at its times; runs until cancelled."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    due = [(begin + item.after, item, sounds) for item, sounds in announcements]
+    due = [(begin + item.after, item) for item in announcements]
     try:
         while due:
             due.sort(key=lambda entry: entry[0])
-            at, item, sounds = due.pop(0)
+            at, item = due.pop(0)
             if at > loop.time():
                 await call.ari.send("POST", f"channels/{call.id}/moh")
                 await asyncio.sleep(at - loop.time())
                 await call.ari.send("DELETE", f"channels/{call.id}/moh")
-            await _say(call, sounds)
+            await _say(call, await call.spoken(item.texts()))
             if item.every is not None:
-                due.append((loop.time() + item.every, item, sounds))
+                due.append((loop.time() + item.every, item))
         await call.ari.send("POST", f"channels/{call.id}/moh")
         await asyncio.Event().wait()
     except CallerHungUp:
@@ -228,6 +263,8 @@ async def _announce(call: "AriCall", announcements: Spoken) -> None:
 
 async def _say(call: "AriCall", sounds: "Sequence[Sound]") -> None:
     """Like a playback of the call, but beside its one waiter: only its length is waited for."""
+    if not sounds:
+        return
     id = call.next_id("w")
     done = asyncio.Event()
     call.ari.listen(id, lambda _: done.set())

@@ -1,7 +1,7 @@
 """What may be done to a callback. Each function runs in the caller's transaction."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -60,7 +60,27 @@ async def create_for_message(
     The row of the message must be there. A due time that cannot be told (no calendar, never open, a promise
     of another version in an adopted message) is left out and logged; it never costs the callback. StoreError if no free ticket number was found.
     """
-    row = {
+    row = _row(message, promise, calendar) | {"message_id": message.id}
+    return await _once(session, lambda: store.by_message(session, message.id), row, now, new_ticket)
+
+
+async def create_for_request(
+    session: AsyncSession,
+    request: str,
+    about: MessageFacts,
+    promise: Promise,
+    calendar: Calendar | None,
+    now: datetime,
+    *,
+    new_ticket: Callable[[int], str] = tickets.new,
+) -> str:
+    """The same for a caller who asked for it by key, without a message. `request`: by which it is found again."""
+    row = _row(about, promise, calendar) | {"request_id": request}
+    return await _once(session, lambda: store.by_request(session, request), row, now, new_ticket)
+
+
+def _row(message: MessageFacts, promise: Promise, calendar: Calendar | None) -> dict[str, Any]:
+    return {
         "line": message.line,
         "tenant": message.tenant,
         "state": "open",
@@ -71,12 +91,20 @@ async def create_for_message(
         "path": list(message.path),
         "branch": message.branch,
         "call_id": message.call_id,
-        "message_id": message.id,
         "created_at": message.received_at,
         "due_at": _due(message, promise, calendar),
     }
+
+
+async def _once(
+    session: AsyncSession,
+    find: Callable[[], Awaitable[CallbackRow | None]],
+    row: dict[str, Any],
+    now: datetime,
+    new_ticket: Callable[[int], str],
+) -> str:
     for tries in range(TICKET_TRIES):
-        found = await store.by_message(session, message.id)
+        found = await find()
         if found is not None:
             return found.ticket
         ticket = new_ticket(tries)

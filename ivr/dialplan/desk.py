@@ -3,11 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ivr.call import CallState, Journal, Mailbox, Seats
+from ivr.call import CallbackPromise, CallState, Journal, Mailbox, Place, Seats
 from ivr.clock import Clock
-from ivr.dialplan.model import LineModel
-from ivr.dialplan.texts import BY_THE_CLOCK, digit_parts, parts, values
+from ivr.dialplan.model import CallbackModel, LineModel
+from ivr.dialplan.texts import (
+    BY_THE_CLOCK,
+    IN_A_QUEUE,
+    ahead_parts,
+    digit_parts,
+    parts,
+    values,
+    wait_parts,
+)
 from ivr.hours.calendar import Calendar
+
+TICKET = "ticket"  # the variable of the state that holds the number of the callback, as texts say it
 
 
 @dataclass(frozen=True)
@@ -20,19 +30,37 @@ class Desk:
     seats: Seats
     journal: Journal
 
-    def speak(self, state: CallState, text: str, hours: str | None = None) -> list[str]:
+    def speak(
+        self, state: CallState, text: str, hours: str | None = None, place: Place | None = None
+    ) -> list[str]:
         """`text` of the YAML with its values filled in, as the parts that are spoken one by one.
 
-        `hours`: by name; None: those that the call passed last.
+        `hours`: by name; None: those that the call passed last. `place`: of a caller in a queue.
         """
         said: dict[str, list[str]] = {}
         for name in values(text):
             if say := BY_THE_CLOCK.get(name):
                 calendar = self.calendars[hours] if hours else self.calendar(state)
                 said[name] = [say(calendar, self.clock.now())]
+            elif name == "ticket":
+                said[name] = digit_parts(state.variables.get(TICKET, ""))
+            elif name in IN_A_QUEUE:
+                said[name] = self._in_a_queue(name, place)
             else:
                 said[name] = digit_parts(state.entered(name))
         return parts(text, line=self.line, said=said)
+
+    def _in_a_queue(self, name: str, place: Place | None) -> list[str]:
+        if place is None:
+            return []
+        if name == "position":
+            return ahead_parts(place.ahead(), self.line.capacity)
+        return wait_parts(place.expected_wait())
+
+    def promise(self, state: CallState, callback: CallbackModel) -> CallbackPromise:
+        """What the dialplan promises, by the hours that the call passed last unless it names some."""
+        passed = state.variables.get("hours") or next(iter(self.calendars), None)
+        return CallbackPromise(callback.priority, callback.due, callback.hours or passed)
 
     def calendar(self, state: CallState) -> Calendar:
         """The hours that the call passed last, else the line's first."""

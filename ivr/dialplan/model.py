@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ivr.call import Call
 from ivr.hours.model import HoursModel
@@ -74,6 +74,39 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+WARNING = "恐れ入りますが、お話しいただけるお時間が、残り少なくなっております。"
+OVER = "恐れ入りますが、お時間となりましたので、お話を終了いたします。お電話ありがとうございました。"
+
+
+class LimitModel(Part):
+    """The limit of a talk."""
+
+    max: Duration
+    """after which it ends"""
+    warn: Duration | None = None
+    """so long before the end `warning` is said; none: nobody is warned"""
+    warning: Text = WARNING
+    """said to both in a talk"""
+    over: Text = OVER
+    """said to both at the end of a talk"""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "LimitModel":
+        if not self.max:
+            raise ValueError('"max" is no time at all')
+        if self.warn is not None and self.warn >= self.max:
+            raise ValueError('"warn" is as long as "max" or longer; it is counted back from the end')
+        return self
+
+
+class VisitModel(LimitModel):
+    """The limit of a whole call."""
+
+    otherwise: StepName
+    """the step for who is there at the end, where you say goodbye or offer something else; whoever is
+    leaving a message is not cut"""
+
+
 class LineModel(Part):
     tenant: str
     """the company whose calls are answered (契約企業); users and tokens of another one see nothing of them"""
@@ -86,10 +119,18 @@ class LineModel(Part):
     capacity: Annotated[int, Field(ge=1, le=10_000)] = 10
     """callers waiting or talking at one time; who comes beyond it finds all lines busy. Menus and
     voicemail do not count."""
+    visit: VisitModel | None = None
+    """the longest call, talks and waiting included: `{max: 60m, warn: 5m, otherwise: time_is_up}`"""
 
     @property
     def spoken(self) -> str:
         return self.read_as or self.name
+
+    def says(self) -> dict[str, str]:
+        """YAML path under `line` -> text."""
+        return (
+            {"visit.warning": self.visit.warning, "visit.over": self.visit.over} if self.visit else {}
+        )
 
 
 class CallbackModel(Part):
@@ -104,12 +145,23 @@ class CallbackModel(Part):
     """which hours count; none: those that the call passed, else the line's first"""
 
 
+class GroupModel(Part):
+    """A group of agents."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    """as it is shown"""
+
+
 class Step(Part):
     """One thing that happens to a caller. A type of step is a subclass in `ivr/steps`."""
 
     type: str
     # True if a caller who reaches this step is served: a person, a message or a goodbye
     serves: ClassVar[bool] = False
+    # True if texts after it may say the `{ticket}` of the callback that it makes.
+    makes_ticket: ClassVar[bool] = False
+    # True if the end of the visit's time does not stop it: it looks at the time itself, or must not be cut.
+    ends_by_itself: ClassVar[bool] = False
 
     @property
     def secret_digits(self) -> bool:
@@ -128,6 +180,10 @@ class Step(Part):
         """Every text this step can say: the YAML path of the field -> text with `{values}`."""
         return {}
 
+    def says_in_queue(self) -> frozenset[str]:
+        """Those of `says` that are said to a caller in a queue, who has a `{position}` and a `{wait}`."""
+        return frozenset()
+
     def hours_used(self) -> dict[str, str]:
         """YAML path -> name of the hours it refers to."""
         return {}
@@ -140,6 +196,14 @@ class Step(Part):
         """YAML path -> name of the collected digits that it needs beside those in its texts."""
         return {}
 
+    def transfers_to(self) -> dict[str, str]:
+        """YAML path -> telephone number (E.164) outside that it puts callers through to."""
+        return {}
+
+    def groups_used(self) -> dict[str, str]:
+        """YAML path -> name of the group of agents that it refers to."""
+        return {}
+
     async def run(self, call: Call, desk: "Desk") -> str | None:
         """Does it and returns the name of the next step; None ends the call."""
         raise NotImplementedError
@@ -147,12 +211,18 @@ class Step(Part):
 
 @dataclass(frozen=True)
 class Dialplan:
-    """One checked version of one line's dialplan; `hash` is the SHA-256 of its source, hex."""
+    """One checked version of one line's dialplan; `hash` is the SHA-256 of its source, hex.
+
+    `source` holds the line's own file and all shared ones that it uses, see `split_source`. Of what is
+    shared, `hours` and `steps` have only what the line comes to.
+    """
 
     key: str  # file name without ending
     hash: str
     source: str
+    files: tuple[str, ...]  # what it was read from, as problems are headed; its own first
     line: LineModel
     hours: Mapping[str, HoursModel]
+    groups: Mapping[str, GroupModel]  # empty: any name is one
     start: str
     steps: Mapping[str, Step]

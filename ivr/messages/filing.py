@@ -19,7 +19,7 @@ from typing import Literal
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks.service import SYSTEM, MessageFacts, create_for_message
+from ivr.callbacks.service import SYSTEM, MessageFacts, create_for_message, create_for_request
 from ivr.hours.calendar import Calendar
 from ivr.messages import wav
 from ivr.messages.sidecar import Facts, sync_folder
@@ -101,17 +101,30 @@ async def file(store: Store, calendars: Calendars, facts: Facts, ended: Ended, n
         return await _one_callback(session, calendars, facts, ended, now)
 
 
-async def _insert(session: AsyncSession, facts: Facts) -> None:
+async def file_request(store: Store, calendars: Calendars, facts: Facts, now: datetime) -> str:
+    """The ticket of the callback that a caller asked for by key. Twice does no harm, also from two processes."""
+    assert facts.request is not None and facts.promise is not None
+    async with store.write() as session:
+        about = _about(facts, await _tenant(session, facts))
+        calendar = _calendar(calendars, facts, facts.promise.hours)
+        return await create_for_request(session, facts.request, about, facts.promise, calendar, now)
+
+
+async def _tenant(session: AsyncSession, facts: Facts) -> str:
     line = await session.get(Line, facts.line)
     if line is None:
         log.error("a message for a line that is not published", extra={"message_id": facts.id})
+    return line.tenant if line else ""
+
+
+async def _insert(session: AsyncSession, facts: Facts) -> None:
     await messages.intend(
         session,
         {
             "id": facts.id,
             "call_id": facts.call_id,
             "line": facts.line,
-            "tenant": line.tenant if line else "",
+            "tenant": await _tenant(session, facts),
             "cause": facts.cause,
             "number": facts.number,
             "withheld": facts.withheld,
@@ -139,10 +152,15 @@ async def _one_callback(
             )
         return ticket
     row = await messages.get(session, facts.id)
-    message = MessageFacts(
+    calendar = _calendar(calendars, facts, facts.promise.hours)
+    return await create_for_message(session, _about(facts, row.tenant), facts.promise, calendar, now)
+
+
+def _about(facts: Facts, tenant: str) -> MessageFacts:
+    return MessageFacts(
         id=facts.id,
         line=facts.line,
-        tenant=row.tenant,
+        tenant=tenant,
         cause=facts.cause,
         number=facts.number,
         received_at=facts.created_at,
@@ -151,8 +169,6 @@ async def _one_callback(
         path=facts.path,
         branch=branch(facts.path),
     )
-    calendar = _calendar(calendars, facts, facts.promise.hours)
-    return await create_for_message(session, message, facts.promise, calendar, now)
 
 
 async def _other_callback(session: AsyncSession, facts: Facts, ended: Ended) -> tuple[str, str] | None:

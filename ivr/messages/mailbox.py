@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,6 +88,34 @@ class StoreMailbox:
         if sidecar is not None:
             self._drafts[message_id] = sidecar
         return sidecar
+
+    async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
+        """Raises StoreError if the disk does not take the intent: then nothing may be promised."""
+        facts = replace(
+            self._intent(call, promise),
+            request=f"{call.id}/{call.state.step}",
+            cause="asked",
+            number=number,
+            withheld=None,
+            takes=(),
+        )
+        return await _to_the_end(self._ring_back(facts))
+
+    async def _ring_back(self, facts: Facts) -> str | None:
+        try:
+            sidecar = await self._in_thread(Sidecar.create, self._folder, facts)
+        except OSError as error:
+            raise StoreError("The intent of a callback could not be written to the disk.") from error
+        return await self._patiently(self._file_request(sidecar), "ask-" + facts.id)
+
+    async def _file_request(self, sidecar: Sidecar) -> str:
+        try:
+            now = self._clock.now()
+            ticket = await filing.file_request(self._store, self._calendars, sidecar.facts, now)
+            await self._in_thread(sidecar.remove)
+            return ticket
+        finally:
+            sidecar.close()
 
     def _intent(self, call: Call, promise: CallbackPromise | None) -> Facts:
         now = self._clock.now()

@@ -105,7 +105,11 @@ class Reconciler:
             return False
         try:
             facts = sidecar.facts
-            if facts.state != "recorded" and not await self._quiet(path, facts.takes):
+            if (
+                facts.request is None
+                and facts.state != "recorded"
+                and not await self._quiet(path, facts.takes)
+            ):
                 return False
             await self._file(facts)
             await asyncio.to_thread(sidecar.remove)
@@ -114,6 +118,10 @@ class Reconciler:
             sidecar.close()
 
     async def _file(self, facts: Facts) -> None:
+        if facts.request is not None:
+            await filing.file_request(self._store, self._calendars, facts, self._clock.now())
+            log.info("a callback that was asked for was adopted", extra={"call_id": facts.call_id})
+            return
         ended = await asyncio.to_thread(filing.judge_takes, self._folder, facts, facts.ended_by)
         await asyncio.to_thread(filing.keep, self._folder, facts, ended)
         await filing.file(self._store, self._calendars, facts, ended, self._clock.now())

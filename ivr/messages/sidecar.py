@@ -19,6 +19,7 @@ recording:
 
 | key | meaning |
 |---|---|
+| `request` | only of a callback that was asked for by key: `<call id>/<step>`, the same however often it is written; there is no recording then, and `number` is to be rung back |
 | `id` | 26 characters, sorts by time, `new_id`; also the names of the files |
 | `line` | key of the line, the dialplan's file name without ending |
 | `call_id` | the Asterisk channel's unique id, the same for engine and fallback; null if unknown |
@@ -100,6 +101,7 @@ class Facts:
     path: tuple[str, ...] = ()
     dialplan: str | None = None
     promise: CallbackPromise | None = None
+    request: str | None = None
     takes: tuple[str, ...] = ()
     state: str = "recording"
     ended_at: datetime | None = None
@@ -123,6 +125,7 @@ class Facts:
             "promise": promise and {"priority": promise.priority, "due": promise.due, "hours": promise.hours},
             "takes": list(self.takes),
             "state": self.state,
+            **({"request": self.request} if self.request else {}),
         }
 
 
@@ -230,6 +233,8 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
         takes = tuple(str(name) for name in values.get("takes") or [f"{expected}.wav"])
         if any("/" in name for name in takes):
             raise ValueError("takes")
+        if values.get("request") and not promise:
+            raise ValueError("promise")
         ended_at = values.get("ended_at")
         return Facts(
             id=expected,
@@ -245,6 +250,7 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
             promise=CallbackPromise(promise["priority"], promise["due"], promise["hours"])
             if promise
             else None,
+            request=values.get("request"),
             takes=takes,
             state=str(values.get("state", "recording")),
             ended_at=_moment(ended_at) if ended_at else None,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ivr.dialplan.model import Step
 from ivr.steps.branch import Branch
+from ivr.steps.callback import Callback
 from ivr.steps.collect import Collect
 from ivr.steps.consent import Consent
 from ivr.steps.hangup import Hangup
@@ -13,6 +14,7 @@ from ivr.steps.play import Play
 from ivr.steps.queue import Queue
 from ivr.steps.say_hours import SayHours
 from ivr.steps.survey import Survey
+from ivr.steps.transfer import Transfer
 from ivr.steps.voicemail import Voicemail
 
 STEPS: Mapping[str, type[Step]] = {
@@ -25,6 +27,8 @@ STEPS: Mapping[str, type[Step]] = {
     "say_hours": SayHours,
     "queue": Queue,
     "voicemail": Voicemail,
+    "callback": Callback,
+    "transfer": Transfer,
     "survey": Survey,
     "hangup": Hangup,
 }

@@ -15,7 +15,7 @@ once more, then hears `nothing`, a goodbye without a promise.
 
 from typing import ClassVar, Literal
 
-from ivr.call import Call, CallbackPromise, CallerHungUp, Draft, Recorded
+from ivr.call import Call, CallerHungUp, Draft, Recorded
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import CallbackModel, Duration, Step, StepName, Text, parse_duration
 
@@ -76,10 +76,7 @@ class Voicemail(Step):
         return self.next
 
     async def _begin(self, call: Call, desk: Desk) -> Draft:
-        passed = call.state.variables.get("hours") or next(iter(desk.calendars), None)
-        hours = self.callback.hours or passed
-        promise = CallbackPromise(self.callback.priority, self.callback.due, hours)
-        draft = await desk.mailbox.begin(call, promise)
+        draft = await desk.mailbox.begin(call, desk.promise(call.state, self.callback))
         call.state.message_id = draft.id
         desk.journal.entered(call)
         return draft

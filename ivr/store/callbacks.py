@@ -36,6 +36,10 @@ async def by_message(session: AsyncSession, message_id: str) -> CallbackRow | No
     return await session.scalar(select(CallbackRow).where(CallbackRow.message_id == message_id))
 
 
+async def by_request(session: AsyncSession, request_id: str) -> CallbackRow | None:
+    return await session.scalar(select(CallbackRow).where(CallbackRow.request_id == request_id))
+
+
 async def listing(
     session: AsyncSession,
     *,

@@ -216,6 +216,7 @@ class CallbackRow(Base):
     branch: Mapped[str | None] = mapped_column(String(64))  # last menu key's step; None: 振り分け待ち
     call_id: Mapped[str | None] = mapped_column(String(64))
     message_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"), unique=True)
+    request_id: Mapped[str | None] = mapped_column(String(140))  # asked for by key: "<call id>/<step>"
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     agent: Mapped[str | None] = mapped_column(String(64))
@@ -223,7 +224,11 @@ class CallbackRow(Base):
     done_at: Mapped[datetime | None]
     result: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=0)  # compare-and-set
-    __table_args__ = (Index(None, "state", "due_at"), Index(None, "line", "created_at"))
+    __table_args__ = (
+        Index(None, "state", "due_at"),
+        Index(None, "line", "created_at"),
+        Index("uq_callbacks_request_id", "request_id", unique=True),
+    )
 
 
 class CallbackEvent(Base):

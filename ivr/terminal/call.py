@@ -14,6 +14,7 @@ from ivr.call import (
     Caller,
     CallerHungUp,
     CallState,
+    Dialled,
     DigitsRead,
     KeysRead,
     Offer,
@@ -82,8 +83,10 @@ class TerminalCall:
         *,
         agents: Mapping[str, Agent],
         tapes: dict[Path, Tape],
+        outside: Agent | None = None,
         length: Callable[[str], float] = seconds,
     ) -> None:
+        """`outside`: who answers any telephone that is dialled; None: it cannot be reached."""
         self.id = state.call_id
         self.caller = caller
         self.dialled = dialled
@@ -95,6 +98,7 @@ class TerminalCall:
         self._listener = listener
         self._agents = agents
         self._tapes = tapes
+        self._outside = outside
         self._length = length
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
@@ -251,6 +255,22 @@ class TerminalCall:
         finally:
             await _stopped(announcer)
 
+    async def dial(self, number: str, *texts: str, ring: float) -> Dialled:
+        self._here()
+        other = self._outside
+        if other is None or other.state == "away":
+            return Dialled("failed")
+        if other.state == "talking":
+            return Dialled("busy")
+        answered = other.answers is not None and other.answers < ring
+        announcer = asyncio.create_task(self._announce([Announcement(lambda: texts)], KeyTable(())))
+        try:
+            await self._until(lambda: False, other.answers if answered else ring)
+        finally:
+            await _stopped(announcer)
+        self._agent = other if answered else None
+        return Dialled("answered" if answered else "no_answer")
+
     async def talk(self) -> None:
         agent = self._agent
         if agent is None:
@@ -325,7 +345,7 @@ class TerminalCall:
             due.sort(key=lambda entry: entry[0])
             at, item = due.pop(0)
             await asyncio.sleep(max(0.0, at - self._loop.time()))
-            for text in item.texts:
+            for text in item.texts():
                 await self._announced(text)
             if not self.keys:
                 self._will_press(self._person.keys(keys, waiting=True))

@@ -75,11 +75,21 @@ class Message:
     due: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A callback that the caller asked for by key; `number`: E.164."""
+
+    number: str
+    promise: CallbackPromise
+    due: datetime
+
+
 class MemoryMailbox:
     """`Mailbox` for one call. `tapes` are filled by the call while it records."""
 
     def __init__(self, tapes: Mapping[Path, Tape], calendars: Mapping[str, Calendar], clock: Clock) -> None:
         self.messages: dict[str, Message] = {}
+        self.asked: dict[str | None, Asked] = {}  # by step
         self._tapes = tapes
         self._calendars = calendars
         self._clock = clock
@@ -104,6 +114,10 @@ class MemoryMailbox:
         if said_something and message.promise is not None:
             message.ticket, message.due = TICKET, self._due(message.promise)
         return Stored(said_something, message.ticket)
+
+    async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
+        self.asked.setdefault(call.state.step, Asked(number, promise, self._due(promise)))
+        return TICKET
 
     def release(self, call_id: str | None) -> None:
         """Nobody else would file it."""

@@ -11,6 +11,7 @@ from ivr.call import (
     Caller,
     CallerHungUp,
     CallState,
+    Dialled,
     DigitsRead,
     KeysRead,
     Offer,
@@ -177,6 +178,31 @@ class FakeCall:
             self.keys.word = ""
             await _stopped(announcer)
 
+    async def dial(self, number: str, *texts: str, ring: float) -> Dialled:
+        self._here()
+        if self._telephone.bridge is not None:
+            return Dialled("answered")  # taken back in the very moment that the other side answered
+        self._world.dialled.append(number)
+        outside = self._world.outside
+        if outside is None:
+            return Dialled("failed")
+        announcer = asyncio.create_task(self._announce([Announcement(lambda: texts)]))
+        leg = Leg(outside, self.id, ring, self._changed)
+        try:
+            await self._until(lambda: leg.up or leg.gone)
+            if leg.up:
+                await _stopped(announcer)
+                self._here()
+                self._telephone.joined(leg)
+                return Dialled("answered")
+            if leg.could_not_ring:
+                return Dialled("busy" if outside.broken == "busy" else "failed")
+            return Dialled("no_answer")
+        finally:
+            await _stopped(announcer)
+            if self._telephone.bridge is not leg:
+                leg.end()
+
     async def talk(self) -> None:
         leg = self._telephone.bridge
         if leg is None:
@@ -275,7 +301,7 @@ class FakeCall:
             due.sort(key=lambda entry: entry[0])
             at, item = due.pop(0)
             await asyncio.sleep(max(0.0, at - loop.time()))
-            await self._announced(self._telephone.play(item.texts, self._changed))
+            await self._announced(self._telephone.play(item.texts(), self._changed))
             if item.every is not None:
                 due.append((loop.time() + item.every, item))
 

@@ -32,6 +32,7 @@ class Callback:
     number: str | None
     path: tuple[str, ...]
     promise: CallbackPromise
+    asked: bool = False  # by key, without a message
 
 
 class Mailroom:
@@ -70,6 +71,16 @@ class Mailroom:
     def ticket(self, message: Message) -> str | None:
         return next((each.ticket for each in self.callbacks if each.call_id == message.call_id), None)
 
+    def ask(self, call: Call, number: str, promise: CallbackPromise) -> str:
+        """A callback without a message: one for each call and step."""
+        path = tuple(call.state.path)
+        for each in self.callbacks:
+            if each.asked and (each.call_id, each.path[-1]) == (call.id, path[-1]):
+                return each.ticket
+        ticket = f"T{len(self.callbacks) + 1}"
+        self.callbacks.append(Callback(ticket, call.id, "asked", number, path, promise, asked=True))
+        return ticket
+
     def reconcile(self) -> None:
         """What no engine finished: spoken messages first, so that a lost one finds their callback."""
         for message in sorted(self.messages.values(), key=self.nothing_said):
@@ -100,6 +111,12 @@ class FakeMailbox:
         except asyncio.CancelledError:
             await asyncio.wait({work})
             raise
+
+    async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
+        await self._life.takes(DISK)
+        ticket = self._room.ask(call, number, promise)
+        await self._life.takes(DISK)
+        return ticket
 
     def release(self, call_id: str | None) -> None:
         """Whose message it was matters to nobody here: `Mailroom.reconcile` files them all."""

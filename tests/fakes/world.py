@@ -272,6 +272,8 @@ class Telephone:
 class World:
     def __init__(self, agents: Sequence[AgentTelephone] = ()) -> None:
         self.agents = {f"PJSIP/{agent.name}": agent for agent in agents}
+        self.outside: AgentTelephone | None = None  # any number outside; None: it cannot be reached
+        self.dialled: list[str] = []  # numbers outside
         self.recordings: dict[Path, Recording] = {}
         self.recorder_fails = False
 

@@ -1,0 +1,71 @@
+"""Telephone numbers outside: which of them are ever dialled, and how the telephone system reaches them.
+
+Emergency, premium (0990), navi-dial (0570), pagers and everything abroad are never among them.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+NUMBER = "{number}"  # in the dial string: the number as it is dialled in Japan
+_PEOPLE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.VOIP})
+_DESKS = _PEOPLE | {PhoneNumberType.TOLL_FREE}
+_SHOW_OR_HIDE = re.compile(r"^18[46](?=0)")  # 184, 186 before a number: caller ID off, on
+
+
+def to_ring_back(text: str | None) -> str | None:
+    """E.164 of a number as a caller types it, if a person may be rung back there; None if not."""
+    return _japanese(text or "", _PEOPLE)
+
+
+def national(number: str) -> str:
+    """+81312345678 -> 0312345678."""
+    return "0" + number.removeprefix("+81")
+
+
+def _japanese(text: str, kinds: Collection[int]) -> str | None:
+    try:
+        number = phonenumbers.parse(_SHOW_OR_HIDE.sub("", text), "JP")
+    except phonenumbers.NumberParseException:
+        return None
+    right = number.country_code == 81 and not number.extension and phonenumbers.is_valid_number(number)
+    if not right or phonenumbers.number_type(number) not in kinds:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What calls may be transferred to: `transfers` and `dial_string` as IVR_TRANSFERS and IVR_OUTBOUND have them."""
+
+    transfers: tuple[str, ...] = ()
+    dial_string: str = ""
+
+    def refusal(self, number: str) -> str | None:
+        """Why a number (E.164) is not dialled, in words for an admin; None if it is."""
+        shown = national(number)
+        if _japanese(number, _DESKS) is None:
+            return f"calls are never transferred to {shown}; only to ordinary and toll-free numbers in Japan"
+        if not any(_matches(entry, shown) for entry in self.transfers):
+            return f"calls may not be transferred to {shown}; the operator allows it by IVR_TRANSFERS"
+        if not self.dial_string:
+            return "no way leads to telephones outside; the operator gives one by IVR_OUTBOUND"
+        return None
+
+    def endpoint(self, number: str) -> str | None:
+        """What Asterisk dials for a number (E.164); None if it is refused."""
+        if self.refusal(number) is not None:
+            return None
+        return self.dial_string.replace(NUMBER, national(number))
+
+
+NOWHERE = Outside()
+
+
+def _matches(entry: str, number: str) -> bool:
+    """`entry` like "03-1234-5678", "+81 3-1234-5678", or "03-1234-*" for all that begin so."""
+    digits = re.sub(r"[^0-9]", "", entry.replace("+81", "0", 1))
+    return number.startswith(digits) if entry.endswith("*") else number == digits

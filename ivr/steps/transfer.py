@@ -1,0 +1,77 @@
+"""transfer: puts the caller through to a telephone number, or leads the call to another line.
+
+```yaml
+head_office:
+  type: transfer
+  to: 03-1234-5678
+  ring: 30s
+  otherwise: busy_message
+```
+`to`: a number that the operator allows (`IVR_TRANSFERS`); it rings while the caller waits with music.
+`line` instead, the key of another dialplan: the call goes on at the start of that one.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ivr.call import Call, Cause, Dialled
+from ivr.dialplan.desk import Desk
+from ivr.dialplan.model import Duration, Step, StepName, Text, parse_duration
+from ivr.dialplan.numbers import e164
+from ivr.steps.queue import TALKING
+
+CONNECTING = "おつなぎいたします。そのままお待ちください。"
+CAUSES: dict[str, Cause] = {"busy": "busy", "no_answer": "no_answer", "failed": "no_answer"}
+
+
+class Transfer(Step):
+    type: Literal["transfer"]
+    to: Annotated[str | None, BeforeValidator(lambda value: e164(str(value)))] = None
+    """a Japanese telephone number"""
+    otherwise: StepName | None = None
+    """the step when the number is busy, does not answer or cannot be reached; needed with `to`"""
+    next: StepName | None = None
+    """the step after the talk, if the other side hangs up first; none: the call ends"""
+    ring: Annotated[Duration, Field(examples=["30s"])] = parse_duration("30s")
+    """how long the number rings"""
+    say: Text = CONNECTING
+    """said while it rings"""
+    serves: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Transfer":
+        if self.to is None:
+            raise ValueError('"to" is missing: the telephone number')
+        if self.otherwise is None:
+            raise ValueError('"otherwise" is missing: where a caller goes when nobody answers')
+        return self
+
+    def exits(self) -> dict[str, str]:
+        ways = {"otherwise": self.otherwise, "next": self.next}
+        return {way: step for way, step in ways.items() if step is not None}
+
+    def says(self) -> dict[str, str]:
+        return {"say": self.say}
+
+    def transfers_to(self) -> dict[str, str]:
+        return {"to": self.to} if self.to else {}
+
+    async def run(self, call: Call, desk: Desk) -> str | None:
+        state = call.state
+        assert self.to is not None
+        call.keys.empty()
+        if TALKING in state.variables:  # taken back from a talk: it goes on, or it has ended meanwhile
+            dialled = Dialled("answered")
+        else:
+            dialled = await call.dial(self.to, *desk.speak(state, self.say), ring=self.ring.total_seconds())
+        call.keys.empty()  # nobody asked for keys
+        if dialled.ended_by != "answered":
+            state.cause = CAUSES[dialled.ended_by]
+            return self.otherwise
+        state.outcome = "answered"
+        state.variables[TALKING] = self.type
+        desk.journal.entered(call)
+        await call.talk()
+        del state.variables[TALKING]
+        return self.next

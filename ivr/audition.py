@@ -20,7 +20,7 @@ GREETING_DAYS = 14  # closed greetings are listed so far ahead, as `ivr publish`
 
 def say(settings: Settings, text: str, out: Path | None) -> None:
     """Saves 8 kHz WAV at `out`, or plays it; SynthesisError if it cannot be spoken."""
-    made = _library(settings).make(text)
+    made = library_of(settings).make(text)
     wav = made.with_name(f"{made.name}.wav")
     if out is not None:
         shutil.copyfile(wav, out)
@@ -39,16 +39,17 @@ def prompts(settings: Settings, today: date, line: str | None) -> list[dict[str,
     dialplans, problems = load_all(settings.dialplans, STEPS)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise IvrError("\n".join(map(str, errors)))
-    library = _library(settings)
+    library = library_of(settings)
     return [
-        {"line": dialplan.key, "text": text, **_audio(library, text)}
+        {"line": dialplan.key, "text": text, **audio(library, text)}
         for dialplan in dialplans.values()
         if line in (None, dialplan.key)
         for text in all_texts(dialplan, today, GREETING_DAYS)
     ]
 
 
-def _audio(library: PromptLibrary, text: str) -> dict[str, Any]:
+def audio(library: PromptLibrary, text: str) -> dict[str, Any]:
+    """`source`, `seconds` and `audio` (path of the WAV) of one prompt, as it is now."""
     base = library.path(text)
     if base is None or library.missing([text]):
         return {"source": "missing", "seconds": None, "audio": None}
@@ -57,5 +58,5 @@ def _audio(library: PromptLibrary, text: str) -> dict[str, Any]:
     return {"source": source, "seconds": about["seconds"], "audio": f"{base}.wav"}
 
 
-def _library(settings: Settings) -> PromptLibrary:
+def library_of(settings: Settings) -> PromptLibrary:
     return PromptLibrary(settings.prompt_cache, settings.prompts)

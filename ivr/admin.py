@@ -19,12 +19,14 @@ from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.errors import Conflict, DialplanError, IvrError, SettingsError
 from ivr.lines import Lines, groups_of
 from ivr.messages.filing import branch
+from ivr.outside import Outside
 from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import agents, callbacks, calls, messages, orders, tokens, users
 from ivr.store.agents import State
 from ivr.store.database import Store, opened
 from ivr.store.tables import AgentRow
+from ivr.store.users import Role
 from ivr.wake import wake
 from ivr.web.api.views import call_json, callback_json
 from ivr.web.auth.passwords import make_hash
@@ -48,7 +50,7 @@ def check(settings: Settings, files: Sequence[Path]) -> list[Problem]:
                 problems += bad.problems
     else:
         dialplans, problems = load_all(settings.dialplans, STEPS)
-    return [*problems, *check_all(dialplans, today)]
+    return [*problems, *check_all(dialplans, today, outside=Outside(settings.transfers, settings.outbound))]
 
 
 async def publish(settings: Settings, by: str) -> None:
@@ -145,12 +147,12 @@ def _agent_json(row: AgentRow, state: State) -> dict[str, Any]:
     }
 
 
-async def add_user(settings: Settings, name: str, tenant: str | None = None) -> str:
+async def add_user(settings: Settings, name: str, tenant: str | None = None, *, role: Role = "agent") -> str:
     """The password, which is kept nowhere else."""
     password = secrets.token_urlsafe(12)
     async with opened(settings.database_url) as store, store.write() as session:
         now = SystemClock(settings.clock_offset).now()
-        await users.add(session, name, make_hash(password), tenant=tenant, at=now)
+        await users.add(session, name, make_hash(password), tenant=tenant, at=now, role=role)
     return password
 
 
@@ -170,7 +172,7 @@ async def make_trial(settings: Settings) -> None:
             return
     dialplans, _ = load_all(settings.dialplans, STEPS)
     groups = sorted({group for dialplan in dialplans.values() for group in groups_of(dialplan)})
-    lines = [f"Login      user admin, password {await add_user(settings, 'admin')}"]
+    lines = [f"Login      user admin, password {await add_user(settings, 'admin', role='admin')}"]
     for group in groups:
         name = group.replace("_", "-")
         telephone = await add_agent(settings, name, [group], wrap_up=TRIAL_WRAP_UP)

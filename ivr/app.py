@@ -20,6 +20,7 @@ from ivr.errors import IvrError, StoreError
 from ivr.journal import StoreJournal
 from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
+from ivr.outside import Outside
 from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
 from ivr.queues.queues import Queues
@@ -70,7 +71,15 @@ async def engine(settings: Settings) -> None:
             log.warning("calls of an engine that died were closed", extra={"calls": lost})
         queues = Queues(StoreRoster(store), clock)
         desk = Engine(
-            ari, lines, queues, mailbox, journal, sounds(settings), clock, settings.recordings.resolve()
+            ari,
+            lines,
+            queues,
+            mailbox,
+            journal,
+            sounds(settings),
+            clock,
+            settings.recordings.resolve(),
+            Outside(settings.transfers, settings.outbound),
         )
 
         async def carry_out(order: Order) -> None:

@@ -15,6 +15,7 @@ from ivr.dialplan.desk import Desk
 from ivr.dialplan.run import run
 from ivr.errors import AsteriskError
 from ivr.lines import Lines, LiveLine
+from ivr.outside import NOWHERE, Outside
 from ivr.queues.queues import Queues
 from ivr.queues.talks import OldTalks
 
@@ -35,6 +36,7 @@ class Engine:
     sounds: Sounds
     clock: Clock
     recordings: Path
+    outside: Outside = NOWHERE
 
     def __post_init__(self) -> None:
         self.calls: dict[str, AriCall] = {}
@@ -111,7 +113,9 @@ class Engine:
         state = CallState(
             channel["id"], line.dialplan.key if line else "", line.dialplan.hash if line else ""
         )
-        call = AriCall(self.ari, channel["id"], who, dialled, state, self.sounds, self.recordings)
+        call = AriCall(
+            self.ari, channel["id"], who, dialled, state, self.sounds, self.recordings, self.outside
+        )
         self._idle.clear()
         self.calls[call.id] = call
         self._start(self._serve(call, line), f"call {call.id}")

@@ -19,6 +19,7 @@ from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.dialplan.texts import all_texts
 from ivr.errors import SynthesisError
+from ivr.outside import NOWHERE, Outside
 from ivr.store import dialplans as shelf
 from ivr.store import orders
 from ivr.store.database import Store
@@ -65,6 +66,7 @@ class Publisher:
     write_bundle: Callable[[Sequence[Dialplan]], Awaitable[None]]
     wake: Callable[[], None]
     progress: Callable[[str], None]
+    outside: Outside = NOWHERE
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def publish(self, now: datetime, by: str) -> Published:
@@ -91,7 +93,7 @@ class Publisher:
         files = {*dialplans, *(problem.file for problem in problems)}
         found = _Found({Path(file).stem for file in files}, dialplans, [])
         found.refuse(problems)
-        found.refuse(check_all(dialplans, now.date()))
+        found.refuse(check_all(dialplans, now.date(), outside=self.outside))
         return found
 
     async def _speak(self, found: "_Found", now: datetime) -> None:

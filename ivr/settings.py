@@ -6,6 +6,7 @@ working directory, if it is there).
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -61,6 +62,12 @@ class Settings:
     ari: Address = setting("127.0.0.1:8088", "host:port of Asterisk's HTTP server (ARI)")
     rtp: Ports = setting("10000-10999", "port range of RTP on the private Asterisk")
     transcriber: Address = setting("127.0.0.1:8090", "host:port where the transcriber listens")
+    transfers: tuple[str, ...] = setting(
+        "", 'telephone numbers that calls may be transferred to, e.g. "03-1234-5678, 050-3185-*"; empty: none'
+    )
+    outbound: str = setting(
+        "", 'how Asterisk dials a telephone outside, e.g. "PJSIP/{number}@trunk"; empty: it cannot'
+    )
     engine: str = setting("1", "id of this engine; its ARI application is ivr-<id>")
     asterisk: str = setting("", "an Asterisk executable to use instead of the fetched one")
     clock: datetime | None = setting(
@@ -180,6 +187,11 @@ def _convert(name: str, text: str) -> Any:
             if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
                 raise ValueError(f'"{text}" is no port range; write for example "10000-10999"')
             return Ports(int(first), int(last))
+        case "transfers":
+            return _numbers(text)
+        case "outbound":
+            if text and ("{number}" not in text or "/" not in text):
+                raise ValueError(f'"{text}" dials nobody; write for example "PJSIP/{{number}}@trunk"')
         case "clock":
             return _moment(text) if text else None
         case "clock_offset":
@@ -188,6 +200,14 @@ def _convert(name: str, text: str) -> Any:
             if not (text.isalnum() and text.isascii()):
                 raise ValueError(f'"{text}" may hold only letters and digits')
     return text
+
+
+def _numbers(text: str) -> tuple[str, ...]:
+    found = tuple(entry.strip() for entry in text.split(",") if entry.strip())
+    for entry in found:
+        if not re.fullmatch(r"\+?[0-9][0-9 -]*\*?", entry):
+            raise ValueError(f'"{entry}" is no telephone number; write "03-1234-5678", or "03-1234-*"')
+    return found
 
 
 def _address(text: str) -> Address:

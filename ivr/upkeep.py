@@ -17,6 +17,7 @@ from ivr.errors import DialplanError
 from ivr.fallback import Telephone, bundle_line
 from ivr.lines import Lines
 from ivr.orders import do_pending
+from ivr.outside import Outside
 from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
@@ -51,6 +52,7 @@ class Upkeep:
             self._write_bundle,
             lambda: wake(settings.run, "engine"),
             lambda text: print(f"speaking the {text}", file=sys.stderr, flush=True),
+            Outside(settings.transfers, settings.outbound),
         )
         self._fresh_until: datetime | None = None  # when what depends on the day is made again
 

@@ -13,6 +13,7 @@ from ivr.dialplan.source import Source, read
 from ivr.dialplan.texts import BY_THE_CLOCK, VALUES, collected, parts, sayings, stray_brace, values
 from ivr.hours import checks
 from ivr.keys import AFTER_A_KEY
+from ivr.outside import NOWHERE, Outside
 
 LONGEST_MENUS = 45  # seconds
 CHARACTERS_A_SECOND = 7  # of the synthetic voice, about
@@ -40,9 +41,13 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
 
 
 def check_all(
-    dialplans: Mapping[str, Dialplan], today: date, speakable: Speakable | None = None
+    dialplans: Mapping[str, Dialplan],
+    today: date,
+    speakable: Speakable | None = None,
+    outside: Outside = NOWHERE,
 ) -> list[Problem]:
-    """As `check`, for dialplans by file, and that no number belongs to two lines."""
+    """As `check`, for dialplans by file; also that no number belongs to two lines, and that callers are put
+    through only to telephones that `outside` allows."""
     problems: list[Problem] = []
     for file, dialplan in dialplans.items():
         others = {
@@ -52,6 +57,7 @@ def check_all(
             for number in line_numbers(other)
         }
         problems += check(file, dialplan, today, speakable) + taken_numbers(file, dialplan, others)
+        problems += transfers(file, dialplan, outside)
     return problems
 
 
@@ -76,6 +82,17 @@ def taken_numbers(file: str, dialplan: Dialplan, others: Mapping[str, str]) -> l
         )
         for number, written in line_numbers(dialplan).items()
         if number in others
+    ]
+
+
+def transfers(file: str, dialplan: Dialplan, outside: Outside) -> list[Problem]:
+    """Telephones outside that the dialplan leads to and that are not dialled."""
+    source = read(file, dialplan.source)
+    return [
+        field_problem(source, name, field, refusal)
+        for name, step in dialplan.steps.items()
+        for field, number in step.transfers_to().items()
+        if (refusal := outside.refusal(number))
     ]
 
 

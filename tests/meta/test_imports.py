@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "journal": {"store"} | PROTOCOLS,
     "lines": {"call", "steps", "dialplan", "hours", "store", "errors"},
     "orders": {"store", "wake"} | BASE,
-    "publish": {"dialplan", "hours", "prompts", "store", "errors"},
+    "publish": {"dialplan", "hours", "prompts", "store", "errors", "outside"},
     "fallback": {"asterisk", "call", "dialplan", "hours", "steps", "errors"},
     # a line seen and tried before it is live
     "terminal": {"dialplan", "steps", "hours", "queues", "callbacks", "store"} | PROTOCOLS,

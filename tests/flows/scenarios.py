@@ -40,7 +40,8 @@ class Expected:
     """`heard`: names of texts, with … if cut off; None, as elsewhere, if the scenario does not say.
 
     `promise` is of the message's callback and `due` what comes of it; `kept`: digits by name; `never_saved`:
-    what no saved state of the call may hold.
+    what no saved state of the call may hold; `rung_back` and `dialled`: the number of the callback if it is
+    not the caller's own, and the number outside that was dialled.
     """
 
     path: list[str]
@@ -55,6 +56,8 @@ class Expected:
     due: datetime | None
     kept: dict[str, str] | None
     never_saved: str | None
+    rung_back: str | None
+    dialled: str | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class Scenario:
         agents = [_agent(name, agent) for name, agent in self.data.get("agents", {}).items()]
         office = Office(str(self.data.get("at", OPEN)), visits, agents, self.dialplan)
         office.world.recorder_fails = "recorder" in self.data
+        if (outside := self.data.get("outside")) is not None:
+            rings = [outside.get("answers")]
+            office.world.outside = AgentTelephone(
+                "outside", rings, outside.get("talks"), outside.get("broken")
+            )
         return office
 
     def expected(self) -> list[Expected]:
@@ -89,6 +97,8 @@ class Scenario:
                 _moment(caller.get("due")),
                 caller.get("kept"),
                 caller.get("never_saved"),
+                caller.get("rung_back"),
+                caller.get("dialled"),
             )
             for caller in self._callers()
         ]

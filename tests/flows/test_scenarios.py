@@ -42,6 +42,7 @@ def check_call(office: Office, visit: Visit, expected: Expected) -> None:
     check_promises(office, visit, expected, (expected.cause,))
     assert len(visit.telephone.talked_to) == (expected.outcome == "answered")
     assert expected.talks_to in (None, *visit.telephone.talked_to)
+    assert expected.dialled is None or office.world.dialled == [expected.dialled]
     assert expected.kept in (None, state.digits)
     assert expected.never_saved is None or expected.never_saved not in office.ledger.saved[visit.id]
     keys = visit.calls[-1].keys
@@ -61,22 +62,24 @@ def check_promises(office: Office, visit: Visit, expected: Expected, causes: tup
     ]
     callbacks = [each for each in office.room.callbacks if each.call_id == visit.id]
     assert "recording" not in [each.state for each in messages]
-    if expected.outcome != "message":
+    if expected.outcome not in ("message", "callback"):
         assert [each.state for each in messages] == ["silent"] * (expected.outcome == "silent")
         assert callbacks == [] or killed
         return
-    assert len([each for each in messages if each.state in ("stored", "lost")]) == 1
-    assert len(callbacks) == 1 and callbacks[0].cause in causes
-    assert callbacks[0].number == visit.number
+    by_key = expected.outcome == "callback"
+    assert [each.state in ("stored", "lost") for each in messages] == [True] * (not by_key)
+    assert [each.asked for each in callbacks] == [by_key]
+    assert callbacks[0].cause in [cause or "asked" for cause in causes]
+    assert callbacks[0].number == (expected.rung_back or visit.number)
     promise = callbacks[0].promise
     assert promise == expected.promise
     if expected.due is not None:
         received = office.began + timedelta(seconds=visit.calls_at)  # give or take the length of a call
         due = due_at(promise.due, received, office.calendars[str(promise.hours)])
         assert abs(due - expected.due) < timedelta(minutes=5)
-    # What the agent sees is the path up to the voicemail.
+    # What the agent sees is the path up to the voicemail, or to the offer to ring back.
     assert list(callbacks[0].path) == expected.path[: len(callbacks[0].path)]
-    assert callbacks[0].path[-1].endswith("_message")
+    assert by_key or callbacks[0].path[-1].endswith("_message")
 
 
 def check_what_was_heard(office: Office, visit: Visit, expected: Expected) -> None:

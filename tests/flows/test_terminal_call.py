@@ -2,9 +2,10 @@
 callers get, its callers get too."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,13 @@ class Ear:
         self._telephone.stop()
 
 
+def _outside(data: Mapping[str, Any] | None) -> Agent | None:
+    if data is None:
+        return None
+    state = "talking" if data.get("broken") == "busy" else "away" if "broken" in data else "available"
+    return Agent("outside", "", data.get("answers"), data.get("talks"), state)  # type: ignore[arg-type]
+
+
 async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
     [visit] = scenario.office().visits
     agents = [
@@ -115,6 +123,7 @@ async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
         ear,
         agents={agent.name: agent for agent in agents},
         tapes=tapes,
+        outside=_outside(scenario.data.get("outside")),
         length=length,
     )
     clock = VirtualClock(datetime.fromisoformat(str(scenario.data.get("at", OPEN))).replace(tzinfo=TOKYO))
@@ -137,6 +146,8 @@ def test_scenario(scenario: Scenario) -> None:
     assert expected.heard in (None, heard_names(visit))
     assert expected.talks_to in (None, *visit.telephone.talked_to)
     assert len(visit.telephone.talked_to) == (expected.outcome == "answered")
+    asked = [each.number for each in mailbox.asked.values()]
+    assert asked == [expected.rung_back or visit.number] * (expected.outcome == "callback")
     filed = [message.state for message in mailbox.messages.values()]
     assert filed == {"message": ["stored"], "silent": ["silent"]}.get(expected.outcome, [])
     assert [message.ticket for message in mailbox.messages.values() if message.ticket] == ["S-1"] * (

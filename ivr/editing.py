@@ -3,6 +3,7 @@
 The files are the truth. A file is named by its key: "ecforce", "shared/hours", "readings".
 """
 
+import asyncio
 import difflib
 import fcntl
 import hashlib
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,7 +23,10 @@ from ivr import orders
 from ivr.dialplan.check import check_all
 from ivr.dialplan.load import load_all
 from ivr.dialplan.problems import BadDialplan, Problem
+from ivr.dialplan.readings import load_readings
+from ivr.dialplan.shared import split_source
 from ivr.errors import Conflict, DialplanError, IvrError, NotFound
+from ivr.outside import Outside
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 from ivr.steps import STEPS
@@ -67,28 +71,29 @@ def read(directory: Path, key: str) -> FileState:
         raise DialplanError(f"{key}.yaml is not UTF-8; save it as UTF-8 in an editor") from None
 
 
-def check_directory(directory: Path, today: date, recorded: Path) -> list[Problem]:
-    """Every problem of all files, as `ivr check` prints them. `recorded`: the folder of recorded prompts."""
-    library = PromptLibrary(directory, recorded)  # it makes nothing here, so its cache is not looked at
-    dialplans, problems = load_all(directory, STEPS)
-    return [*problems, *check_all(dialplans, today, library.why_not)]
+def check_directory(settings: Settings, today: date) -> list[Problem]:
+    """Every problem of all files, as `ivr check` prints them. Blocks."""
+    readings, wrong = load_readings(settings.dialplans)
+    # It makes nothing here, so that what is ready to play is not asked.
+    library = PromptLibrary(settings.prompt_cache, settings.prompts, readings)
+    dialplans, problems = load_all(settings.dialplans, STEPS)
+    outside = Outside(settings.transfers, settings.outbound)
+    return [*wrong, *problems, *check_all(dialplans, today, library.why_not, outside=outside)]
 
 
-def check_text(directory: Path, key: str, text: str, today: date, recorded: Path) -> list[Problem]:
+def check_text(settings: Settings, key: str, text: str, today: date) -> list[Problem]:
     """Problems of `text` as the file of this key, and those that it causes in other files. Blocks."""
-    return _check(directory, {key: text}, today, recorded)
+    return _check(settings, {key: text}, today)
 
 
-def save(
-    directory: Path, key: str, text: str, *, expected: str | None, today: date, recorded: Path
-) -> FileState:
+def save(settings: Settings, key: str, text: str, *, expected: str | None, today: date) -> FileState:
     """Writes the file, whole or not at all. Blocks.
 
     `expected`: the digest of what was read; None: the file is new. Conflict if the file on disk is
     another by now, BadDialplan if the text does not pass its check.
     """
     text = text.replace("\r\n", "\n")  # a browser's form sends CR LF, whatever the file had
-    return _save(directory, {key: text}, {key: expected}, today, recorded)[key]
+    return _save(settings, {key: text}, {key: expected}, today)[key]
 
 
 def difference(old: str, new: str, before: str, after: str) -> str:
@@ -97,9 +102,15 @@ def difference(old: str, new: str, before: str, after: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-async def publish(settings: Settings, store: Store, *, by: str, why: str | None, now: datetime) -> None:
-    """Has the jobs process take the files live and waits for it; DialplanError says what was refused."""
-    refused = await orders.ask(store, settings.run, "jobs", "publish", {"by": by, "why": why}, now)
+async def publish(
+    settings: Settings, store: Store, *, by: str, why: str | None, now: datetime, line: str | None = None
+) -> None:
+    """Has the jobs process take the files live and waits for it; DialplanError says what was refused.
+
+    With a `line`, only what holds this line up is an error: other files may be wrong.
+    """
+    data = {"by": by, "why": why, "line": line}
+    refused = await orders.ask(store, settings.run, "jobs", "publish", data, now)
     if refused:
         raise DialplanError(refused)
 
@@ -116,7 +127,8 @@ async def history(session: AsyncSession, line: str) -> list[Version]:
 async def version_files(session: AsyncSession, line: str, hash: str) -> dict[str, str]:
     """Key of file -> its text in that version: the line's own first, then the shared ones that it used."""
     version = await shelf.find_version(session, line, hash)
-    return {line: version.source}
+    files = split_source(version.source)
+    return {line: files.pop(""), **{name.removesuffix(".yaml"): text for name, text in files.items()}}
 
 
 async def roll_back(
@@ -145,10 +157,9 @@ async def roll_back(
             f"{', '.join(f'{key}.yaml' for key in changed)} was another at that time, and other lines may use it;"
             " roll it back as well with --shared, for all of them"
         )
-    today = now.date()
     expected = {key: state.digest if state else None for key, state in before.items()}
-    _save(settings.dialplans, files, expected, today, settings.prompts)
-    await publish(settings, store, by=by, why=why, now=now)
+    await asyncio.to_thread(_save, settings, files, expected, now.date())
+    await publish(settings, store, by=by, why=why, now=now, line=line)
 
 
 def _present(directory: Path, key: str) -> FileState | None:
@@ -163,16 +174,13 @@ def _differs(state: FileState | None, text: str) -> bool:
 
 
 def _save(
-    directory: Path,
-    texts: Mapping[str, str],
-    expected: Mapping[str, str | None],
-    today: date,
-    recorded: Path,
+    settings: Settings, texts: Mapping[str, str], expected: Mapping[str, str | None], today: date
 ) -> dict[str, FileState]:
+    directory = settings.dialplans
     with _alone(directory):
         for key in texts:
             _check_unchanged(directory, key, expected[key])
-        problems = _check(directory, texts, today, recorded)
+        problems = _check(settings, texts, today)
         if any(problem.severity == "error" for problem in problems):
             raise BadDialplan(problems)
         return {key: _write(_path(directory, key), text) for key, text in texts.items()}
@@ -192,19 +200,18 @@ def _check_unchanged(directory: Path, key: str, expected: str | None) -> None:
     )
 
 
-def _check(directory: Path, texts: Mapping[str, str], today: date, recorded: Path) -> list[Problem]:
+def _check(settings: Settings, texts: Mapping[str, str], today: date) -> list[Problem]:
     """On a copy of the directory, so that what is checked is what would stand there."""
+    directory = settings.dialplans
     files = {f"{directory.name}/{key}.yaml" for key in texts}
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / directory.name
-        _copy(directory, copy)
-        others = _errors_elsewhere(copy, files, today, recorded)
+        there = replace(settings, dialplans=Path(folder) / directory.name)
+        _copy(directory, there.dialplans)
+        before = _problems_elsewhere(there, files, today)
         for key, text in texts.items():
-            path = _path(copy, key)
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, "utf-8")
-        after = check_directory(copy, today, recorded)
-    return [problem for problem in after if problem.file in files or problem not in others]
+            _path(there.dialplans, key).write_text(text, "utf-8")
+        after = check_directory(there, today)
+    return [problem for problem in after if problem.file in files or problem not in before]
 
 
 def _copy(directory: Path, copy: Path) -> None:
@@ -217,10 +224,10 @@ def _copy(directory: Path, copy: Path) -> None:
         raise DialplanError(f"the dialplans in {directory} cannot be read: {error.strerror}") from error
 
 
-def _errors_elsewhere(copy: Path, files: set[str], today: date, recorded: Path) -> set[Problem]:
-    """The problems that other files have anyway: whoever saves this one did not make them."""
+def _problems_elsewhere(settings: Settings, files: set[str], today: date) -> set[Problem]:
+    """Those that other files have anyway: whoever saves this one did not make them."""
     try:
-        return {problem for problem in check_directory(copy, today, recorded) if problem.file not in files}
+        return {problem for problem in check_directory(settings, today) if problem.file not in files}
     except DialplanError:
         return set()  # there is no dialplan yet; this is the first
 

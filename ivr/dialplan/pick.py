@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ivr.dialplan.check import check
-from ivr.dialplan.load import load
+from ivr.dialplan.load import READINGS, load
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, did_you_mean
 from ivr.errors import DialplanError
@@ -15,7 +15,7 @@ from ivr.errors import DialplanError
 
 def pick(directory: Path, key: str, step_types: Mapping[str, type[Step]], today: date) -> Dialplan:
     """BadDialplan names every error of the file; DialplanError, the lines there are if `key` is none."""
-    known = sorted(path.stem for path in directory.glob("*.yaml"))
+    known = sorted(path.stem for path in directory.glob("*.yaml") if path.name != READINGS)
     if key not in known:
         raise DialplanError(f'there is no line "{key}" in {directory}{did_you_mean(key, known)}')
     file = f"{directory.name}/{key}.yaml"

@@ -8,6 +8,7 @@ build on the forms that earlier ones write (10:00 -> 10時, then 10時~17時 -> 
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import phonenumbers
 
@@ -30,15 +31,30 @@ _SYMBOLS = {
 
 
 def normalise(text: str, readings: Mapping[str, str] | None) -> str:
-    """The text to synthesise. `readings` (written form -> kana) applies first, the longest written form first."""
+    """The text to synthesise. `readings` (written form -> kana) applies first, the longest written form first.
+
+    Full and half width, capitals and small letters are alike; a Latin word is not found inside a longer one.
+    """
     text = unicodedata.normalize("NFKC", text).strip()
     if readings:
-        by_written = {unicodedata.normalize("NFKC", written): kana for written, kana in readings.items()}
-        longest_first = sorted(by_written, key=len, reverse=True)
-        text = re.sub("|".join(map(re.escape, longest_first)), lambda m: by_written[m[0]], text)
+        pattern, by_written = _finder(tuple(readings.items()))
+        text = pattern.sub(lambda match: by_written.get(match[0].casefold(), match[0]), text)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+@lru_cache(maxsize=4)
+def _finder(readings: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[str, str]]:
+    by_written = {unicodedata.normalize("NFKC", word).casefold(): kana for word, kana in readings}
+    longest_first = sorted(by_written, key=len, reverse=True)
+    return re.compile("|".join(map(_word, longest_first)), re.IGNORECASE), by_written
+
+
+def _word(written: str) -> str:
+    before = r"(?<![A-Za-z0-9])" if written[0].isascii() and written[0].isalnum() else ""
+    after = r"(?![A-Za-z0-9])" if written[-1].isascii() and written[-1].isalnum() else ""
+    return f"{before}{re.escape(written)}{after}"
 
 
 def _telephone(match: re.Match[str]) -> str:

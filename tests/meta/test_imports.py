@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "traffic": {"dialplan", "store"},
     "past": {"replay", "traffic", "dialplan", "steps", "store", "clock", "settings", "errors"},
     "audition": {"dialplan", "steps", "prompts", "settings", "errors"},
-    "editing": {"dialplan", "steps", "prompts", "orders", "store", "settings", "errors"},
+    "editing": {"dialplan", "steps", "prompts", "outside", "orders", "store", "settings", "errors"},
     # the edges: Asterisk, browsers, the job engine, the guard
     "asterisk": PROTOCOLS,
     "engine": {"asterisk", "dialplan", "queues", "lines"} | PROTOCOLS,

@@ -10,6 +10,7 @@ import pytest
 from ivr import editing
 from ivr.dialplan.problems import BadDialplan
 from ivr.errors import Conflict, NotFound
+from ivr.settings import Settings, load
 from tests.dialplans import SHOP, changed
 
 TODAY = date(2026, 11, 24)
@@ -25,15 +26,19 @@ def directory(tmp_path: Path) -> Path:
     return made
 
 
+def of(directory: Path) -> Settings:
+    """Settings with this directory of dialplans; recordings lie beside it."""
+    environ = {"IVR_DATA": directory.parent / "var", "IVR_DIALPLANS": directory}
+    environ["IVR_PROMPTS"] = directory.parent / "prompts"
+    return load({name: str(path) for name, path in environ.items()})
+
+
 def save(directory: Path, key: str, text: str, expected: str | None) -> editing.FileState:
-    return editing.save(
-        directory, key, text, expected=expected, today=TODAY, recorded=directory.parent / "prompts"
-    )
+    return editing.save(of(directory), key, text, expected=expected, today=TODAY)
 
 
 def problems(directory: Path, key: str, text: str) -> list[str]:
-    found = editing.check_text(directory, key, text, TODAY, directory.parent / "prompts")
-    return [str(problem) for problem in found]
+    return [str(problem) for problem in editing.check_text(of(directory), key, text, TODAY)]
 
 
 def test_a_file_is_read_changed_and_saved(directory: Path) -> None:
@@ -150,3 +155,40 @@ def test_the_difference_names_both_and_shows_the_lines() -> None:
         "--- 今の版\n+++ 新しい版\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"
     )
     assert editing.difference("a\n", "a\n", "x", "y") == ""
+
+
+def test_readings_are_a_file_like_the_others(directory: Path) -> None:
+    text = "髙橋: タカハシ\n"
+    saved = save(directory, "readings", text, None)
+    assert editing.read(directory, "readings") == saved
+    assert problems(directory, "readings", "髙橋: 高橋\n") == [
+        'dialplans/readings.yaml:1:5: "高橋" is no reading; write it in kana alone, like タカハシ'
+    ]
+    with pytest.raises(BadDialplan):
+        save(directory, "readings", "髙橋: 高橋\n", saved.digest)
+
+
+def test_a_word_with_a_reading_can_be_said(directory: Path) -> None:
+    text = changed("お電話ありがとうございました。", "★ありがとう")
+    assert len(problems(directory, "shop", text)) == 1
+    save(directory, "readings", '"★": ほし\n', None)
+    assert problems(directory, "shop", text) == []
+
+
+SHARED = """\
+hours:
+  office:
+    zone: Asia/Tokyo
+    weekly: {月-金: "10:00-17:00"}
+"""
+USER = SHOP.replace(SHARED, "use: [japan]\n")
+
+
+def test_a_shared_file_is_checked_with_the_lines_that_use_it(directory: Path) -> None:
+    (directory / "shared").mkdir()
+    save(directory, "shared/japan", SHARED, None)
+    save(directory, "shop", USER, editing.read(directory, "shop").digest)
+    bad = SHARED.replace("Asia/Tokyo", "Asia/Tokio")
+    assert any("shared/japan.yaml:3:11" in problem for problem in problems(directory, "shared/japan", bad))
+    gone = SHARED.replace("office", "bureau")
+    assert any("dialplans/shop.yaml" in problem for problem in problems(directory, "shared/japan", gone))

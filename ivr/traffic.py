@@ -94,3 +94,28 @@ def _times(passage: Passage) -> list[float | None]:
 
 def _is_key(part: str) -> bool:
     return not part[0].isalpha()
+
+
+@dataclass(frozen=True)
+class Grades:
+    """Answers to one question of a survey; `counts`: grade, 1 to 5 -> how many gave it."""
+
+    question: str
+    counts: Mapping[int, int]
+
+    @property
+    def answers(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def mean(self) -> float:
+        return sum(grade * count for grade, count in self.counts.items()) / self.answers
+
+
+def grades(answers: Iterable[Mapping[str, int]]) -> list[Grades]:
+    """Question by question, in the order in which they first come; what calls keep as `answers`."""
+    counted: dict[str, Counter[int]] = {}
+    for answer in answers:
+        for question, grade in answer.items():
+            counted.setdefault(question, Counter())[grade] += 1
+    return [Grades(question, dict(counts)) for question, counts in counted.items()]

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import Select, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -73,8 +73,10 @@ class Passage:
     times: Sequence[float]
 
 
-async def passages(session: AsyncSession, line: str, since: datetime, until: datetime) -> list[Passage]:
-    """Calls of `line` that began in [since, until) and are over, the oldest first."""
+async def passages(
+    session: AsyncSession, line: str, since: datetime, until: datetime, *, newest: int | None = None
+) -> list[Passage]:
+    """Calls of `line` that began in [since, until) and are over, the oldest first; at most the `newest`."""
     columns = (
         CallRow.id,
         CallRow.dialplan,
@@ -87,8 +89,8 @@ async def passages(session: AsyncSession, line: str, since: datetime, until: dat
         CallRow.path,
         CallRow.path_times,
     )
-    query = select(*columns).where(CallRow.line == line, CallRow.ended_at.is_not(None))
-    query = query.where(CallRow.started_at >= since, CallRow.started_at < until)
+    query = _over(select(*columns), line, since, until, newest)
+    rows = (await session.execute(query)).all()
     return [
         Passage(
             row.id,
@@ -102,8 +104,23 @@ async def passages(session: AsyncSession, line: str, since: datetime, until: dat
             row.path,
             row.path_times or (),
         )
-        for row in await session.execute(query.order_by(CallRow.started_at, CallRow.id))
+        for row in reversed(rows)
     ]
+
+
+async def answers(
+    session: AsyncSession, line: str, since: datetime, until: datetime, *, newest: int | None = None
+) -> Sequence[dict[str, int]]:
+    """To surveys, in calls as `passages` finds them."""
+    query = _over(select(CallRow.answers), line, since, until, newest).where(CallRow.answers.is_not(None))
+    return [row for row in reversed((await session.scalars(query)).all()) if row]
+
+
+def _over(query: Select[Any], line: str, since: datetime, until: datetime, newest: int | None) -> Select[Any]:
+    """The newest first."""
+    query = query.where(CallRow.line == line, CallRow.ended_at.is_not(None))
+    query = query.where(CallRow.started_at >= since, CallRow.started_at < until)
+    return query.order_by(CallRow.started_at.desc(), CallRow.id.desc()).limit(newest)
 
 
 async def unfinished(session: AsyncSession, engine: str) -> Sequence[CallRow]:

@@ -20,7 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load()
         if options.do is not processes.start:
+            # Not for the guard, which stays small.
+            from ivr.hours import official
+
             settings = on_running_clock(settings)
+            official.use(settings.holidays)
         status = options.do(settings, options)
     except SettingsError as error:
         print(f"ivr: {error}", file=sys.stderr)

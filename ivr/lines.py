@@ -11,6 +11,7 @@ from ivr.call import CallbackPromise
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.errors import IvrError
+from ivr.hours import official
 from ivr.hours.calendar import Calendar
 from ivr.steps import STEPS
 from ivr.steps.queue import Queue
@@ -71,12 +72,13 @@ class Lines:
         """Takes in what is live in the store; a line that cannot be read keeps its last good version."""
         async with store.read() as session:
             rows = await dialplans.live(session)
+        newer_holidays = official.refresh()
         by_key: dict[str, LiveLine] = {}
         by_number: dict[str, LiveLine] = {}
         for row in rows:
             old = self._by_key.get(row.key)
             try:
-                same = old is not None and old.dialplan.hash == row.hash
+                same = old is not None and old.dialplan.hash == row.hash and not newer_holidays
                 line = old if old is not None and same else LiveLine.read(row.key, row.source)
             except IvrError as error:
                 log.error("a live line cannot be read", extra={"line": row.key, "error": str(error)})

@@ -93,6 +93,11 @@ class Settings:
         return self.data / "prompts"
 
     @property
+    def holidays(self) -> Path:
+        """A newer list of public holidays than that of the package, if there is one."""
+        return self.data / "syukujitsu.csv"
+
+    @property
     def sounds(self) -> Path:
         """Beep, silence and the music on hold, made by us."""
         return self.data / "sounds"

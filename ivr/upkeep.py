@@ -15,6 +15,7 @@ from ivr.dialplan.model import Dialplan
 from ivr.engine import UNKNOWN_NUMBER
 from ivr.errors import DialplanError
 from ivr.fallback import Telephone, bundle_line
+from ivr.hours.check import holiday_alarms
 from ivr.lines import Lines
 from ivr.orders import do_pending
 from ivr.outside import Outside
@@ -22,7 +23,7 @@ from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 from ivr.steps import STEPS
-from ivr.store import agents, orders
+from ivr.store import agents, alarms, orders
 from ivr.store.database import Store
 from ivr.store.tables import AgentRow, Order
 from ivr.wake import wake
@@ -59,9 +60,11 @@ class Upkeep:
     async def look(self) -> None:
         if self._fresh_until is None:
             await self._begin()
+            await self._raise_holiday_alarms()
         elif self._clock.now() >= self._fresh_until:
             await self._publisher.refresh(self._clock.now())
             self._fresh_until = next_midnight(self._clock.now())
+            await self._raise_holiday_alarms()
         await do_pending(self._store, self._clock, "jobs", self._carry_out)
 
     async def _begin(self) -> None:
@@ -81,6 +84,19 @@ class Upkeep:
             await self._publish(str(order.data.get("by", "")))
         elif order.kind == "agents":
             await self._publisher.refresh(self._clock.now())
+        elif order.kind == "holidays":
+            await self.lines.reload(self._store)
+            await self._publisher.refresh(self._clock.now())
+            await self._raise_holiday_alarms()
+
+    async def _raise_holiday_alarms(self) -> None:
+        now = self._clock.now()
+        async with self._store.write() as session:
+            for alarm in holiday_alarms(now.astimezone(JAPAN).date()):
+                if alarm.text:
+                    await alarms.raise_(session, alarm.key, alarm.text, tenant=None, at=now)
+                else:
+                    await alarms.clear(session, alarm.key, now)
 
     async def _publish(self, by: str) -> None:
         published = await self._publisher.publish(self._clock.now(), by)

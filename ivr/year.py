@@ -13,7 +13,7 @@ from ivr.errors import CalendarError, DialplanError
 from ivr.explain import reason_text
 from ivr.hours.calendar import Calendar
 from ivr.hours.model import HoursModel
-from ivr.hours.rules import FIRST_YEAR, LAST_YEAR
+from ivr.hours.official import FIRST_YEAR, LAST_YEAR
 from ivr.hours.text import DAY, Interval
 
 WEEKDAYS = "月火水木金土日"
@@ -32,12 +32,16 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Row:
-    """`kind` is a key of MARKS; `intervals` as the YAML has them; `reason` in words."""
+    """`kind` is a key of MARKS; `intervals` as the YAML has them; `reason` in words.
+
+    `name`: of the holiday or the closing, as callers hear it; empty if it has none.
+    """
 
     date: date
     intervals: tuple[str, ...]
     reason: str
     kind: str
+    name: str
 
     def as_json(self) -> dict[str, Any]:
         return {"date": self.date.isoformat(), "intervals": list(self.intervals), "reason": self.reason}
@@ -73,7 +77,7 @@ def rows(dialplan: Dialplan, hours: str | None, year: int) -> tuple[str, list[Ro
             kind, reason = "changed", "open: exception"
         elif plan.intervals and plan.reason.name:
             kind = "changed"
-        found.append(Row(day, tuple(map(_span, plan.intervals)), reason, kind))
+        found.append(Row(day, tuple(map(span, plan.intervals)), reason, kind, plan.reason.name or ""))
     return name, found
 
 
@@ -125,7 +129,7 @@ def table(title: str, year_rows: list[Row]) -> str:
     return "\n".join([*lines, f"open on {opens} of {len(year_rows)} days"])
 
 
-def _span(interval: Interval) -> str:
+def span(interval: Interval) -> str:
     """`22:00-26:00` for a night, as it is written."""
     start, end = interval
     assert start < DAY

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from ivr.errors import CalendarError
 from ivr.hours.closings import Closing, cut, cut_day
 from ivr.hours.model import HoursModel
-from ivr.hours.rules import FIRST_YEAR, LAST_YEAR, OPEN, Day, Reason, Rules
+from ivr.hours.official import FIRST_YEAR, LAST_YEAR
+from ivr.hours.rules import OPEN, Day, Reason, Rules
 from ivr.hours.table import ONE_DAY, Table, build, instant
 
 # A look into the future stops here: NEAR answers nearly every question, FAR proves "never".

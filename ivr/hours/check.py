@@ -1,13 +1,26 @@
 """What `ivr check` proves about a calendar beyond the form of its texts."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ivr.errors import CalendarError
+from ivr.hours import official
 from ivr.hours.calendar import Calendar
 from ivr.hours.model import HoursModel
-from ivr.hours.rules import LAST_YEAR
+from ivr.hours.official import LAST_YEAR, SOURCE
+from ivr.hours.text import is_of_month, is_yearly, read_date, read_dated
 
 AHEAD = timedelta(days=400)
+MOST_NAMED = 5
+HOW = "take syukujitsu.csv from there and do: ivr holidays --update syukujitsu.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayAlarm:
+    """`text`: Japanese, with what to do; None if all is well."""
+
+    key: str
+    text: str | None
 
 
 def checks(model: HoursModel, today: date) -> list[str]:
@@ -24,3 +37,68 @@ def checks(model: HoursModel, today: date) -> list[str]:
         f"the line is never open in the {AHEAD.days} days from {today.isoformat()}; "
         "correct weekly, closed or exceptions"
     ]
+
+
+def doubts(model: HoursModel, today: date) -> list[tuple[tuple[str, ...], str]]:
+    """What the admin should look at all the same: where under the hours it stands, and a sentence."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    over = [("exceptions", key) for key in model.exceptions if read_date(key) < today]
+    for key in model.closed:
+        if not is_yearly(key) and not is_of_month(key) and read_dated(key)[1] < today:
+            over.append(("closed", key))
+    if over:
+        others = f", like {len(over) - 1} more" if len(over) > 1 else ""
+        message = (
+            f'"{over[0][1]}" is past and matches no day any more{others}; correct the year or take it out'
+        )
+        found.append((over[0], message))
+    if model.holidays is None:
+        return found
+    missing, different = official.missing_year(today), official.differences(today.year)
+    if missing:
+        message = (
+            f"the official list of public holidays lacks {missing}, whose days are computed; from {SOURCE} "
+        )
+        found.append((("holidays",), message + HOW))
+    if different:
+        days = ", ".join(difference.day.isoformat() for difference in different[:MOST_NAMED])
+        more = ", …" if len(different) > MOST_NAMED else ""
+        message = (
+            f"the official list of public holidays and the computed days differ on {days}{more}; the list "
+        )
+        found.append((("holidays",), f"{message}counts; if it is old: from {SOURCE} {HOW}"))
+    return found
+
+
+def holiday_alarms(today: date) -> list[HolidayAlarm]:
+    """Every alarm there can be about the public holidays of Japan, for the operator."""
+    last, missing = official.in_force().last, official.missing_year(today)
+    different, broken = official.differences(today.year), official.problem()
+    how = f"{SOURCE}から syukujitsu.csv を入手し、ivr holidays --update syukujitsu.csv を実行してください。"
+    texts = dict.fromkeys(("missing", "different", "file"), "")
+    if missing:
+        texts["missing"] = (
+            f"祝日一覧に{missing}年の祝日がありません（一覧は{last}年まで）。"
+            f"更新されるまでは、計算による祝日で営業時間を判定します。{how}"
+        )
+    if different:
+        texts["different"] = (
+            f"公式の祝日一覧と計算による祝日が異なります（{_named(different)}）。"
+            f"一覧に従って営業時間を判定しています。一覧が古い場合は、{how}"
+        )
+    if broken:
+        texts["file"] = (
+            f"更新された祝日一覧を読み取れないため、同梱の一覧（{last}年まで）を使っています。{how}"
+        )
+    return [HolidayAlarm(f"holidays:{key}", text or None) for key, text in texts.items()]
+
+
+def _named(different: list[official.Difference]) -> str:
+    """ "2027-07-19 海の日：一覧のみ"; of many, the first ones."""
+    words = [
+        f"{one.day.isoformat()} {one.official or one.computed}：{'一覧' if one.official else '計算'}のみ"
+        for one in different[:MOST_NAMED]
+    ]
+    if len(different) > MOST_NAMED:
+        words.append(f"ほか{len(different) - MOST_NAMED}日")
+    return "、".join(words)

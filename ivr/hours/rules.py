@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cache
 from typing import Literal
-
-from holidays.countries.japan import Japan
 
 from ivr.errors import CalendarError
 from ivr.hours.model import HoursModel
+from ivr.hours.official import FIRST_YEAR, LAST_YEAR, holiday_names
 from ivr.hours.text import (
     HOLIDAY,
     LAST,
@@ -38,8 +36,6 @@ Kind = Literal[
     "sudden",
 ]
 
-# What the holidays library knows of Japan; outside it answers "no holiday", which would mean "open".
-FIRST_YEAR, LAST_YEAR = 1949, 2099
 ONE_WEEK = timedelta(days=7)
 # Of a leap year, so that 2/29 is among them.
 _YEAR = [(day.month, day.day) for day in (date(2000, 1, 1) + timedelta(days=i) for i in range(366))]
@@ -68,13 +64,6 @@ class Day:
 
 OPEN = Reason("open")
 WEEKEND = Day((), Reason("weekend"), ("weekly",))
-
-
-@cache
-def holiday_names(year: int) -> dict[date, str]:
-    """The public holidays of Japan in one year, with 振替休日 and 国民の休日, named in Japanese."""
-    # Without `language` the names follow LANG of whoever started the process.
-    return dict(Japan(language="ja", years=year, expand=False))
 
 
 class Rules:

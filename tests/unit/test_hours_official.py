@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivr.hours import Reason
-from ivr.hours.rules import holiday_names
+from ivr.hours.official import holiday_names
 from tests.hours_helpers import d, desk
 
 LIST = Path(__file__).parent.parent / "data" / "syukujitsu.csv"

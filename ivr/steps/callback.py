@@ -39,6 +39,7 @@ REFUSED = (
 )
 NUMBER = "number"  # the digits that texts say as {number}
 MADE = "callback:"  # + name of the step: the variable of the state that says that its promise was made
+TYPES = "types:"  # the same, once the caller wants another number
 YES, OTHER = "1", "2"
 LONGEST = 16  # digits, 010-81 among them
 
@@ -73,6 +74,7 @@ class Callback(Step):
     """the same when no key came"""
     serves: ClassVar[bool] = True
     makes_ticket: ClassVar[bool] = True
+    ends_by_itself: ClassVar[bool] = True  # a promise is not cut
 
     def exits(self) -> dict[str, str]:
         return {"next": self.next, "otherwise": self.otherwise}
@@ -110,11 +112,14 @@ class Callback(Step):
     async def _number(self, call: Call, desk: Desk) -> str | None:
         """E.164, confirmed by the caller; None if it came to nothing."""
         call.keys.empty()  # a stray key must never confirm a number
+        state, types = call.state, TYPES + str(call.state.step)
         own = to_ring_back(call.caller.number)
-        if own is not None:
+        if own is not None and types not in state.variables:
             answer = await self._answer(call, desk, own, self.say)
             if answer != OTHER:
                 return own if answer == YES else None
+            state.variables[types] = "yes"
+            desk.journal.entered(call)
         return await self._entered(call, desk, self.ask if call.caller.number else self.withheld)
 
     async def _entered(self, call: Call, desk: Desk, question: str) -> str | None:

@@ -80,6 +80,18 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "wrong input": "voicemail: a key during the greeting ends the greeting, not the message",
         "hang-up": "hangup: in mid-message",
     },
+    "callback": {
+        "success": "contact: the caller's own number is read digit by digit and confirmed",
+        "timeout": "contact: nobody answers the offer to ring back",
+        "wrong input": "contact: a number that is not rung back is refused, and another one taken",
+        "hang-up": "contact: hangs up while the number is read",
+    },
+    "transfer": {
+        "success": "contact: the head office answers, talks and hangs up",
+        "timeout": "contact: the head office does not answer",
+        "wrong input": "contact: keys while it rings are for nobody",
+        "hang-up": "contact: hangs up while the head office rings",
+    },
     "hangup": {
         "success": "open: not yet a customer",
         "timeout": "- it waits for nothing",

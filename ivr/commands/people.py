@@ -6,6 +6,8 @@ import sys
 from ivr.commands.common import Commands, command, print_rows, run
 from ivr.settings import Settings
 
+ROLES = ("agent", "supervisor", "admin")
+
 
 def add_to(commands: Commands) -> None:
     agent = commands.add_parser("agent", help="agents and their telephones").add_subparsers(required=True)
@@ -26,6 +28,7 @@ def add_to(commands: Commands) -> None:
     new = command(user, "add", _user_add, "a new user; prints the password")
     new.add_argument("name")
     new.add_argument("--tenant", help="sees only this tenant")
+    new.add_argument("--role", choices=ROLES, default="agent", help="an admin edits lines (default: agent)")
     token = command(commands, "token", _token, "make and print a bearer token for the API")
     token.add_argument("name", help="what it is for")
     token.add_argument("--tenant", help="sees only this tenant")
@@ -63,7 +66,7 @@ def _agent_list(settings: Settings, options: argparse.Namespace) -> None:
 def _user_add(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import admin
 
-    password = run(admin.add_user(settings, options.name, options.tenant))
+    password = run(admin.add_user(settings, options.name, options.tenant, role=options.role))
     print(f"user {options.name} logs in at http://{settings.http}/ with this password:", file=sys.stderr)
     print(password)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,10 +11,20 @@ from ivr.errors import Conflict, NotFound
 from ivr.store.tables import UserRow
 from ivr.store.upsert import insert_new
 
+Role = Literal["agent", "supervisor", "admin"]
 
-async def add(session: AsyncSession, name: str, password: str, *, tenant: str | None, at: datetime) -> None:
+
+async def add(
+    session: AsyncSession,
+    name: str,
+    password: str,
+    *,
+    tenant: str | None,
+    at: datetime,
+    role: Role = "agent",
+) -> None:
     """`password` is an argon2 hash. Conflict if the name is taken."""
-    row = {"name": name, "password": password, "tenant": tenant, "created_at": at}
+    row = {"name": name, "password": password, "tenant": tenant, "role": role, "created_at": at}
     if not await insert_new(session, UserRow, row):
         raise Conflict(f'there is a user "{name}" already; choose another name')
 

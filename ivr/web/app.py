@@ -5,9 +5,11 @@ from pathlib import Path
 from aiohttp import web
 
 from ivr.clock import Clock
+from ivr.lines import Lines
 from ivr.settings import Settings
 from ivr.store.database import Store
 from ivr.web import guard, health, keys, pages
+from ivr.web.admin.routes import FORM_LIMITS, ROUTES
 from ivr.web.api import views as api
 from ivr.web.audio import message_audio
 from ivr.web.auth import views as auth
@@ -28,6 +30,8 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     app[keys.SESSION_KEY] = session_key
     app[keys.TEMPLATES] = pages.environment()
     app[keys.LOCKOUT] = Lockout()
+    app[keys.LINES] = Lines()
+    app[keys.FORM_LIMITS] = FORM_LIMITS
     app.on_response_prepare.append(guard.add_headers)
     app.router.add_static("/static/", Path(__file__).parent / "static")
     app.add_routes(
@@ -42,6 +46,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/callbacks/{ticket}", callbacks.show_one),
             web.post("/callbacks/{ticket}/done", callbacks.finish),
             web.post("/callbacks/{ticket}/reopen", callbacks.reopen),
+            *ROUTES,
             web.get("/messages/{id}/audio", message_audio),
             web.get("/api/v1/callbacks", api.list_callbacks),
             web.get("/api/v1/calls", api.list_calls),

@@ -11,17 +11,14 @@ from ivr.errors import IvrError, NotFound
 from ivr.store import tokens, users
 from ivr.web.auth import session
 from ivr.web.auth.views import set_session
-from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, STORE, VIEWER, Viewer
-from ivr.web.pages import problem
+from ivr.web.keys import CLOCK, FORM_LIMITS, SESSION, SESSION_KEY, STORE, VIEWER, Viewer
+from ivr.web.pages import POLICY, problem
 
 log = logging.getLogger("ivr.web")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -30,6 +27,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 OPEN = ("/healthz", "/readyz")  # no login, no session
+ADMIN = "/admin/"  # all below it needs the role
 
 
 class BadRequest(Exception):
@@ -101,6 +99,9 @@ def _json(status: int, error: str, detail: str) -> web.Response:
 
 
 async def _person(request: web.Request, handler: Handler) -> web.StreamResponse:
+    resource = request.match_info.route.resource
+    if resource is not None and resource.canonical in request.app[FORM_LIMITS]:
+        request = request.clone(client_max_size=request.app[FORM_LIMITS][resource.canonical])
     request[SESSION] = session.new(request.app[CLOCK].now())  # nobody's, until the cookie says more
     try:
         answer = await _page(request, handler)
@@ -127,6 +128,8 @@ async def _page(request: web.Request, handler: Handler) -> web.StreamResponse:
         # a form that was sent too late cannot be sent again from here, so it leads to the list
         back = request.path_qs if request.method == "GET" else ""
         raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
+    if f"{request.path}/".startswith(ADMIN) and not request[VIEWER].is_admin:
+        return problem(request, 403, "この画面は管理者用です", "使うには、管理者の権限が必要です。")
     if request.method not in ("GET", "HEAD"):
         form = await request.post()
         token = str(form.get("token", ""))
@@ -144,7 +147,7 @@ async def _recognise(request: web.Request, given: session.Session) -> None:
     async with request.app[STORE].read() as db:
         user = await users.get(db, given.user)
     if user is not None and given.mark == session.mark_of(user.password):
-        request[VIEWER] = Viewer(user.name, user.tenant)
+        request[VIEWER] = Viewer(user.name, user.tenant, user.role)
 
 
 def _told(status: int) -> tuple[str, str]:
@@ -152,7 +155,7 @@ def _told(status: int) -> tuple[str, str]:
         case 403:
             return "操作を受け付けられませんでした", "画面を開き直してから、もう一度操作してください。"
         case 404:
-            return "見つかりません", "受付番号が違うか、この画面を見る権限がありません。"
+            return "見つかりません", "アドレスや番号が違うか、この画面を見る権限がありません。"
         case 400 | 405 | 413:
             return "操作を受け付けられませんでした", "一覧に戻り、もう一度操作してください。"
         case 503:

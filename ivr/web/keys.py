@@ -6,6 +6,7 @@ import jinja2
 from aiohttp import web
 
 from ivr.clock import Clock
+from ivr.lines import Lines
 from ivr.settings import Settings
 from ivr.store.database import Store
 from ivr.web.auth.lockout import Lockout
@@ -16,6 +17,7 @@ SETTINGS = web.AppKey("settings", Settings)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 SESSION_KEY = web.AppKey("session_key", bytes)
 TEMPLATES = web.AppKey("templates", jinja2.Environment)
+LINES = web.AppKey("lines", Lines)  # the live lines, read anew by who needs them
 LOCKOUT = web.AppKey("lockout", Lockout)
 
 
@@ -25,7 +27,14 @@ class Viewer:
 
     name: str
     tenant: str | None
+    role: str = "agent"
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
 
 
+# Matched path, such as "/admin/lines/{key}/check" -> bytes that its form may have instead of the usual 64 kB.
+FORM_LIMITS: web.AppKey[dict[str, int]] = web.AppKey("form_limits")
 VIEWER = web.RequestKey("viewer", Viewer)
 SESSION = web.RequestKey("session", Session)

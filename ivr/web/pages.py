@@ -13,6 +13,11 @@ from ivr.web import words
 from ivr.web.auth import session
 from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, SETTINGS, TEMPLATES, VIEWER
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
 
 def environment() -> jinja2.Environment:
     made = jinja2.Environment(
@@ -33,6 +38,7 @@ def environment() -> jinja2.Environment:
         is_key=words.is_key,
         short_path=words.short_path,
         who=words.who,
+        closed_because=words.closed_because,
         silent_because=words.SILENT_BECAUSE,
         events_said=words.EVENTS,
     )
@@ -47,6 +53,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
         .get_template(template)
         .render(
             user=request.get(VIEWER),
+            section=request.path.split("/")[1],
             trial_clock=words.full_moment(now) if app[SETTINGS].clock_offset else None,
             moment=partial(words.moment, now=now),
             time_left=partial(words.time_left, now=now),

@@ -8,6 +8,7 @@ import phonenumbers
 
 from ivr.callbacks.service import SYSTEM
 from ivr.callbacks.states import State
+from ivr.hours import Reason
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 
@@ -39,6 +40,16 @@ TRANSCRIPT_STATES: Final = {
     "none": "文字起こしなし",
 }
 SILENT_BECAUSE: Final = {"recording": "録音中です。", "lost": "音声は残っていません。"}  # states of a message
+CLOSED_BECAUSE: Final = {  # kinds of `ivr.hours.Reason`
+    "before_opening": "営業開始前",
+    "after_closing": "営業終了後",
+    "lunch": "昼休み",
+    "weekend": "定休日",
+    "holiday": "祝日",
+    "company_day": "休業日",
+    "exception": "臨時の変更",
+    "sudden": "臨時休業",
+}
 EVENTS: Final = {
     "created": "受付",
     "claim": "担当になりました",
@@ -60,6 +71,12 @@ def phone(number: str | None, withheld: str | None) -> str:
     return phonenumbers.format_number(
         parsed, style.NATIONAL if parsed.country_code == 81 else style.INTERNATIONAL
     )
+
+
+def closed_because(reason: Reason) -> str:
+    """祝日（勤労感謝の日）"""
+    said = CLOSED_BECAUSE[reason.kind]
+    return f"{said}（{reason.name}）" if reason.name else said
 
 
 def time_left(due: datetime | None, now: datetime) -> str:

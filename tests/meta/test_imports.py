@@ -72,7 +72,9 @@ ALLOWED: dict[str, set[str]] = {
         "prompts",
         "publish",
         "queues",
+        "steps",
         "store",
+        "terminal",
         "wake",
     }
     | PROTOCOLS,

@@ -1,0 +1,78 @@
+"""A call through a text that is not saved yet: what `ivr simulate` prints, from the fields of a form. Blocks."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from ivr.dialplan.model import Dialplan
+from ivr.dialplan.pick import moment, pick, zone_of
+from ivr.steps import STEPS
+from ivr.terminal import command
+from ivr.web.words import ZONE
+
+STAFFS = (("free", "受付可（1人ずつ）"), ("busy", "全員が通話中"), ("nobody", "だれもいない"))
+LONGEST = 200  # characters of a field
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """As the fields of the form hold it; `at` is local time of the line."""
+
+    at: str
+    keys: str = ""
+    say: str = ""
+    caller: str = "090-1234-5678"
+    staff: str = "free"
+
+    @classmethod
+    def of(cls, form: Mapping[str, Any], now: datetime) -> "Trial":
+        def field(name: str) -> str:
+            return str(form.get(name, "")).strip()[:LONGEST]
+
+        return cls(field("at") or fresh(now).at, field("keys"), field("say"), field("caller"), field("staff"))
+
+
+def fresh(now: datetime) -> Trial:
+    return Trial(f"{now.astimezone(ZONE):%Y-%m-%dT%H:%M}")
+
+
+def simulate(directory: Path, key: str, text: str, trial: Trial, now: datetime) -> list[str]:
+    """The lines of the transcript. DialplanError or SettingsError if a field cannot be used."""
+    dialplan = _dialplan(directory, key, text, now.date())
+    transcript: list[str] = []
+    command.play(
+        dialplan,
+        moment(trial.at, zone_of(dialplan)),
+        keys=trial.keys,
+        say=[trial.say] if trial.say else [],
+        agents=command.agents(dialplan, None, busy=trial.staff == "busy", nobody=trial.staff == "nobody"),
+        caller=command.caller(trial.caller or command.WITHHELD),
+        save=None,
+        report=transcript.append,
+    )
+    return transcript
+
+
+def tenant_of(directory: Path, key: str, text: str, today: date) -> str:
+    """Whose line the text makes of it. BadDialplan if it does not pass its check."""
+    return _dialplan(directory, key, text, today).line.tenant
+
+
+def _dialplan(directory: Path, key: str, text: str, today: date) -> Dialplan:
+    with _as_if_saved(directory, key, text) as copy:
+        return pick(copy, key, STEPS, today)
+
+
+@contextmanager
+def _as_if_saved(directory: Path, key: str, text: str) -> Iterator[Path]:
+    """A copy of the dialplans with this text in its place, for a line may use shared files."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / directory.name
+        shutil.copytree(directory, copy)
+        (copy / f"{key}.yaml").write_text(text, "utf-8")
+        yield copy

@@ -365,3 +365,77 @@ async def test_a_message_filed_meanwhile_is_not_recorded_over(room: Room) -> Non
     call.state.message_id = draft.id
     fresh = await room.mailbox.begin(call, PROMISE)
     assert fresh.id != draft.id and fresh.file != draft.file
+
+
+# -- asked for by key ----------------------------------------------------------------------
+
+URGENT = CallbackPromise("high", "1 business day", "office")
+OTHER = "+81312345678"
+
+
+async def test_a_callback_asked_for_by_key_is_there_when_its_ticket_is(room: Room) -> None:
+    ticket = await room.mailbox.ring_back(visit(number=None), OTHER, URGENT)
+    (callback,) = await room.callbacks()
+    assert (callback.ticket, callback.state, callback.cause) == (ticket, "open", "asked")
+    assert (callback.number, callback.withheld) == (OTHER, None)
+    assert (callback.line, callback.tenant, callback.branch) == ("ecforce", "ecforce", "support")
+    assert (callback.priority, callback.due_at) == ("high", DUE)
+    assert (callback.call_id, callback.message_id) == ("ivr-1.1", None)
+    assert (await room.messages(), room.left()) == ([], [])
+
+
+async def test_asked_for_again_in_the_same_step_it_is_the_same_callback(room: Room) -> None:
+    tickets = {await room.mailbox.ring_back(visit(), NUMBER, URGENT) for _ in range(3)}
+    assert tickets == {callback.ticket for callback in await room.callbacks()}
+    assert len(tickets) == 1
+    await room.mailbox.ring_back(visit("ivr-1.2"), NUMBER, URGENT)
+    assert len(await room.callbacks()) == 2
+
+
+async def test_a_callback_beside_the_message_of_the_same_call(room: Room) -> None:
+    await room.mailbox.finish(await leave(room, visit()), Recorded("key", 3.0), again=True)
+    await room.mailbox.ring_back(visit(), NUMBER, URGENT)
+    assert [callback.message_id is None for callback in await room.callbacks()] in (
+        [True, False],
+        [False, True],
+    )
+
+
+async def test_a_slow_store_costs_the_ticket_and_not_the_callback(
+    room: Room, other_process: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox_module, "PATIENCE", AS_SHIPPED)
+    async with store_held(other_process):
+        began = asyncio.get_running_loop().time()
+        assert await room.mailbox.ring_back(visit(), OTHER, URGENT) is None
+        assert asyncio.get_running_loop().time() - began < 1
+        (sidecar,) = room.left()
+        assert json.loads((room.folder / sidecar).read_text("utf-8"))["number"] == OTHER
+    await room.mailbox.close()
+    await room.reconcile()
+    assert [callback.number for callback in await room.callbacks()] == [OTHER]
+    assert room.left() == []
+
+
+async def test_an_engine_that_died_with_the_intent_on_the_disk_leaves_one_callback(room: Room) -> None:
+    """It comes back, the step asks again, and the reconciler finds what the dead engine left."""
+    ticket = await room.mailbox.ring_back(visit(), OTHER, URGENT)
+    now = EVENING.isoformat()
+    left = {
+        "id": "01KAM3XJ5M8QW5R0T1V2W3X4Y5", "line": "ecforce", "call_id": "ivr-1.1", "cause": "asked",
+        "number": OTHER, "path": ["menu", "busy_message"], "origin": "engine", "created_at": now,
+        "promise": {"priority": "high", "due": "1 business day", "hours": "office"},
+        "request": "ivr-1.1/busy_message",
+    }  # fmt: skip
+    (room.folder / f"{left['id']}.json").write_text(json.dumps(left) + "\n", "utf-8")
+    assert await room.reconciler.run() == 1
+    assert [callback.ticket for callback in await room.callbacks()] == [ticket]
+    assert (await room.messages(), room.left()) == ([], [])
+
+
+async def test_a_full_disk_promises_nothing(room: Room) -> None:
+    room.folder.rmdir()
+    with pytest.raises(StoreError):
+        await room.mailbox.ring_back(visit(), NUMBER, URGENT)
+    assert await room.callbacks() == []
+    room.folder.mkdir()

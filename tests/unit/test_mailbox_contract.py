@@ -148,3 +148,11 @@ async def test_line_that_promises_nothing_keeps_the_message(box: Box) -> None:
     stored = await box.mailbox.finish(draft, Recorded("key", 3.0), again=False)
     assert (stored.speech, stored.ticket) == (True, None)
     assert await box.tickets() == []
+
+
+async def test_asked_for_by_key_it_makes_one_callback_for_each_call_and_step(box: Box) -> None:
+    tickets = {await box.mailbox.ring_back(visit(), "+81312345678", PROMISE) for _ in range(2)}
+    assert len(tickets) == 1
+    assert await box.tickets() == list(tickets)
+    assert await box.mailbox.ring_back(visit("ivr-1.2"), "+81312345678", PROMISE) not in tickets
+    assert len(await box.tickets()) == 2

@@ -27,7 +27,9 @@ class FakeAri:
         self.bridges: dict[str, list[str]] = {}
         self.handed_over: list[str] = []
         self.recordings: set[str] = set()  # that run
-        self.rung: list[str] = []  # ids of agents' channels
+        self.rung: list[str] = []  # ids of the channels of agents and outside
+        self.dialled: list[str] = []  # endpoints
+        self.unknown: set[str] = set()  # endpoints that cannot be rung
         self._handlers: dict[str, Handler] = {}
         self._playbacks: dict[str, str] = {}  # id -> channel
 
@@ -86,6 +88,11 @@ class FakeAri:
                 event = {"type": kind, "channel": {"id": channel}}
                 loop.call_later(3 * LATENCY, self._emit, channel, event)
 
+    def is_not_answered(self, channel: str, cause: int) -> None:
+        """A telephone that rang, or was tried to: Q.850 says why nobody talks there."""
+        self.channels.discard(channel)
+        self._emit(channel, {"type": "ChannelDestroyed", "channel": {"id": channel}, "cause": cause})
+
     # -- inside ---------------------------------------------------------------------------
 
     def _emit(self, subject: str, event: Json) -> None:
@@ -130,8 +137,11 @@ class FakeAri:
         return 200, None
 
     def _ring(self, body: Json) -> tuple[int, Any]:
+        self.dialled.append(body["endpoint"])
         if body["channelId"] in self.channels:
             return 409, None
+        if body["endpoint"] in self.unknown:
+            return 500, None
         self.channels.add(body["channelId"])
         self.rung.append(body["channelId"])
         return 200, None

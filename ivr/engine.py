@@ -108,7 +108,8 @@ class Engine:
             self._start(self.ari.send("DELETE", f"channels/{channel['id']}"), "late answer")
             return
         dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
-        who = numbers.caller(channel["caller"]["number"], channel["caller"]["name"])
+        about = channel["caller"]
+        who = numbers.caller(about["number"], about["name"], channel.get("language") or "ja")
         line = self.lines.answering(numbers.to_e164(dialled))
         state = CallState(
             channel["id"], line.dialplan.key if line else "", line.dialplan.hash if line else ""

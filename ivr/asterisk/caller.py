@@ -24,6 +24,8 @@ from ivr.call import (
     Place,
     Played,
     Recorded,
+    Talked,
+    TalkLimit,
     Waited,
 )
 from ivr.errors import AsteriskError
@@ -258,17 +260,35 @@ class AriCall(Channel):
             return Dialled("failed")
         return await dial(self, endpoint, ring, [Announcement(lambda: texts)])
 
-    async def talk(self) -> None:
+    async def talk(self, limit: TalkLimit | None = None) -> Talked:
         bridge = self.bridge
         if bridge is None:
-            return
+            return Talked("agent")
         try:
-            await self.until(lambda: bridge.agent.gone)
+            talked = await (self._limited(bridge, limit) if limit else self._unlimited(bridge))
         except CallerHungUp:
             await self._part()
             raise
         # Not when cancelled: we stop, and the two go on talking without us.
         await self._part()
+        return talked
+
+    async def _unlimited(self, bridge: Bridge) -> Talked:
+        await self.until(lambda: bridge.agent.gone)
+        return Talked("agent")
+
+    async def _limited(self, bridge: Bridge, limit: TalkLimit) -> Talked:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit.seconds
+        if limit.warn_after is not None:
+            if await self.until(lambda: bridge.agent.gone, limit.warn_after):
+                return Talked("agent")
+            await bridge.say(await self.spoken(limit.warning))
+        if await self.until(lambda: bridge.agent.gone, end - loop.time()):
+            return Talked("agent")
+        said = await bridge.say(await self.spoken(limit.over))
+        await self.until(lambda: bridge.agent.gone, said)
+        return Talked("limit")
 
     async def hang_up(self) -> None:
         await super().hang_up()

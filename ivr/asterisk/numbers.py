@@ -40,9 +40,9 @@ def to_e164(number: str) -> str | None:
     return f"+{e164}" if 8 <= len(e164) <= 15 else None
 
 
-def caller(number: str, name: str) -> Caller:
-    """`number` and `name` as the channel shows them; P-Asserted-Identity never gets here."""
+def caller(number: str, name: str, language: str = "ja") -> Caller:
+    """`number`, `name` and `language` as the channel shows them; P-Asserted-Identity never gets here."""
     e164 = to_e164(number) if name.strip().lower() not in ("anonymous", *_WITHHELD) else None
     if e164 is not None:
-        return Caller(e164)
-    return Caller(None, _WITHHELD.get(name.strip().lower(), "anonymous"))
+        return Caller(e164, language=language)
+    return Caller(None, _WITHHELD.get(name.strip().lower(), "anonymous"), language)

@@ -18,6 +18,7 @@ log = logging.getLogger("ivr.asterisk.waiting")
 
 HANGING_UP = 1.0  # seconds from a hang-up's first event to its last, at most
 RING_SLACK = 2.0  # seconds that Asterisk may take to tell of a telephone that rang in vain
+SAID_SLACK = 0.3  # seconds until Asterisk says in a bridge what it was asked to
 ABSENT = 20  # Q.850
 OUTSIDE = "outside"  # in the id of a channel, where an agent's name stands
 NO_ANSWER = frozenset({18, 19})
@@ -67,6 +68,12 @@ class Bridge:
         """AsteriskError if it is refused: one of the two left in this very moment. Close it even then."""
         await self._ari.http("POST", f"bridges/{self.id}", {"type": "mixing"})
         await self._ari.http("POST", f"bridges/{self.id}/addChannel", {"channel": [caller, self.agent.id]})
+
+    async def say(self, sounds: "Sequence[Sound]") -> float:
+        """Begins to say it to both, and returns the seconds it takes; a talk goes on without what is refused."""
+        media = {"media": [f"sound:{sound.path}" for sound in sounds]}
+        await quietly(self._ari.http("POST", f"bridges/{self.id}/play", media), "said in a talk")
+        return sum(sound.seconds for sound in sounds) + SAID_SLACK
 
     async def close(self) -> None:
         await self.agent.hang_up()

@@ -1,22 +1,29 @@
 """What must be true of a dialplan beyond its shape, before a caller may meet it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import permutations
 
-from ivr.dialplan import graph
+from ivr.dialplan import graph, patience
 from ivr.dialplan.load import field_problem
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.numbers import e164
 from ivr.dialplan.problems import Problem, did_you_mean
 from ivr.dialplan.source import Source, read
-from ivr.dialplan.texts import BY_THE_CLOCK, VALUES, collected, parts, sayings, stray_brace, values
+from ivr.dialplan.texts import (
+    BY_THE_CLOCK,
+    IN_A_QUEUE,
+    VALUES,
+    collected,
+    parts,
+    sayings,
+    stray_brace,
+    values,
+)
 from ivr.hours import checks
+from ivr.hours.check import doubts
 from ivr.keys import AFTER_A_KEY
 from ivr.outside import NOWHERE, Outside
-
-LONGEST_MENUS = 45  # seconds
-CHARACTERS_A_SECOND = 7  # of the synthetic voice, about
 
 Speakable = Callable[[str], str | None]
 """Why a text cannot be spoken; None if it can."""
@@ -124,6 +131,8 @@ def _calendars(source: Source, dialplan: Dialplan, today: date) -> Iterator[Prob
     for name, model in dialplan.hours.items():
         for message in checks(model, today):
             yield source.problem(("hours", name), message, at="key")
+        for path, message in doubts(model, today):
+            yield source.problem(("hours", name, *path), message, at="key", severity="warning")
         if name not in used:
             message = "no step uses these hours"
             yield source.problem(("hours", name), message, at="key", severity="warning")
@@ -131,10 +140,11 @@ def _calendars(source: Source, dialplan: Dialplan, today: date) -> Iterator[Prob
 
 def _ways(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     steps, start = dialplan.steps, dialplan.start
-    for name in graph.unreachable(steps, start):
+    starts = [start, *([visit.otherwise] if (visit := dialplan.line.visit) else [])]
+    for name in graph.unreachable(steps, *starts):
         message = "no way leads here from the start; lead one here or take the step out"
         yield source.problem(("steps", name), message, at="key")
-    for name in graph.never_served(steps, start):
+    for name in graph.never_served(steps, *starts):
         message = "from here no way leads to a person, a message or a goodbye"
         yield source.problem(("steps", name), message, at="key")
     for name, way in graph.cut_off(steps):
@@ -161,33 +171,59 @@ def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
 
 def _patience(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     """How long a caller listens to menus, each heard once, before something happens."""
-    own = {
-        name: len(step.says()["say"]) / CHARACTERS_A_SECOND if step.type == "menu" else 0.0
-        for name, step in dialplan.steps.items()
-        if step.type == "menu" or not step.says()
-    }
+    own = patience.lengths(dialplan.steps)
     heard = graph.heard_in_a_row(dialplan.steps, own)
     for name, seconds in heard.items():
-        if seconds > LONGEST_MENUS >= seconds - own[name]:
-            message = f"up to here a caller hears about {seconds:.0f} s of menus; more than {LONGEST_MENUS} s are too long"
-            yield field_problem(source, name, "say", message, severity="warning")
+        if seconds > patience.LONGEST_MENUS >= seconds - own[name]:
+            longest = f"{patience.LONGEST_MENUS:.0f} s"
+            message = (
+                f"up to here a caller hears about {seconds:.0f} s of menus; more than {longest} are too long"
+            )
+            yield field_problem(source, name, "say", message)
 
 
 def _texts(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> Iterator[Problem]:
-    names = [*VALUES, *collected(dialplan)]
+    steps, names = dialplan.steps, [*VALUES, *collected(dialplan)]
+    makers = [name for name, step in steps.items() if step.makes_ticket]
+    with_ticket = graph.reach(steps, makers)
     for step, field, text in sayings(dialplan):
-        for value in values(text):
-            if value not in names:
-                wrong = f'unknown value "{{{value}}}"'
-                known = [f"{{{name}}}" for name in names]
-                yield field_problem(source, step, field, wrong + did_you_mean(f"{{{value}}}", known))
-        if stray_brace(text):
-            yield field_problem(source, step, field, 'a "{" or "}" without its other half')
-        for value in BY_THE_CLOCK.keys() & values(text) if not dialplan.hours else ():
-            yield field_problem(source, step, field, f'"{{{value}}}" needs hours, and there are none')
-        if speakable is not None:
-            for why in filter(None, map(speakable, parts(text, line=dialplan.line))):
-                yield field_problem(source, step, field, why)
+        absent = set() if field in steps[step].says_in_queue() else set(IN_A_QUEUE)
+        if step not in with_ticket:
+            absent.add("ticket")
+        for message in _wrong_in(text, dialplan, names, absent, speakable):
+            yield field_problem(source, step, field, message)
+    for field, text in dialplan.line.says().items():
+        for message in _wrong_in(text, dialplan, names, {*IN_A_QUEUE, "ticket"}, speakable):
+            yield source.problem(("line", *field.split(".")), message)
+
+
+def _wrong_in(
+    text: str,
+    dialplan: Dialplan,
+    names: Sequence[str],
+    absent: Container[str],
+    speakable: Speakable | None,
+) -> Iterator[str]:
+    """`names`: of all values; `absent`: those that nobody knows where this is said."""
+    for value in values(text):
+        if value not in names:
+            known = [f"{{{name}}}" for name in names]
+            yield f'unknown value "{{{value}}}"{did_you_mean(f"{{{value}}}", known)}'
+        elif value in absent:
+            yield f'"{{{value}}}" is not known here; {_KNOWN[value]}'
+    if stray_brace(text):
+        yield 'a "{" or "}" without its other half'
+    for value in BY_THE_CLOCK.keys() & values(text) if not dialplan.hours else ():
+        yield f'"{{{value}}}" needs hours, and there are none'
+    if speakable is not None:
+        yield from filter(None, map(speakable, parts(text, line=dialplan.line)))
+
+
+_KNOWN = {
+    "position": 'say it in "say" or "waiting" of a queue step',
+    "wait": 'say it in "say" or "waiting" of a queue step',
+    "ticket": "only after a voicemail or callback step, and none leads here",
+}
 
 
 def _callbacks(source: Source, dialplan: Dialplan) -> Iterator[Problem]:

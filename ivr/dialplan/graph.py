@@ -8,12 +8,12 @@ from ivr.dialplan.model import Step
 _DONE = "next"
 
 
-def unreachable(steps: Mapping[str, Step], start: str) -> list[str]:
-    seen = _reach(steps, [start])
+def unreachable(steps: Mapping[str, Step], *starts: str) -> list[str]:
+    seen = reach(steps, starts)
     return [name for name in steps if name not in seen]
 
 
-def never_served(steps: Mapping[str, Step], start: str) -> list[str]:
+def never_served(steps: Mapping[str, Step], *starts: str) -> list[str]:
     """Reachable steps from which no way leads to a person, a message or a goodbye."""
     serving = {name for name, step in steps.items() if step.serves}
     arriving = set(serving)
@@ -24,7 +24,7 @@ def never_served(steps: Mapping[str, Step], start: str) -> list[str]:
         if not more:
             break
         arriving |= more
-    seen = _reach(steps, [start])
+    seen = reach(steps, starts)
     return [name for name in steps if name in seen and name not in arriving]
 
 
@@ -51,7 +51,7 @@ def circles(steps: Mapping[str, Step]) -> list[list[str]]:
     found: list[list[str]] = []
     known: set[str] = set()
     for name in steps:
-        circle = _way_back(alone, name)
+        circle = way_back(alone, name)
         if circle and not known & set(circle):
             found.append(circle)
             known |= set(circle)
@@ -73,6 +73,19 @@ def heard_in_a_row(steps: Mapping[str, Step], own: Mapping[str, float]) -> dict[
     return heard
 
 
+def to_come(steps: Mapping[str, Step], own: Mapping[str, float]) -> dict[str, float]:
+    """The most seconds of menus that may follow each in a row; `own` and ways back as in `heard_in_a_row`."""
+    ways = {name: [target for target in steps[name].exits().values() if target in own] for name in own}
+    order = _ancestors_first(ways)
+    place = {name: number for number, name in enumerate(order)}
+    rest = dict.fromkeys(own, 0.0)
+    for name in reversed(order):
+        for target in ways[name]:
+            if place[target] > place[name]:
+                rest[name] = max(rest[name], own[target] + rest[target])
+    return rest
+
+
 def _ancestors_first(ways: Mapping[str, Sequence[str]]) -> list[str]:
     """Every step before those it leads to, save where ways lead back."""
     finished: list[str] = []
@@ -89,7 +102,7 @@ def _ancestors_first(ways: Mapping[str, Sequence[str]]) -> list[str]:
     return finished[::-1]
 
 
-def _way_back(ways: Mapping[str, Iterable[str]], home: str) -> list[str]:
+def way_back(ways: Mapping[str, Iterable[str]], home: str) -> list[str]:
     """The shortest way from `home` to itself, without the return; empty if there is none."""
     came_from: dict[str, str] = {}
     waiting = [home]
@@ -106,9 +119,10 @@ def _way_back(ways: Mapping[str, Iterable[str]], home: str) -> list[str]:
     return []
 
 
-def _reach(steps: Mapping[str, Step], names: list[str]) -> set[str]:
-    seen = set(names)
+def reach(steps: Mapping[str, Step], names: Iterable[str]) -> set[str]:
+    """`names`, and all that a way leads to from them."""
     waiting = list(names)
+    seen = set(waiting)
     while waiting:
         for target in steps[waiting.pop()].exits().values():
             if target not in seen:

@@ -34,8 +34,18 @@ def closed_greeting(calendar: Calendar, at: datetime) -> str:
         return why
     if reason.kind == "sudden" and later_today:
         return f"{why}{spoken.time(opening.time())}から再開いたします。"
-    day, weekday, hour = spoken.date(opening), spoken.weekday(opening), spoken.time(opening.time())
-    return f"{why}次の営業は、{day}、{weekday}の、{hour}からでございます。"
+    return f"{why}次の営業は、{_moment(opening)}からでございます。"
+
+
+def closed_reason(calendar: Calendar, at: datetime) -> str:
+    """`年末年始休業`: the name of the closed day; empty while open, and on closed days without a name."""
+    return calendar.state(at).reason.name or ""
+
+
+def next_opening(calendar: Calendar, at: datetime) -> str:
+    """`11月24日、火曜日の、午前10時`; empty while open, and if the line never opens."""
+    state = calendar.state(at)
+    return "" if state.open or state.until is None else _moment(state.until.astimezone(calendar.zone))
 
 
 def opening_hours(calendar: Calendar, at: datetime) -> str:

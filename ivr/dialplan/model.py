@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -128,9 +129,7 @@ class LineModel(Part):
 
     def says(self) -> dict[str, str]:
         """YAML path under `line` -> text."""
-        return (
-            {"visit.warning": self.visit.warning, "visit.over": self.visit.over} if self.visit else {}
-        )
+        return {"visit.warning": self.visit.warning, "visit.over": self.visit.over} if self.visit else {}
 
 
 class CallbackModel(Part):
@@ -226,3 +225,10 @@ class Dialplan:
     groups: Mapping[str, GroupModel]  # empty: any name is one
     start: str
     steps: Mapping[str, Step]
+
+    @cached_property
+    def menus_to_come(self) -> Mapping[str, float]:
+        """Step -> the most seconds of menus that may follow it in a row; see ivr/dialplan/patience.py."""
+        from ivr.dialplan import graph, patience  # they know this room's models
+
+        return graph.to_come(self.steps, patience.lengths(self.steps))

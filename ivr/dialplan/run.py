@@ -1,6 +1,7 @@
 """The loop: step, result, next step. One call is this one coroutine."""
 
 from ivr.call import Call, CallerHungUp, CallState
+from ivr.dialplan import patience, visit
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import SECRET, Dialplan, Step
 from ivr.errors import DialplanError
@@ -18,6 +19,7 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
     resumed = state.step is not None
     if not resumed:
         state.step = dialplan.start
+        visit.begin(desk, state)
     try:
         await call.answer()
         for _ in range(LONGEST_PATH):
@@ -28,12 +30,16 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
                 _go_back(state, asked)
             elif not resumed:
                 state.path.append(state.step)
+                patience.enter(dialplan, state, state.step)
             resumed = False
             desk.journal.entered(call)
-            if _is_goodbye(dialplan, dialplan.steps[state.step]):
+            step = dialplan.steps[state.step]
+            if _is_goodbye(dialplan, step):
                 call.keys.empty()  # a key too many must not cut it: nothing that follows could take it
-            following = await dialplan.steps[state.step].run(call, desk)
-            state.step, state.retries = following, 0
+                following = await step.run(call, desk)
+            else:
+                following = await visit.within(call, desk, step)
+            state.step, state.retries = _unless_over(dialplan, desk, state, following), 0
         else:
             raise DialplanError(f"the call passed {LONGEST_PATH} steps and is still going")
         if state.outcome == "in_progress":
@@ -42,6 +48,14 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
     except CallerHungUp:
         if state.outcome == "in_progress":
             state.outcome = "abandoned"
+
+
+def _unless_over(dialplan: Dialplan, desk: Desk, state: CallState, following: str | None) -> str | None:
+    """`following`, or where callers go whose visit is over, unless they hear their goodbye anyway."""
+    if following is None or not visit.is_over(desk, state):
+        return following
+    step = dialplan.steps[following]
+    return following if _is_goodbye(dialplan, step) or not step.exits() else visit.end(desk, state)
 
 
 def _is_goodbye(dialplan: Dialplan, step: Step) -> bool:

@@ -2,9 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from ivr.dialplan.greeting import closed_greeting, greeting_moments, opening_hours
+from ivr.dialplan.greeting import (
+    closed_greeting,
+    closed_reason,
+    greeting_moments,
+    next_opening,
+    opening_hours,
+)
 from ivr.dialplan.model import Dialplan, LineModel
 from ivr.hours.calendar import Calendar
 from ivr.prompts import spoken
@@ -13,34 +19,72 @@ from ivr.prompts import spoken
 BY_THE_CLOCK: Mapping[str, Callable[[Calendar, datetime], str]] = {
     "closed_greeting": closed_greeting,
     "opening_hours": opening_hours,
+    "reason": closed_reason,
+    "next_opening": next_opening,
 }
+# Values of a caller who waits in a queue.
+IN_A_QUEUE = ("position", "wait")
 # The values that a text may hold, in braces; the names of collected digits come to them.
-VALUES = ("line", *BY_THE_CLOCK)
+VALUES = ("line", *BY_THE_CLOCK, *IN_A_QUEUE, "ticket")
+MOST_AHEAD = 50  # callers; more are "50名様以上"
 
 _VALUE = re.compile(r"\{([^{}]*)\}")
+# After the end of a sentence, and around the values that are whole sentences.
+_BORDER = re.compile(r"(\{(?:closed_greeting|opening_hours)\})|(?<=[。！？!?])")
 
 
 def parts(text: str, *, line: LineModel, said: Mapping[str, Sequence[str]] | None = None) -> list[str]:
     """The prompts that make up `text`, to be said one after the other; none of them is empty.
 
     What changes from call to call or from day to day is a part of its own, and what stands around it
-    is synthesised once. `said`: value -> its prompts; a value that is not there is left out.
+    is synthesised once. `said`: value -> its prompts; a sentence that holds a value which is empty or
+    not there is left out. Without `said`: all that stands around values.
     """
-    split = _VALUE.split(text.replace("{line}", line.spoken))
-    if len(split) == 1:
-        return [text] if (text := split[0].strip()) else []
+    text = text.replace("{line}", line.spoken)
+    if not values(text):
+        return [text] if (text := text.strip()) else []
     pieces: list[str] = []
-    for number, piece in enumerate(split):
-        if number % 2:
-            pieces += (said or {}).get(piece, ())
-        elif any(character.isalnum() for character in piece):  # "、" between two values is no prompt
-            pieces.append(piece)
+    for sentence in _sentences(text):
+        if said is not None and not all(any(said.get(name, ())) for name in values(sentence)):
+            continue
+        for number, piece in enumerate(_VALUE.split(sentence)):
+            if number % 2:
+                pieces += (said or {}).get(piece, ())
+            elif any(character.isalnum() for character in piece):  # "、" between two values is no prompt
+                pieces.append(piece)
     return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """In order; those without a value that follow one another stay together."""
+    plain = ""
+    for sentence in filter(None, _BORDER.split(text)):
+        if not values(sentence):
+            plain += sentence
+            continue
+        if plain:
+            yield plain
+        yield sentence
+        plain = ""
+    if plain:
+        yield plain
 
 
 def digit_parts(digits: str) -> list[str]:
     """One prompt for each digit, so that an entry is read back without any synthesis."""
-    return [spoken.digits(digit) for digit in digits]
+    return [spoken.digits(digit) for digit in digits if digit.isdecimal()]
+
+
+def ahead_parts(callers: int, capacity: int) -> list[str]:
+    """`3名様`; nothing if nobody is ahead. A line of `capacity` has not many more who wait."""
+    most = min(capacity, MOST_AHEAD)
+    text = spoken.people(callers) if callers <= most else f"{spoken.people(most)}以上"
+    return [text] if callers else []
+
+
+def wait_parts(wait: timedelta | None) -> list[str]:
+    """`10分`; nothing while it is unknown, and when nobody has to wait."""
+    return [spoken.wait(wait)] if wait else []
 
 
 def values(text: str) -> list[str]:
@@ -63,14 +107,20 @@ def all_texts(dialplan: Dialplan, first: date, days: int) -> list[str]:
     """Every prompt that callers can hear on `days` days from `first`, each once."""
     texts: dict[str, None] = {}
     used: dict[str, None] = {}
-    for _, _, text in sayings(dialplan):
+    for text in [*(text for _, _, text in sayings(dialplan)), *dialplan.line.says().values()]:
         texts |= dict.fromkeys(parts(text, line=dialplan.line))
         used |= dict.fromkeys(values(text))
     for value in used:
         if say := BY_THE_CLOCK.get(value):
             for hours in dialplan.hours.values():
                 texts |= dict.fromkeys(greeting_moments(Calendar(hours), first, days, say))
-        elif value in collected(dialplan):
+        elif value == "position":
+            capacity = dialplan.line.capacity
+            counts = range(1, min(capacity, MOST_AHEAD) + 2)
+            texts |= dict.fromkeys(text for count in counts for text in ahead_parts(count, capacity))
+        elif value == "wait":
+            texts |= dict.fromkeys(spoken.waits())
+        elif value == "ticket" or value in collected(dialplan):
             texts |= dict.fromkeys(digit_parts("0123456789"))
     return list(texts)
 

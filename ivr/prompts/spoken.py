@@ -16,6 +16,8 @@ _DIGITS = dict(
     )
 )
 
+WAITS = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 60, 90, 120)  # minutes that are said of a wait
+
 
 def date(d: dt.date) -> str:
     """`11月24日`. With the month before it 1日 is read ついたち, which a bare 1日 is not."""
@@ -49,16 +51,21 @@ def phone(national: str) -> str:
 
 
 def wait(duration: dt.timedelta) -> str:
-    """`およそ10分`, `およそ1時間30分`: whole minutes rounded up, at least one, so that no caller is promised less."""
-    hours, minutes = divmod(max(1, ceil(duration / dt.timedelta(minutes=1))), 60)
-    return "およそ" + (f"{hours}時間" if hours else "") + (f"{minutes}分" if minutes else "")
+    """`10分`, `1時間30分`, `2時間以上`: rounded up to the next of WAITS, so that no caller is promised less."""
+    minutes = ceil(duration / dt.timedelta(minutes=1))
+    return next((_wait(step) for step in WAITS if minutes <= step), f"{_wait(WAITS[-1])}以上")
+
+
+def waits() -> list[str]:
+    """All that `wait` can say."""
+    return [*map(_wait, WAITS), f"{_wait(WAITS[-1])}以上"]
+
+
+def _wait(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return (f"{hours}時間" if hours else "") + (f"{rest}分" if rest else "")
 
 
 def people(n: int) -> str:
     """`3名様`."""
     return f"{n}名様"
-
-
-def position(n: int) -> str:
-    """`3番目`; the first is 1."""
-    return f"{n}番目"

@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from ivr.call import Call, Offer, Seat, Verdict
 from ivr.clock import Clock
 from ivr.errors import StoreError
+from ivr.queues.pace import Pace
 from ivr.queues.roster import Roster
+from ivr.store.agents import Staffing
 
 log = logging.getLogger("ivr.queues")
 
@@ -29,6 +31,7 @@ class Queues:
         self.roster = roster
         self.clock = clock
         self.stopping = False  # set when talks go on without us: their agents stay in talk
+        self.pace = Pace()
         self._places: list[QueuePlace] = []
         self._dispatching = asyncio.Lock()
 
@@ -57,10 +60,32 @@ class Queues:
         )
         self._places.append(place)
         self._places.sort(key=lambda each: each.entered)
+        if self.pace.knows(group):
+            place.staffing = await self._staffing(group) or place.staffing
         return place
 
     def on_line(self, line: str) -> int:
         return sum(place.line == line for place in self._places)
+
+    async def expected_wait(self, group: str) -> timedelta | None:
+        staffing = await self._staffing(group)
+        return None if staffing is None else self.pace.wait(group, self.waiting(group), staffing)
+
+    async def _staffing(self, group: str) -> Staffing | None:
+        try:
+            return await self.roster.staffing(group, self.clock.now())
+        except StoreError as error:
+            log.warning("the store does not give agents", extra={"error": str(error)})
+            return None
+
+    def waiting(self, group: str, before: "QueuePlace | None" = None) -> int:
+        """Callers who wait for `group` and will be offered; those ahead of `before`, or all."""
+        found = 0
+        for place in self._places:
+            if place is before:
+                break
+            found += place.group == group and not place.talking and self.has_place(place)
+        return found
 
     def changed(self) -> None:
         """An agent may have come free: everybody who waits looks again."""
@@ -120,7 +145,9 @@ class QueuePlace:
         self._blocked = 0.0  # seconds in which no offer was possible, up to the last offer
         self._look = asyncio.Event()
         # True from the beginning: a call that is taken back from its talk asks for no offer.
-        self._talking = True
+        self.talking = True
+        self._talk_began: float | None = None
+        self.staffing = Staffing()  # as it was last seen, at most LOOK_AGAIN ago while somebody waits
         self._in_doubt = False  # an answer may stand in the store that we do not know of
         self._pending: QueueOffer | None = None  # made, but `next` was cancelled before it was handed out
         self._reserving: asyncio.Task[None] | None = None
@@ -128,11 +155,17 @@ class QueuePlace:
     def look(self) -> None:
         self._look.set()
 
+    def ahead(self) -> int:
+        return self._queues.waiting(self.group, self)
+
+    def expected_wait(self) -> timedelta | None:
+        return self._queues.pace.wait(self.group, self.ahead(), self.staffing)
+
     async def next(self) -> Offer | Verdict:
         loop = asyncio.get_running_loop()
         blocked_since = loop.time()
         self.wants_an_offer = True
-        self._talking = False
+        self.talking = False
         try:
             while True:
                 self._look.clear()
@@ -162,6 +195,7 @@ class QueuePlace:
                 offer, self._pending = self._pending, None
                 return offer
             staffing = await self._queues.roster.staffing(self.group, self._queues.clock.now())
+            self.staffing = staffing
             if staffing.available + staffing.reserved + staffing.talking + staffing.wrap_up:
                 return None
             if self.rang:  # whoever rang to the end too often is away now; for this caller it was no answer
@@ -191,20 +225,23 @@ class QueuePlace:
     async def answered(self, agent: str) -> bool:
         queues = self._queues
         # True until the store denies it: its reply may be lost, or our wait for it cancelled.
-        talked, self._talking = self._talking, True
+        talked, self.talking = self.talking, True
         try:
             won = await queues.roster.answer(agent, self.call_id, queues.clock.now())
         except StoreError as error:
             log.error("an answer was not taken", extra={"call_id": self.call_id, "error": str(error)})
             self._in_doubt = True
             return False
-        self._talking = won or talked
+        self.talking = won or talked
+        if won:
+            self._talk_began = asyncio.get_running_loop().time()
         return won
 
     async def release(self, unanswered: Sequence[str], failed: Sequence[str]) -> None:
         queues = self._queues
         if failed or self._in_doubt:
             self._in_doubt = False
+            self._talk_began = None  # nobody talked
             await self._finish_talk()  # the one who answered was gone before the bridge stood
         try:
             await queues.roster.release(self.call_id, unanswered, failed, queues.clock.now())
@@ -226,9 +263,12 @@ class QueuePlace:
             await self._finish_talk()
 
     async def _finish_talk(self) -> None:
-        if not self._talking:
+        if not self.talking:
             return
-        queues, self._talking = self._queues, False
+        queues, self.talking = self._queues, False
+        if self._talk_began is not None:
+            queues.pace.talked(self.group, asyncio.get_running_loop().time() - self._talk_began)
+            self._talk_began = None
         try:
             await queues.roster.finish_talk(self.call_id, queues.clock.now())
         except StoreError as error:

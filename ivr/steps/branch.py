@@ -7,20 +7,24 @@ who:
     - {withheld: true, next: ask_number}
     - {caller: ["03-1234-5678", "090-1234-5678"], next: partners}
     - {calls: 10, hours: office, next: crowded}
+    - {wait: 10m, agents: support, next: crowded}
+    - {language: en, next: english}
   otherwise: menu
 ```
 All that a case names must be true: `withheld`, `caller` (one of these numbers), `calls` (at least so many
-callers of the line wait or talk), `hours` (open now), `digits` (collected under that name), of which
-`equals` and `begins` ask for one of several values.
+callers of the line wait or talk), `wait` and `agents` (who entered that queue now would wait at least so
+long), `language` (the caller's), `hours` (open now), `digits` (collected under that name), of which `equals`
+and `begins` ask for one of several values.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call
 from ivr.dialplan.desk import Desk
-from ivr.dialplan.model import DigitsName, Part, Step, StepName
+from ivr.dialplan.model import DigitsName, Duration, Part, Step, StepName
 from ivr.dialplan.numbers import e164
 
 Number = Annotated[str, BeforeValidator(lambda value: e164(str(value)))]
@@ -38,6 +42,13 @@ class Case(Part):
     """the caller's number is one of these"""
     calls: Annotated[int | None, Field(ge=1, le=10_000)] = None
     """at least so many callers of the line wait or talk at this moment, as `capacity` counts them"""
+    wait: Duration | None = None
+    """a caller who entered the queue of `agents` now would wait at least so long; not true while the wait is
+    unknown, before three callers of the group were served"""
+    agents: str | None = None
+    """the group that `wait` is about"""
+    language: Annotated[str | None, Field(pattern=r"^[a-z]{2,3}$")] = None
+    """the caller's language, as `ja` or `en`: what the endpoint or trunk sets in Asterisk (`language=`), else `ja`"""
     hours: str | None = None
     """these hours are open now; hours of their own make a branch by the time of day"""
     digits: DigitsName | None = None
@@ -51,21 +62,34 @@ class Case(Part):
     def _whole(self) -> "Case":
         if (self.equals or self.begins) and self.digits is None:
             raise ValueError('"digits" is missing: which ones are meant')
+        if (self.wait is None) != (self.agents is None):
+            missing = "agents" if self.wait else "wait"
+            raise ValueError(
+                f'"{missing}" is missing: the wait in the queue of a group, as wait: 10m, agents: support'
+            )
         if self.model_fields_set == {"next"}:
             raise ValueError('a case needs a condition; what holds always is "otherwise"')
         return self
 
-    def holds(self, call: Call, desk: Desk) -> bool:
+    async def holds(self, call: Call, desk: Desk) -> bool:
         entered = call.state.entered(self.digits) if self.digits else ""
         return (
             self.withheld in (None, call.caller.number is None)
             and (not self.caller or call.caller.number in self.caller)
             and (self.calls is None or desk.seats.on_line(desk.key) >= self.calls)
+            and self.language in (None, re.split("[-_]", call.caller.language.lower())[0])
             and (self.hours is None or desk.calendars[self.hours].state(desk.clock.now()).open)
             and (self.digits is None or entered != "")
             and (not self.equals or entered in self.equals)
             and (not self.begins or entered.startswith(self.begins))
+            and await self._crowded(desk)
         )
+
+    async def _crowded(self, desk: Desk) -> bool:
+        if self.wait is None or self.agents is None:
+            return True
+        expected = await desk.seats.expected_wait(self.agents)
+        return expected is not None and expected >= self.wait
 
 
 class Branch(Step):
@@ -85,5 +109,11 @@ class Branch(Step):
     def digits_used(self) -> dict[str, str]:
         return {f"when.{number}.digits": case.digits for number, case in enumerate(self.when) if case.digits}
 
+    def groups_used(self) -> dict[str, str]:
+        return {f"when.{number}.agents": case.agents for number, case in enumerate(self.when) if case.agents}
+
     async def run(self, call: Call, desk: Desk) -> str | None:
-        return next((case.next for case in self.when if case.holds(call, desk)), self.otherwise)
+        for case in self.when:
+            if await case.holds(call, desk):
+                return case.next
+        return self.otherwise

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ivr.call import Call
+from ivr.dialplan import patience
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Key, Step, StepName, Text, parse_duration
 from ivr.keys import KeyTable
@@ -34,7 +35,7 @@ class Menu(Step):
     otherwise: StepName
     """the step after the last wrong key, or none"""
     repeat: Annotated[int, Field(ge=0, le=5)] = 2
-    """how often the choices are said again, 0 to 5"""
+    """how often the choices are said again, 0 to 5, as far as the 45 s of menus allow"""
     replay: Key | None = None
     """a key, usually `star` (米印), that says the choices again as often as the caller likes; say it in
     `say`"""
@@ -74,8 +75,8 @@ class Menu(Step):
             if read.key is not None:
                 state.path.append(read.key)
                 return self.keys[read.key]
-            if state.retries >= self.repeat:
+            excuse = desk.speak(state, self.wrong if read.ended_by == "invalid" else self.nothing)
+            if state.retries >= self.repeat or not patience.again(state, [*excuse, *choices]):
                 return self.otherwise
             state.retries += 1
             desk.journal.entered(call)
-            excuse = desk.speak(state, self.wrong if read.ended_by == "invalid" else self.nothing)

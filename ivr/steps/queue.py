@@ -13,14 +13,15 @@ support:
 (`busy`, `no_agent`, `no_answer`, or `asked` by key) goes with the call to what follows.
 """
 
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ivr.call import Announcement, Call, Waited
+from ivr.call import Announcement, Call, Place, Waited
+from ivr.dialplan import visit
 from ivr.dialplan.desk import Desk
-from ivr.dialplan.model import Duration, Key, Step, StepName, Text, parse_duration
+from ivr.dialplan.model import Duration, Key, LimitModel, Step, StepName, Text, parse_duration
 from ivr.keys import KeyTable
 
 CONNECTING = "担当者におつなぎいたします。そのままお待ちください。"
@@ -52,6 +53,9 @@ class Queue(Step):
     """until `waiting` is said for the first time"""
     waiting_every: Duration = parse_duration("30s")
     """until it is said again"""
+    talk: LimitModel | None = None
+    """the limit of the talk, like `{max: 30m, warn: 5m}`; at its end the call goes to `next`"""
+    ends_by_itself: ClassVar[bool] = True
 
     def exits(self) -> dict[str, str]:
         ways = {f"keys.{key}": step for key, step in self.keys.items()}
@@ -60,8 +64,15 @@ class Queue(Step):
     def caller_exits(self) -> frozenset[str]:
         return frozenset(f"keys.{key}" for key in self.keys)
 
+    def groups_used(self) -> dict[str, str]:
+        return {"agents": self.agents}
+
     def says(self) -> dict[str, str]:
-        return {"say": self.say, "waiting": self.waiting}
+        limit = {"talk.warning": self.talk.warning, "talk.over": self.talk.over} if self.talk else {}
+        return {"say": self.say, "waiting": self.waiting} | limit
+
+    def says_in_queue(self) -> frozenset[str]:
+        return frozenset({"say", "waiting"})
 
     async def run(self, call: Call, desk: Desk) -> str | None:
         state = call.state
@@ -69,25 +80,16 @@ class Queue(Step):
         if state.queue_entered_at is None:
             state.queue_entered_at = desk.clock.now().isoformat()
             desk.journal.entered(call)
-        place = await desk.seats.enter(
-            call,
-            self.agents,
-            capacity=desk.line.capacity,
-            busy_wait=self.busy_wait,
-            max_wait=self.max_wait,
-            ring=self.ring,
-            entered_at=datetime.fromisoformat(state.queue_entered_at),
-        )
+        place = await self._enter(call, desk, datetime.fromisoformat(state.queue_entered_at))
         try:
             if TALKING in state.variables:  # taken back from a talk: it goes on, or it has ended meanwhile
                 waited = Waited("answered")
             else:
-                waited = await call.wait(place, KeyTable(self.keys), self._announcements(call, desk))
+                waited = await call.wait(place, KeyTable(self.keys), self._announcements(call, desk, place))
             if waited.ended_by == "answered":
                 state.outcome = "answered"
                 state.variables[TALKING] = self.agents
-                desk.journal.entered(call)
-                await call.talk()
+                await visit.talk(call, desk, self.talk)
                 del state.variables[TALKING]
         finally:
             await place.leave()
@@ -101,12 +103,33 @@ class Queue(Step):
         state.cause = waited.cause
         return self.otherwise
 
-    def _announcements(self, call: Call, desk: Desk) -> tuple[Announcement, ...]:
-        return (
-            Announcement(tuple(desk.speak(call.state, self.say))),
+    async def _enter(self, call: Call, desk: Desk, entered_at: datetime) -> Place:
+        """Nobody waits longer than the visit may last."""
+        left = visit.left(desk, call.state)
+        longest = self.max_wait
+        if left is not None:
+            longest = min(longest, desk.clock.now() - entered_at + timedelta(seconds=left))
+        return await desk.seats.enter(
+            call,
+            self.agents,
+            capacity=desk.line.capacity,
+            busy_wait=self.busy_wait,
+            max_wait=longest,
+            ring=self.ring,
+            entered_at=entered_at,
+        )
+
+    def _announcements(self, call: Call, desk: Desk, place: Place) -> tuple[Announcement, ...]:
+        state = call.state
+        announcements = (
+            Announcement(lambda: desk.speak(state, self.say, place=place)),
             Announcement(
-                tuple(desk.speak(call.state, self.waiting)),
+                lambda: desk.speak(state, self.waiting, place=place),
                 after=self.waiting_after.total_seconds(),
                 every=self.waiting_every.total_seconds(),
             ),
         )
+        warned = visit.warned_after(desk, state)
+        if warned is None:
+            return announcements
+        return (*announcements, Announcement(lambda: visit.warning(desk, state), after=warned))

@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call, Cause, Dialled
+from ivr.dialplan import visit
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Step, StepName, Text, parse_duration
 from ivr.dialplan.numbers import e164
@@ -38,6 +39,7 @@ class Transfer(Step):
     say: Text = CONNECTING
     """said while it rings"""
     serves: ClassVar[bool] = True
+    ends_by_itself: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _whole(self) -> "Transfer":
@@ -71,7 +73,6 @@ class Transfer(Step):
             return self.otherwise
         state.outcome = "answered"
         state.variables[TALKING] = self.type
-        desk.journal.entered(call)
-        await call.talk()
+        await visit.talk(call, desk, None)
         del state.variables[TALKING]
         return self.next

@@ -16,7 +16,7 @@ once more, then hears `nothing`, a goodbye without a promise.
 from typing import ClassVar, Literal
 
 from ivr.call import Call, CallerHungUp, Draft, Recorded
-from ivr.dialplan.desk import Desk
+from ivr.dialplan.desk import TICKET, Desk
 from ivr.dialplan.model import CallbackModel, Duration, Step, StepName, Text, parse_duration
 
 ASK_NUMBER = "番号を通知せずにおかけのため、折り返し先のお電話番号を、市外局番からお話しください。"
@@ -43,6 +43,8 @@ class Voicemail(Step):
     nothing: Text = NOTHING
     """said when nothing was heard the second time"""
     serves: ClassVar[bool] = True
+    makes_ticket: ClassVar[bool] = True
+    ends_by_itself: ClassVar[bool] = True
 
     def exits(self) -> dict[str, str]:
         return {"next": self.next}
@@ -97,6 +99,8 @@ class Voicemail(Step):
     async def _finish(self, call: Call, desk: Desk, draft: Draft, recorded: Recorded, *, again: bool) -> bool:
         stored = await desk.mailbox.finish(draft, recorded, again=again)
         call.state.outcome = "message" if stored.speech else "silent"
+        if stored.ticket is not None:
+            call.state.variables[TICKET] = stored.ticket
         return stored.speech
 
     async def _ask_again(self, call: Call, desk: Desk, draft: Draft) -> None:

@@ -21,6 +21,8 @@ from ivr.call import (
     Place,
     Played,
     Recorded,
+    Talked,
+    TalkLimit,
     Verdict,
     Waited,
 )
@@ -271,13 +273,36 @@ class TerminalCall:
         self._agent = other if answered else None
         return Dialled("answered" if answered else "no_answer")
 
-    async def talk(self) -> None:
+    async def talk(self, limit: TalkLimit | None = None) -> Talked:
         agent = self._agent
         if agent is None:
-            return
+            return Talked("agent")
         self._listener.talks_to(agent.name)
-        await self._until(lambda: False, agent.talks)
+        timer = None if agent.talks is None else self._loop.call_later(agent.talks, self._agent_leaves)
+        try:
+            return await self._talk(limit)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._agent = None
+
+    async def _talk(self, limit: TalkLimit | None) -> Talked:
+        end = None if limit is None else self._loop.time() + limit.seconds
+        if limit is not None and limit.warn_after is not None:
+            if await self._until(lambda: self._agent is None, limit.warn_after):
+                return Talked("agent")
+            for text in limit.warning:
+                await self._say(text, stop=lambda: self._agent is None)
+        rest = None if end is None else end - self._loop.time()
+        if await self._until(lambda: self._agent is None, rest) or limit is None:
+            return Talked("agent")
+        for text in limit.over:
+            await self._say(text, stop=lambda: self._agent is None)
+        return Talked("limit")
+
+    def _agent_leaves(self) -> None:
         self._agent = None
+        self._changed()
 
     async def hang_up(self) -> None:
         self.gone = True

@@ -18,6 +18,8 @@ from ivr.call import (
     Place,
     Played,
     Recorded,
+    Talked,
+    TalkLimit,
     Verdict,
     Waited,
 )
@@ -203,16 +205,34 @@ class FakeCall:
             if self._telephone.bridge is not leg:
                 leg.end()
 
-    async def talk(self) -> None:
+    async def talk(self, limit: TalkLimit | None = None) -> Talked:
         leg = self._telephone.bridge
         if leg is None:
-            return
+            return Talked("agent")
         leg.changed = self._changed
         try:
-            await self._until(lambda: leg.gone and not self._telephone.gone)
+            return await self._talk(leg, limit)
         finally:
             if not self._life.ended:
                 leg.end()
+
+    async def _talk(self, leg: Leg, limit: TalkLimit | None) -> Talked:
+        def gone() -> bool:
+            return leg.gone and not self._telephone.gone
+
+        loop = asyncio.get_running_loop()
+        end = None if limit is None else loop.time() + limit.seconds
+        if limit is not None and limit.warn_after is not None:
+            if await self._until(gone, limit.warn_after):
+                return Talked("agent")
+            leg.hears(limit.warning)
+            self._telephone.play(limit.warning, self._changed)
+        if await self._until(gone, None if end is None else end - loop.time()) or limit is None:
+            return Talked("agent")
+        leg.hears(limit.over)
+        over = self._telephone.play(limit.over, self._changed)
+        await self._until(lambda: gone() or over.ended)
+        return Talked("limit")
 
     async def hang_up(self) -> None:
         self._life.check()

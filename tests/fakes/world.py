@@ -132,6 +132,7 @@ class AgentTelephone:
     leg: "Leg | None" = None  # rings or talks now
     rings: list[tuple[float, str]] = field(default_factory=list)  # time, call id
     told_taken: int = 0
+    heard: list[str] = field(default_factory=list)  # said to both in a talk
 
 
 class Leg:
@@ -165,6 +166,10 @@ class Leg:
     def talk(self) -> None:
         if self._telephone.talks is not None:
             self._timer = self._loop.call_later(self._telephone.talks, self.end)
+
+    def hears(self, texts: Sequence[str]) -> None:
+        if not self.gone:
+            self._telephone.heard.extend(texts)
 
     def take_away(self) -> None:
         """Another agent was quicker, or the caller left."""

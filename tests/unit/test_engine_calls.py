@@ -21,7 +21,7 @@ from tests.fakes.fake_roster import FakeRoster
 from tests.fakes.virtual_time import FakeClock, in_virtual_time
 
 SOON = 0.05  # seconds: some requests and their answers
-HELLO = (Announcement(("hello",)), Announcement(("busy",), after=10, every=30))
+HELLO = (Announcement(lambda: ("hello",)), Announcement(lambda: ("busy",), after=10, every=30))
 
 
 def sounds() -> Sounds:

@@ -1,0 +1,53 @@
+"""No caller hears more than LONGEST_MENUS of menus in a row before something else happens.
+
+`check` refuses menus that take longer when each is heard once; what is left of the time bounds how often
+they are said again. Seconds are those of the text, about, so that every call of a dialplan goes alike.
+A replay by key does not count: it is the caller's wish.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ivr.call import CallState
+from ivr.dialplan.model import Dialplan, Step
+
+LONGEST_MENUS = 45.0  # seconds
+CHARACTERS_A_SECOND = 7  # of the synthetic voice, about
+# Variables of the state: seconds of menus that were heard in a row, the most with which this one may end.
+HEARD, MOST = "menus_heard", "menus_most"
+
+
+def seconds(text: str) -> float:
+    return len(text) / CHARACTERS_A_SECOND
+
+
+def lengths(steps: Mapping[str, Step]) -> dict[str, float]:
+    """Of each menu, heard once; 0 for a step that says nothing and so interrupts no row of menus."""
+    return {
+        name: seconds(step.says()["say"]) if step.type == "menu" else 0.0
+        for name, step in steps.items()
+        if step.type == "menu" or not step.says()
+    }
+
+
+def enter(dialplan: Dialplan, state: CallState, name: str) -> None:
+    """The caller comes to the step `name`, and hears it once if it is a menu."""
+    step, variables = dialplan.steps[name], state.variables
+    if step.type != "menu":
+        if step.says():
+            variables.pop(HEARD, None)
+        return
+    own = seconds(step.says()["say"])
+    most = LONGEST_MENUS - dialplan.menus_to_come[name]
+    heard = float(variables.get(HEARD, "0")) + own
+    if heard > most:  # by a key that led back: the caller wants to hear it anew
+        heard = own
+    variables[HEARD], variables[MOST] = f"{heard:.1f}", f"{most:.1f}"
+
+
+def again(state: CallState, texts: Sequence[str]) -> bool:
+    """Whether there is time to say `texts` once more; then they count as heard."""
+    heard = float(state.variables.get(HEARD, "0")) + sum(map(seconds, texts))
+    if heard > float(state.variables.get(MOST, LONGEST_MENUS)):
+        return False
+    state.variables[HEARD] = f"{heard:.1f}"
+    return True

@@ -39,6 +39,7 @@ PROMISE = "medium, 1 business day, office"
 class Expected:
     """`heard`: names of texts, with … if cut off; None, as elsewhere, if the scenario does not say.
 
+    `talks_to`: the agents, one after the other.
     `promise` is of the message's callback and `due` what comes of it; `kept`: digits by name; `never_saved`:
     what no saved state of the call may hold; `rung_back` and `dialled`: the number of the callback if it is
     not the caller's own, and the number outside that was dialled.
@@ -48,7 +49,7 @@ class Expected:
     outcome: str
     cause: str | None
     heard: list[str] | None
-    talks_to: str | None
+    talks_to: list[str] | None
     waits: float | None
     recorded: float | None
     answers: dict[str, int]
@@ -58,6 +59,9 @@ class Expected:
     never_saved: str | None
     rung_back: str | None
     dialled: str | None
+
+    def talked(self, to: list[str]) -> bool:
+        return len(to) == (self.outcome == "answered") if self.talks_to is None else to == self.talks_to
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Scenario:
                 caller["outcome"],
                 caller.get("cause"),
                 _named(caller.get("heard")),
-                caller.get("talks_to"),
+                _agents(caller.get("talks_to")),
                 caller.get("waits"),
                 caller.get("recorded"),
                 caller.get("answers", {}),
@@ -134,6 +138,10 @@ def _agent(name: str, data: Mapping[str, Any]) -> tuple[Agent, AgentTelephone]:
     agent = Agent(name, data["group"], data.get("state", "available"), data.get("wrap_up", 30))
     rings = answers if isinstance(answers, list) else [answers]
     return agent, AgentTelephone(name, rings, data.get("talks"), data.get("broken"))
+
+
+def _agents(names: str | list[str] | None) -> list[str] | None:
+    return [names] if isinstance(names, str) else names
 
 
 def _promise(text: str) -> CallbackPromise:

@@ -78,7 +78,7 @@ def check(office: Office, visit: Visit, expected: Expected, undisturbed_beeps: i
             expected.answers,
         )
         assert state.cause in causes(expected)
-        assert len(visit.telephone.talked_to) == (expected.outcome == "answered")
+        assert expected.talked(visit.telephone.talked_to)
     check_promises(office, visit, expected, causes(expected))
     assert beeps(visit) <= undisturbed_beeps
 

@@ -1,7 +1,7 @@
 """From the YAML that admins edit to the lines that callers reach.
 
 Runs in the jobs process. All or nothing for each line: a dialplan that fails leaves its line
-on the last good version, and the others go live all the same.
+on the last good version, and the others go live all the same. So do the readings.
 """
 
 import asyncio
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ivr.dialplan.check import check_all, line_numbers, taken_numbers, text_problem
-from ivr.dialplan.load import load_all, load_text
+from ivr.dialplan.load import READINGS, load_all, load_text
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, Problem
+from ivr.dialplan.readings import load_readings
 from ivr.dialplan.texts import all_texts
 from ivr.errors import SynthesisError
 from ivr.outside import NOWHERE, Outside
@@ -29,6 +30,8 @@ log = logging.getLogger("ivr.publish")
 G = TypeVar("G")
 T = TypeVar("T")
 
+# A file that is gone may be one that an editor is replacing: it is looked for again after so many seconds.
+GRACE = 1.0
 GREETING_DAYS = 14  # closed greetings are spoken so far ahead
 # Where the line is, the date may be one off from UTC's.
 _ELSEWHERE = timedelta(days=1)
@@ -37,7 +40,15 @@ _ELSEWHERE = timedelta(days=1)
 class Prompts(Protocol):
     """What publishing needs of `ivr.prompts.library.PromptLibrary`; it blocks."""
 
+    readings: Mapping[str, str]
+
+    def with_readings(self, readings: Mapping[str, str]) -> "Prompts": ...
+
+    def keep_readings(self) -> None: ...
+
     def key(self, text: str) -> str: ...
+
+    def why_not(self, text: str) -> str | None: ...
 
     def missing(self, texts: Iterable[str]) -> list[str]: ...
 
@@ -46,10 +57,11 @@ class Prompts(Protocol):
 
 @dataclass(frozen=True)
 class Published:
-    """Keys of lines: whose version is new, who stays on the last good one, who is gone."""
+    """Keys of lines: whose version is new, who stays on the last good one, whose file is wrong, who is gone."""
 
     live: tuple[str, ...]
     kept: tuple[str, ...]
+    refused: tuple[str, ...]  # those of `kept`, and those that were never live
     withdrawn: tuple[str, ...]
     problems: tuple[Problem, ...]
 
@@ -67,17 +79,22 @@ class Publisher:
     wake: Callable[[], None]
     progress: Callable[[str], None]
     outside: Outside = NOWHERE
+    builtin: Sequence[str] = ()  # said on every line
+    unspoken: Mapping[str, Sequence[str]] = field(default_factory=dict)  # line -> live texts without audio
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def publish(self, now: datetime, by: str) -> Published:
+    async def publish(self, now: datetime, by: str, why: str | None = None) -> Published:
         """DialplanError if there are no dialplans at all; BadDialplan is never raised, but reported.
 
         Doing it again changes nothing but completes what an interruption left: prompts, bundle.
         """
         async with self._one_at_a_time:
             found = await self._in_thread(self._read, now)
+            if await self._misses(found):
+                await asyncio.sleep(GRACE)
+                found = await self._in_thread(self._read, now)
             await self._speak(found, now)
-            published = await self._go_live(found, now, by)
+            published = await self._go_live(found, now, by, why)
             self.wake()
             _log(published, by)
             await self._settle(now)
@@ -89,35 +106,52 @@ class Publisher:
             await self._settle(now)
 
     def _read(self, now: datetime) -> "_Found":
-        dialplans, problems = load_all(self.directory, self.step_types)
-        files = {*dialplans, *(problem.file for problem in problems)}
-        found = _Found({Path(file).stem for file in files}, dialplans, [])
-        found.refuse(problems)
-        found.refuse(check_all(dialplans, now.date(), outside=self.outside))
+        readings, problems = load_readings(self.directory)
+        same = readings is None or readings == self.prompts.readings
+        prompts = self.prompts if same or readings is None else self.prompts.with_readings(readings)
+        keys = {path.stem for path in self.directory.glob("[!.]*.yaml") if path.name != READINGS}
+        dialplans, wrong = load_all(self.directory, self.step_types)
+        found = _Found(keys | {dialplan.key for dialplan in dialplans.values()}, dialplans, prompts)
+        found.refuse([*problems, *wrong])
+        found.refuse(check_all(dialplans, now.date(), prompts.why_not, outside=self.outside))
         return found
 
+    async def _misses(self, found: "_Found") -> bool:
+        """True if a file is gone by which something is live."""
+        async with self.store.read() as session:
+            live = await shelf.live(session)
+        return bool(
+            {line.key for line in live} - found.keys or (self.prompts.readings and not found.prompts.readings)
+        )
+
     async def _speak(self, found: "_Found", now: datetime) -> None:
-        """A dialplan with a text that cannot be spoken is refused."""
-        wrong = await self._make(found.good.values(), now)
+        """A dialplan with a text that cannot be spoken is refused. Other readings: what is live is spoken anew."""
+        texts = list(self.builtin)
+        if found.prompts is not self.prompts:
+            texts += [text for dialplan in await self._live() for text in _texts(dialplan, now)]
+        texts += [text for dialplan in found.good.values() for text in _texts(dialplan, now)]
+        found.made, wrong = await self._make(found.prompts, texts)
         for text, why in wrong.items():
             for file, dialplan in list(found.good.items()):
                 if text in _texts(dialplan, now):
                     found.refuse([text_problem(file, dialplan, text, why)])
 
-    async def _make(self, dialplans: Iterable[Dialplan], now: datetime) -> dict[str, str]:
-        """Synthesises what is missing; the texts that could not be spoken, and why."""
-        texts = [text for dialplan in dialplans for text in _texts(dialplan, now)]
-        missing = await self._in_thread(self.prompts.missing, texts)
+    async def _make(self, prompts: Prompts, texts: Iterable[str]) -> tuple[bool, dict[str, str]]:
+        """Synthesises what is missing: if there was any, and the texts that could not be spoken, and why."""
+        missing = await self._in_thread(prompts.missing, texts)
         wrong: dict[str, str] = {}
         for number, text in enumerate(missing, 1):
             self.progress(f"prompts {number}/{len(missing)}")
             try:
-                await self._in_thread(self.prompts.make, text)
+                await self._in_thread(prompts.make, text)
             except SynthesisError as error:
                 wrong[text] = str(error)
-        return wrong
+        return bool(missing), wrong
 
-    async def _go_live(self, found: "_Found", now: datetime, by: str) -> Published:
+    async def _go_live(self, found: "_Found", now: datetime, by: str, why: str | None) -> Published:
+        if found.prompts is not self.prompts:
+            await asyncio.to_thread(found.prompts.keep_readings)
+            self.prompts = found.prompts
         async with self.store.write() as session:
             before = {line.key: line for line in await shelf.live(session)}
             found.refuse_taken(before)
@@ -131,20 +165,24 @@ class Publisher:
             for key in [*gone, *(dialplan.key for dialplan in new if dialplan.key in before)]:
                 await shelf.withdraw(session, key)
             for dialplan in new:
-                await shelf.publish(session, _live_line(dialplan), at=now, by=by)
-            if gone or new:
+                await shelf.publish(session, _live_line(dialplan), at=now, by=by, why=why)
+            if gone or new or found.made:
                 await orders.put(session, "engine", "reload", {}, now)
         good = {dialplan.key for dialplan in found.good.values()}
         return Published(
             live=tuple(dialplan.key for dialplan in new),
             kept=tuple(sorted(before.keys() & found.keys - good)),
+            refused=tuple(sorted(found.keys - good)),
             withdrawn=tuple(gone),
             problems=tuple(found.problems),
         )
 
-    async def _settle(self, now: datetime) -> None:
+    async def _live(self) -> list[Dialplan]:
         async with self.store.read() as session:
             lines = await shelf.live(session)
+        return await self._in_thread(self._parsed, lines)
+
+    def _parsed(self, lines: Iterable[shelf.LiveLine]) -> list[Dialplan]:
         dialplans = []
         for line in lines:
             try:
@@ -152,8 +190,17 @@ class Publisher:
             except BadDialplan:
                 # It was good for the release that published it.
                 log.error("a live dialplan is not understood by this release", extra={"line": line.key})
-        for text in await self._make(dialplans, now):
+        return dialplans
+
+    async def _settle(self, now: datetime) -> None:
+        dialplans = await self._live()
+        texts = [text for dialplan in dialplans for text in _texts(dialplan, now)]
+        _, wrong = await self._make(self.prompts, texts)
+        for text in wrong:
             log.error("a live prompt cannot be spoken", extra={"prompt": self.prompts.key(text)})
+        self.unspoken = {
+            dialplan.key: [text for text in _texts(dialplan, now) if text in wrong] for dialplan in dialplans
+        }
         await self.write_bundle(dialplans)
 
     async def _in_thread(self, work: Callable[[G], T], given: G) -> T:
@@ -166,13 +213,20 @@ class _Found:
 
     keys: set[str]
     good: dict[str, Dialplan]
-    problems: list[Problem]
+    prompts: Prompts  # with the readings of the directory; with the last good ones if those are wrong
+    problems: list[Problem] = field(default_factory=list)
+    made: bool = False  # a prompt was made that was not there, or was another
 
     def refuse(self, problems: Iterable[Problem]) -> None:
+        """What is wrong in a shared file refuses all who use it."""
         for problem in problems:
             self.problems.append(problem)
             if problem.severity == "error":
-                self.good.pop(problem.file, None)
+                bad = [
+                    file for file, dialplan in self.good.items() if problem.file in (file, *dialplan.files)
+                ]
+                for file in bad:
+                    del self.good[file]
 
     def refuse_taken(self, before: Mapping[str, shelf.LiveLine]) -> None:
         """A line that stays on its last good version holds the numbers of that version."""

@@ -18,6 +18,7 @@ from ivr.prompts.audio import Audio, read_recording, seconds_of, write_pair, wri
 from ivr.prompts.readable import unreadable
 from ivr.prompts.reading import normalise
 
+_KEPT = "readings.json"  # in the cache: the readings by which the live prompts were made
 # Change it when the same text would sound different: another voice, level, or synthesiser.
 VOICE = "mei-normal pyopenjtalk-plus 0.4.1 v1"
 _RECORDED = "file:"
@@ -31,14 +32,30 @@ class PromptLibrary:
     def __init__(self, cache: Path, recorded: Path | None, readings: Mapping[str, str] | None = None) -> None:
         self._cache = cache.absolute()  # Asterisk plays by absolute path
         self._recorded = recorded
-        self._readings = readings
+        self.readings = readings or {}
         self._ready: set[str] = set()
         # Only a few hundred prompts are alive; those with a ticket number in them come and go.
         self.key = lru_cache(maxsize=4096)(self._key)
 
+    @classmethod
+    def live(cls, cache: Path, recorded: Path | None) -> "PromptLibrary":
+        """With the readings by which the live prompts were made."""
+        try:
+            kept = json.loads((cache / _KEPT).read_bytes())
+        except FileNotFoundError:
+            kept = {}
+        return cls(cache, recorded, kept)
+
+    def with_readings(self, readings: Mapping[str, str]) -> "PromptLibrary":
+        return PromptLibrary(self._cache, self._recorded, readings)
+
+    def keep_readings(self) -> None:
+        """From now on `live` has those of this library: make all live prompts with it first."""
+        write_whole(self._cache / _KEPT, json.dumps(dict(self.readings), ensure_ascii=False).encode())
+
     def _key(self, text: str) -> str:
         """32 hex digits that stand for the text as it is spoken: two spellings of one reading share it."""
-        name = text if text.startswith(_RECORDED) else normalise(text, self._readings)
+        name = text if text.startswith(_RECORDED) else normalise(text, self.readings)
         return hashlib.sha256(f"{VOICE}\n{name}".encode()).hexdigest()[:32]
 
     def path(self, text: str) -> Path | None:
@@ -80,7 +97,7 @@ class PromptLibrary:
         try:
             recorded = self._recording(text)
             if recorded is None:
-                return unreadable(normalise(text, self._readings))
+                return unreadable(normalise(text, self.readings))
             _check_recording(text, recorded)
         except SynthesisError as error:
             return str(error)
@@ -112,7 +129,7 @@ class PromptLibrary:
         if recorded is None:
             from ivr.prompts.synthesis import synthesise
 
-            return synthesise(text, self._readings)
+            return synthesise(text, self.readings)
         from ivr.prompts.dsp import from_recording
 
         return from_recording(*_check_recording(text, recorded))

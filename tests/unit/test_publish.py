@@ -185,6 +185,94 @@ async def test_a_text_that_cannot_be_spoken_keeps_the_line_on_its_last_good_vers
     assert await desk.capacities() == {"shop": "2"}
 
 
+async def test_a_text_that_only_the_voice_itself_refuses_keeps_the_line_too(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    await desk.publisher.publish(NOW, "tanaka")
+    desk.prompts.mute = {"お電話、ありがとう。"}
+    desk.write("shop", changed("お電話ありがとうございました。", "お電話、ありがとう。"))
+    published = await desk.publisher.publish(NOW, "tanaka")
+    assert (published.live, published.kept, published.refused) == ((), ("shop",), ("shop",))
+    assert [str(problem) for problem in published.problems] == [
+        'dialplans/shop.yaml:34:10: play "thanks": say: a prompt without anything that can be read aloud'
+    ]
+
+
+async def test_who_published_and_why_is_kept_each_time(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    await desk.publisher.publish(NOW, "tanaka", "開始")
+    desk.write("shop", changed("capacity: 2", "capacity: 9"))
+    await desk.publisher.publish(NOW, "suzuki", "増席")
+    desk.write("shop", SHOP)
+    await desk.publisher.publish(NOW, "tanaka", "戻す")
+    await desk.publisher.publish(NOW, "nobody", "nothing new")
+    async with desk.store.read() as session:
+        rows = await shelf.publications(session, "shop")
+    assert [(row.by, row.why) for row in rows] == [("tanaka", "戻す"), ("suzuki", "増席"), ("tanaka", "開始")]
+    assert rows[0].hash == rows[2].hash != rows[1].hash
+
+
+async def test_a_file_that_an_editor_replaces_is_not_taken_for_gone(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    desk.write("other", OTHER)
+    await desk.publisher.publish(NOW, "tanaka")
+    (desk.directory / "shop.yaml").rename(desk.directory / "shop.yaml~")
+    publishing = asyncio.create_task(desk.publisher.publish(NOW, "tanaka"))
+    asyncio.get_running_loop().call_later(
+        0.3, (desk.directory / "shop.yaml~").rename, desk.directory / "shop.yaml"
+    )
+    assert (await publishing).withdrawn == ()
+    assert set(await desk.numbers()) == {"other", "shop"}
+
+
+async def test_other_readings_have_what_is_live_spoken_anew(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    await desk.publisher.publish(NOW, "tanaka")
+    desk.prompts.made.clear()
+    (desk.directory / "readings.yaml").write_text("電話: でんわ\n", "utf-8")
+    published = await desk.publisher.publish(NOW, "tanaka")
+    assert published.problems == ()
+    assert published.live == ()  # its words are the same
+    assert "おでんわありがとうございました。" in desk.prompts.made
+    assert desk.prompts.kept == [{"電話": "でんわ"}]
+    assert await desk.reloads() == 2
+
+
+async def test_a_live_line_whose_file_is_broken_is_spoken_anew_too(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    desk.write("other", OTHER)
+    await desk.publisher.publish(NOW, "tanaka")
+    desk.write("shop", "start: [")
+    desk.write("other", OTHER.replace("電話", "連絡"))
+    desk.prompts.made.clear()
+    (desk.directory / "readings.yaml").write_text("電話: でんわ\n", "utf-8")
+    await desk.publisher.publish(NOW, "tanaka")
+    assert "おでんわありがとうございました。" in desk.prompts.made
+
+
+async def test_wrong_readings_leave_the_last_good_ones_and_hold_no_line_up(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    (desk.directory / "readings.yaml").write_text("電話: でんわ\n", "utf-8")
+    await desk.publisher.publish(NOW, "tanaka")
+    (desk.directory / "readings.yaml").write_text("電話: 電話\n", "utf-8")
+    desk.write("shop", changed("capacity: 2", "capacity: 9"))
+    published = await desk.publisher.publish(NOW, "tanaka")
+    assert published.live == ("shop",)
+    assert [str(problem) for problem in published.problems] == [
+        'dialplans/readings.yaml:1:5: "電話" is no reading; write it in kana alone, like タカハシ'
+    ]
+    assert desk.publisher.prompts.readings == {"電話": "でんわ"}
+    assert desk.prompts.kept == [{"電話": "でんわ"}]
+
+
+async def test_readings_that_are_taken_away_are_gone(desk: Desk) -> None:
+    desk.write("shop", SHOP)
+    (desk.directory / "readings.yaml").write_text("電話: でんわ\n", "utf-8")
+    await desk.publisher.publish(NOW, "tanaka")
+    (desk.directory / "readings.yaml").unlink()
+    await desk.publisher.publish(NOW, "tanaka")
+    assert desk.prompts.kept == [{"電話": "でんわ"}, {}]
+
+
 async def test_a_line_whose_file_is_gone_is_withdrawn_with_its_numbers(desk: Desk) -> None:
     desk.write("shop", SHOP)
     desk.write("other", OTHER)

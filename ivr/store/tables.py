@@ -193,6 +193,22 @@ class MessageRow(Base):
     transcript_trial: Mapped[bool] = mapped_column(default=False)
     transcript_attempts: Mapped[int] = mapped_column(default=0)
     transcript_next_at: Mapped[datetime | None]
+    # The original is never changed: its SHA-256, hex, once it is whole
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    kind: Mapped[str | None] = mapped_column(String(16))  # speech | silent | tone | music | fax
+    urgent: Mapped[bool] = mapped_column(default=False)  # the caller said so by a key
+    # made of the original: levelled audio for the browser, peaks of its waveform (0 to 1)
+    audio_state: Mapped[str] = mapped_column(String(16), default="none")
+    audio_reason: Mapped[str | None] = mapped_column(Text)
+    playback: Mapped[str | None] = mapped_column(String(200))  # relative, as `audio`
+    peaks: Mapped[list[Any] | None]
+    # what was read out of the text: `ivr.messages.reading`
+    reading_state: Mapped[str] = mapped_column(String(16), default="none")
+    reading_reason: Mapped[str | None] = mapped_column(Text)
+    reading: Mapped[dict[str, Any] | None]
+    # retention: when what was deleted
+    audio_deleted_at: Mapped[datetime | None]
+    text_deleted_at: Mapped[datetime | None]
     __table_args__ = (Index(None, "created_at"), Index(None, "transcript_state", "transcript_next_at"))
 
 
@@ -241,6 +257,69 @@ class CallbackEvent(Base):
     why: Mapped[str | None] = mapped_column(Text)
     before: Mapped[str | None] = mapped_column(String(16))
     after: Mapped[str | None] = mapped_column(String(16))
+
+
+class Delivery(Base):
+    """A notice on its way to somebody: the ledger. `key` goes with it, so that a second arrival can be told."""
+
+    __tablename__ = "deliveries"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(64))
+    event: Mapped[str] = mapped_column(String(32))  # message | callback | …
+    subject: Mapped[str] = mapped_column(String(64))  # id of the message, ticket of the callback
+    channel: Mapped[str] = mapped_column(String(16))  # mail | webhook | slack
+    target: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))  # waiting | sending | sent | unsure | failed | seen
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(Text)  # of the other side, the last one
+    key: Mapped[str] = mapped_column(String(100), unique=True)
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+    __table_args__ = (Index(None, "state", "next_at"), Index(None, "line", "created_at"))
+
+
+class Deletion(Base):
+    """Proof that something was deleted, and why; what it was is gone."""
+
+    __tablename__ = "deletions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # audio | text | call | callback
+    subject: Mapped[str] = mapped_column(String(64))  # id of the message or call
+    digest: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of what was deleted, hex
+    why: Mapped[str] = mapped_column(String(32))  # retention | request
+    by: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    __table_args__ = (Index(None, "subject"),)
+
+
+class ModelRow(Base):
+    """A speech model that was fetched or named; used only after its trial in a child process went well."""
+
+    __tablename__ = "models"
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    files: Mapped[dict[str, Any]]  # path within the model -> SHA-256, hex
+    state: Mapped[str] = mapped_column(String(16))  # fetched | good | refused
+    reason: Mapped[str | None] = mapped_column(Text)
+    trial: Mapped[bool] = mapped_column(default=False)  # no model for real callers
+    added_at: Mapped[datetime]
+    tried_at: Mapped[datetime | None]
+
+
+class ModelUse(Base):
+    """Which model a line's messages are read by; `line` "" is for every line that has no row."""
+
+    __tablename__ = "model_uses"
+    line: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))
 
 
 class AgentRow(Base):

@@ -1,0 +1,100 @@
+"""From audio to text to notice: playback, reading, deliveries, proofs of deletion, models"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    _messages()
+    _deliveries()
+    _deletions()
+    _models()
+
+
+def _messages() -> None:
+    json = sa.JSON(none_as_null=True)
+    for column in (
+        sa.Column("sha256", sa.String(64), nullable=True),
+        sa.Column("kind", sa.String(16), nullable=True),
+        sa.Column("urgent", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("audio_state", sa.String(16), nullable=False, server_default="none"),
+        sa.Column("audio_reason", sa.Text(), nullable=True),
+        sa.Column("playback", sa.String(200), nullable=True),
+        sa.Column("peaks", json, nullable=True),
+        sa.Column("reading_state", sa.String(16), nullable=False, server_default="none"),
+        sa.Column("reading_reason", sa.Text(), nullable=True),
+        sa.Column("reading", json, nullable=True),
+        sa.Column("audio_deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("text_deleted_at", sa.DateTime(), nullable=True),
+    ):
+        op.add_column("messages", column)
+
+
+def _deliveries() -> None:
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("line", sa.String(64), nullable=False),
+        sa.Column("event", sa.String(32), nullable=False),
+        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("channel", sa.String(16), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.DateTime(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("key", sa.String(100), nullable=False),
+        sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("sent_at", sa.DateTime(), nullable=True),
+        sa.Column("seen_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+        sa.UniqueConstraint("key", name="uq_deliveries_key"),
+    )
+    op.create_index("ix_deliveries_state_next_at", "deliveries", ["state", "next_at"])
+    op.create_index("ix_deliveries_line_created_at", "deliveries", ["line", "created_at"])
+
+
+def _deletions() -> None:
+    op.create_table(
+        "deletions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("line", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=True),
+        sa.Column("why", sa.String(32), nullable=False),
+        sa.Column("by", sa.String(64), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_deletions"),
+    )
+    op.create_index("ix_deletions_subject", "deletions", ["subject"])
+
+
+def _models() -> None:
+    op.create_table(
+        "models",
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("files", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("trial", sa.Boolean(), nullable=False),
+        sa.Column("added_at", sa.DateTime(), nullable=False),
+        sa.Column("tried_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name="pk_models"),
+    )
+    op.create_table(
+        "model_uses",
+        sa.Column("line", sa.String(64), nullable=False),
+        sa.Column("model", sa.String(100), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("by", sa.String(64), nullable=False),
+        sa.ForeignKeyConstraint(["model"], ["models.name"], name="fk_model_uses_model_models"),
+        sa.PrimaryKeyConstraint("line", name="pk_model_uses"),
+    )

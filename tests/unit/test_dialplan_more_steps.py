@@ -133,7 +133,7 @@ def test_menus_that_try_the_patience() -> None:
     second = f'  second: {{type: menu, say: {long}, keys: {{"1": agents, "2": menu}}, otherwise: agents}}\n  agents:\n'
     both = changed("  agents:\n", second, changed('{"#1": agents}', '{"#1": second}', first))
     assert checked(both) == [
-        'dialplans/shop.yaml:22:29: warning: menu "second": say: up to here a caller hears about 49 s of menus; '
+        'dialplans/shop.yaml:22:29: menu "second": say: up to here a caller hears about 49 s of menus; '
         "more than 45 s are too long"
     ]
 

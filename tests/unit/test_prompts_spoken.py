@@ -81,23 +81,36 @@ def test_telephone_number_pauses_between_its_groups() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text", "read"),
     [
-        (0, "およそ1分", "オヨソイップン"),
-        (-5, "およそ1分", "オヨソイップン"),
-        (60, "およそ1分", "オヨソイップン"),
-        (61, "およそ2分", "オヨソニフン"),
-        (600, "およそ10分", "オヨソジュップン"),
-        (3600, "およそ1時間", "オヨソイチジカン"),
-        (5400, "およそ1時間30分", "オヨソイチジカンサンジュップン"),
+        (1, "1分", "イップン"),
+        (60, "1分", "イップン"),
+        (61, "2分", "ニフン"),
+        (180, "3分", "サンプン"),
+        (181, "4分", "ヨンプン"),
+        (301, "10分", "ジュップン"),
+        (600, "10分", "ジュップン"),
+        (660, "15分", "ジューゴフン"),
+        (1200, "20分", "ニジュップン"),
+        (1860, "40分", "ヨンジュップン"),
+        (3600, "1時間", "イチジカン"),
+        (3601, "1時間30分", "イチジカンサンジュップン"),
+        (7200, "2時間", "ニジカン"),
+        (7201, "2時間以上", "ニジカンイジョー"),
+        (90_000, "2時間以上", "ニジカンイジョー"),
     ],
 )
 def test_wait_is_rounded_up(seconds: int, text: str, read: str) -> None:
     assert spoken.wait(dt.timedelta(seconds=seconds)) == text
     assert kana(text) == read
+    assert text in spoken.waits()
 
 
-def test_people_and_position() -> None:
-    assert (spoken.people(3), spoken.position(3)) == ("3名様", "3番目")
-    assert [kana(spoken.people(n)) for n in (1, 3, 4, 10)] == [
-        "イチメーサマ", "サンメーサマ", "ヨンメーサマ", "ジューメーサマ",
+def test_waits_are_few_enough_to_be_spoken_ahead() -> None:
+    assert len(spoken.waits()) == len(set(spoken.waits())) == 16
+
+
+def test_people() -> None:
+    assert spoken.people(3) == "3名様"
+    assert [kana(spoken.people(n)) for n in (1, 3, 4, 7, 9, 10, 20)] == [
+        "イチメーサマ", "サンメーサマ", "ヨンメーサマ", "ナナメーサマ", "キューメーサマ", "ジューメーサマ",
+        "ニジューメーサマ",
     ]  # fmt: skip
-    assert [kana(spoken.position(n)) for n in (1, 4, 7)] == ["イチバンメ", "ヨンバンメ", "ナナバンメ"]

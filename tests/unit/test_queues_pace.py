@@ -13,7 +13,7 @@ from tests.fakes.fake_roster import Agent
 from tests.fakes.virtual_time import in_virtual_time
 from tests.unit.test_queues import Hall, offered
 
-TASKS: list[asyncio.Task[Offer | Verdict]] = []  # of those who wait; they end with their loop
+TASKS: dict[QueuePlace, asyncio.Task[Offer | Verdict]] = {}  # of those who wait; they end with their loop
 
 
 def minutes(wait: timedelta | None) -> float:
@@ -35,7 +35,7 @@ async def served(hall: Hall, seconds: float, group: str = "support") -> None:
 async def waiting(hall: Hall, group: str = "support") -> QueuePlace:
     """A caller who looks for an agent in vain."""
     place = await hall.enter(group, capacity=9, busy_wait=3600, max_wait=3600)
-    TASKS.append(asyncio.create_task(place.next()))
+    TASKS[place] = asyncio.create_task(place.next())
     await asyncio.sleep(0.1)
     return place
 
@@ -52,6 +52,7 @@ async def test_wait_grows_with_the_place_and_shrinks_with_the_agents() -> None:
     assert [first.ahead(), second.ahead()] == [0, 1]
     assert [minutes(each.expected_wait()) for each in (first, second)] == [2.5, 5.0]
     assert minutes(await hall.queues.expected_wait("support")) == 7.5
+    TASKS[first].cancel()
     await first.leave()
     assert (second.ahead(), minutes(second.expected_wait())) == (0, 2.5)
     agents[1].state = "away"

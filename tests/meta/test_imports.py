@@ -89,6 +89,8 @@ EDGES = {
     "dbos": {"ivr/jobs.py"},
     "pyopenjtalk": {"ivr/prompts/"},
     "holidays": {"ivr/hours/"},
+    "icalendar": {"ivr/hours/ical.py"},
+    "recurring_ical_events": {"ivr/hours/ical.py"},
     "alembic": {"ivr/store/"},
     "jinja2": {"ivr/web/"},
     "yaml": {"ivr/dialplan/"},

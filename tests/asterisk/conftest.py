@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -31,7 +32,9 @@ AGENTS = {
     "ito": "talking",
     "kato": "deaf",
     "mori": "rung",
+    "t0312345678": "contact",  # a telephone outside
 }
+CONTACT = Path(__file__).parents[1] / "flows" / "dialplans" / "contact.yaml"  # 050-3185-9089
 
 
 # Nothing but a message: for what ends it and who leaves it.
@@ -68,6 +71,7 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
     for number, changes in LINES.items():
         line(dialplans, number, **changes)
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
+    shutil.copy(CONTACT, dialplans)
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
         yield desk
 

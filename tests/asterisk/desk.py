@@ -64,6 +64,9 @@ class Desk:
             "IVR_RTP": f"{first}-{first + 398}",
             "IVR_DIALPLANS": str(dialplans),
             "IVR_CLOCK": clock,
+            # The telephone outside with the number 0… is that of a person called t0…, which registers here.
+            "IVR_TRANSFERS": "03-1234-5678",
+            "IVR_OUTBOUND": "PJSIP/t{number}",
         }
         self.passwords: dict[str, str] = {}  # of agents' telephones
         self._token = ""

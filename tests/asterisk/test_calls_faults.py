@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.asterisk.conftest import ONLY_A_MESSAGE, OPEN
+from tests.asterisk.conftest import CONTACT, ONLY_A_MESSAGE, OPEN
 from tests.asterisk.desk import Desk, line, running, understood, until
 from tests.asterisk.hearing import tone
 from tests.asterisk.sayings import (
@@ -38,14 +39,18 @@ def desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iter
     dialplans.mkdir()
     line(dialplans, "050-3185-9080")
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
-    with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents={"tanaka": "support"}) as desk:
+    shutil.copy(CONTACT, dialplans)
+    agents = {"tanaka": "support", "t0312345678": "contact"}
+    with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=agents) as desk:
         yield desk
 
 
 async def test_a_killed_engine_costs_no_caller_anything(desk: Desk) -> None:
-    """One talks, one leaves a message, one listens to the menu when it is killed."""
+    """Two talk, one of them with a telephone outside, one leaves a message, one listens to the menu."""
     async with (
         desk.agent("tanaka") as agent,
+        desk.agent("t0312345678") as outside,
+        desk.caller("09011160004") as transferred,
         desk.caller("09011160001") as talking,
         desk.caller("09011160002") as speaking,
         desk.caller("09011160003") as choosing,
@@ -53,6 +58,9 @@ async def test_a_killed_engine_costs_no_caller_anything(desk: Desk) -> None:
         await talking.dial(MAIN)
         await talking.press("#1#2")
         await agent.telephone.wait_for("CALL_ESTABLISHED")
+        await transferred.dial("05031859089")
+        await transferred.press("2")
+        await outside.telephone.wait_for("CALL_ESTABLISHED")
         await speaking.dial("05031859088")
         await choosing.dial(MAIN)
         await speaking.hears(SAY)
@@ -62,13 +70,17 @@ async def test_a_killed_engine_costs_no_caller_anything(desk: Desk) -> None:
         await choosing.begins_to_hear(MENU)
         assert await _recordings(desk) == 1 and not saying.done(), "not in a message"
         assert {"09011160001", "tanaka"} in await desk.talks()
+        assert {"09011160004", "t0312345678"} in await desk.talks()
         engine, killed = _end(desk, signal.SIGKILL)
         async with asyncio.TaskGroup() as group:
             group.create_task(_goes_on_talking(talking, agent))
+            group.create_task(_goes_on_talking(transferred, outside))
             group.create_task(_finishes_the_message(speaking, saying))
             group.create_task(_is_taken_over(choosing, killed))
         await agent.hang_up()
         await talking.is_hung_up(limit=4)
+        await transferred.hang_up()
+        await outside.is_hung_up(limit=4)
     await _served_again(desk, engine)
 
 

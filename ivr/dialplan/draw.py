@@ -116,7 +116,10 @@ def svg(
         for target, words in _labelled_ways(step).items():
             path, at = pen.way(name, target)
             arrows.append(f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#arrow)"/>')
-            labels += _label(_on_way(words, taken.get((name, target), "")), *at)
+            rows = [row for row in (words, taken.get((name, target), "")) if row]
+            labels += [
+                part for number, row in enumerate(rows) for part in _label(row, at[0], at[1] + 13 * number)
+            ]
     boxes = [part for name in steps for part in _box(pen, name, texts[name], steps[name].type, width[name])]
     title = escape(dialplan.line.name)
     return (

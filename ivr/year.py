@@ -3,10 +3,11 @@
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from html import escape
 from typing import Any
 
+from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.problems import did_you_mean
 from ivr.errors import CalendarError, DialplanError
@@ -17,6 +18,7 @@ from ivr.hours.official import FIRST_YEAR, LAST_YEAR
 from ivr.hours.text import DAY, Interval
 
 WEEKDAYS = "月火水木金土日"
+MOST_DAYS = 366
 TICK = timedelta(microseconds=1)
 
 # What a day is -> its mark in table and picture (all of them two columns wide), its colour, its legend.
@@ -48,6 +50,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """`hears`: what callers hear who are closed out at noon; empty if the line is open then."""
+
+    row: Row
+    hears: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.row.as_json(), "hears": self.hears}
+
+    def as_text(self) -> str:
+        row = self.row
+        times = ", ".join(row.intervals) or "-"
+        head = f"{row.date.isoformat()}({WEEKDAYS[row.date.weekday()]})  {times}  {row.reason}"
+        return f"{head}\n  「{self.hears}」" if self.hears else head
+
+
+@dataclass(frozen=True)
 class Change:
     """From `at` (in the zone of the hours) on the line is open, or closed for `reason`."""
 
@@ -68,17 +87,34 @@ def rows(dialplan: Dialplan, hours: str | None, year: int) -> tuple[str, list[Ro
     """Every day of one of the line's hours, and which: the first unless `hours` names them."""
     name = hours or next(iter(dialplan.hours), "")
     calendar = Calendar(_hours(dialplan, name))
+    return name, [_row(calendar, day) for day in _days(year)]
+
+
+def ahead(calendar: Calendar, first: date, days: int) -> list[Ahead]:
+    """So many days from `first`; sudden closings of the calendar are in it."""
     found = []
-    for day in _days(year):
-        plan = calendar.day(day)
-        kind: str = plan.reason.kind
-        reason = reason_text(plan.reason)
-        if plan.intervals and plan.rule[0] == "exceptions":
-            kind, reason = "changed", "open: exception"
-        elif plan.intervals and plan.reason.name:
-            kind = "changed"
-        found.append(Row(day, tuple(map(span, plan.intervals)), reason, kind, plan.reason.name or ""))
-    return name, found
+    for day in (first + timedelta(days=number) for number in range(days)):
+        noon = datetime.combine(day, time(12), calendar.zone)
+        found.append(Ahead(_row(calendar, day), closed_greeting(calendar, noon)))
+    return found
+
+
+def coming(dialplan: Dialplan, hours: str | None, first: date, days: int) -> list[Ahead]:
+    """As `ahead`, of one of the line's hours: the first unless `hours` names them."""
+    if not 1 <= days <= MOST_DAYS:
+        raise CalendarError(f"1 to {MOST_DAYS} days are shown; see --year for more.")
+    return ahead(Calendar(_hours(dialplan, hours or next(iter(dialplan.hours), ""))), first, days)
+
+
+def _row(calendar: Calendar, day: date) -> Row:
+    plan = calendar.day(day)
+    kind: str = plan.reason.kind
+    reason = reason_text(plan.reason)
+    if plan.intervals and plan.rule[:1] == ("exceptions",):
+        kind, reason = "changed", "open: exception"
+    elif plan.intervals and plan.reason.name:
+        kind = "changed"
+    return Row(day, tuple(map(span, plan.intervals)), reason, kind, plan.reason.name or "")
 
 
 def changes(dialplan: Dialplan, hours: str | None, year: int) -> list[Change]:

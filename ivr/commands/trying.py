@@ -33,6 +33,7 @@ def add_to(commands: Commands) -> None:
     calendar.add_argument("line", help="name of its file without .yaml")
     calendar.add_argument("--year", type=int, help="default: this one")
     calendar.add_argument("--hours", help="which, if the line has several (default: the first)")
+    calendar.add_argument("--next", type=int, help="so many days from today, and what callers hear at noon")
     calendar.add_argument("--changes", action="store_true", help="every minute at which routing changes")
     calendar.add_argument("--svg", type=Path, help="write a picture to this file")
     calendar.add_argument("--json", action="store_true")
@@ -101,9 +102,18 @@ def _explain(settings: Settings, options: argparse.Namespace) -> None:
 def _calendar(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import year
     from ivr.clock import SystemClock
+    from ivr.dialplan.pick import zone_of
 
     dialplan = _picked(settings, options.line)
-    which = options.year or SystemClock(settings.clock_offset).now().year
+    today = SystemClock(settings.clock_offset).now().astimezone(zone_of(dialplan)).date()
+    if options.next is not None:
+        days = year.coming(dialplan, options.hours, today, options.next)
+        if options.json:
+            print_json([day.as_json() for day in days])
+        else:
+            print("\n".join(day.as_text() for day in days))
+        return
+    which = options.year or today.year
     if options.changes:
         changes = year.changes(dialplan, options.hours, which)
         if options.json:

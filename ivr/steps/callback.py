@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from ivr.call import Call
-from ivr.dialplan.desk import Desk
+from ivr.dialplan.desk import TICKET, Desk
 from ivr.dialplan.model import CallbackModel, Duration, Step, StepName, Text, parse_duration
 from ivr.keys import KeyTable
 from ivr.outside import national, to_ring_back
@@ -105,7 +105,7 @@ class Callback(Step):
             state.outcome, state.cause = "callback", "asked"
             state.variables[made] = "yes"
             if ticket is not None:
-                state.variables["ticket"] = ticket
+                state.variables[TICKET] = ticket
             desk.journal.entered(call)
         return self.next
 

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from ivr.call import Call, Cause, Dialled
 from ivr.dialplan import visit
 from ivr.dialplan.desk import Desk
-from ivr.dialplan.model import Duration, Step, StepName, Text, parse_duration
+from ivr.dialplan.model import Duration, LimitModel, Step, StepName, Text, parse_duration
 from ivr.dialplan.numbers import e164
 from ivr.steps.queue import TALKING
 
@@ -38,6 +38,8 @@ class Transfer(Step):
     """how long the number rings"""
     say: Text = CONNECTING
     """said while it rings"""
+    talk: LimitModel | None = None
+    """the limit of the talk, like `{max: 30m, warn: 5m}`; at its end the call goes to `next`"""
     serves: ClassVar[bool] = True
     ends_by_itself: ClassVar[bool] = True
 
@@ -54,7 +56,8 @@ class Transfer(Step):
         return {way: step for way, step in ways.items() if step is not None}
 
     def says(self) -> dict[str, str]:
-        return {"say": self.say}
+        limit = {"talk.warning": self.talk.warning, "talk.over": self.talk.over} if self.talk else {}
+        return {"say": self.say} | limit
 
     def transfers_to(self) -> dict[str, str]:
         return {"to": self.to} if self.to else {}
@@ -66,13 +69,15 @@ class Transfer(Step):
         if TALKING in state.variables:  # taken back from a talk: it goes on, or it has ended meanwhile
             dialled = Dialled("answered")
         else:
-            dialled = await call.dial(self.to, *desk.speak(state, self.say), ring=self.ring.total_seconds())
+            left = visit.left(desk, state)
+            ring = self.ring.total_seconds() if left is None else min(self.ring.total_seconds(), left)
+            dialled = await call.dial(self.to, *desk.speak(state, self.say), ring=ring)
         call.keys.empty()  # nobody asked for keys
         if dialled.ended_by != "answered":
             state.cause = CAUSES[dialled.ended_by]
             return self.otherwise
         state.outcome = "answered"
         state.variables[TALKING] = self.type
-        await visit.talk(call, desk, None)
+        await visit.talk(call, desk, self.talk)
         del state.variables[TALKING]
         return self.next

@@ -20,7 +20,8 @@ CONFIRM = (
     "でございます。",
     "よろしければ1を、訂正される場合は2を押してください。",
 )
-WILL_RING = "折り返しのご希望を承りました。失礼いたします。"
+WILL_RING = "折り返しのご希望を承りました。"
+TICKET = ("受付番号は、", "でございます。", "失礼いたします。")
 THROUGH = "おつなぎいたします。そのままお待ちください。"
 LEAVE = "発信音の後に、ご用件をお話しください。"
 DIGITS = ("ゼロ", "イチ", "ニー", "サン", "ヨン", "ゴー", "ロク", "ナナ", "ハチ", "キュー")
@@ -38,6 +39,7 @@ async def a_number_typed_by_keys_is_read_back_and_rung_back_once(desk: Desk) -> 
         pressed = await caller.press("1")
         await caller.hears(WILL_RING, due=pressed)
         (callback,) = await desk.callbacks_of("+81398765432")
+        await _hears_number(caller, TICKET, callback["ticket"])
         await caller.is_hung_up()
     assert (callback["cause"], callback["state"]) == ("asked", "open")
     assert callback["due_at"].startswith("2026-11-24T15:0")  # four business hours after 11:00

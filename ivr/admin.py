@@ -1,6 +1,5 @@
 """What the commands do to the store; each wakes the process that must hear of it."""
 
-import asyncio
 import os
 import re
 import secrets
@@ -9,22 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ivr import editing
 from ivr.asterisk.conf import AgentTelephone
 from ivr.callbacks.service import MessageFacts, create_for_message
 from ivr.clock import SystemClock
-from ivr.dialplan.check import check_all
-from ivr.dialplan.load import load, load_all
-from ivr.dialplan.model import Dialplan
-from ivr.dialplan.problems import BadDialplan, Problem
-from ivr.errors import Conflict, DialplanError, IvrError, SettingsError
+from ivr.dialplan.load import load_all
+from ivr.errors import Conflict, NotFound, SettingsError
 from ivr.lines import Lines, groups_of
 from ivr.messages.filing import branch
-from ivr.outside import Outside
 from ivr.settings import Settings
 from ivr.steps import STEPS
-from ivr.store import agents, callbacks, calls, messages, orders, tokens, users
+from ivr.store import agents, alarms, callbacks, calls, messages, orders, tokens, users
 from ivr.store.agents import State
-from ivr.store.database import Store, opened
+from ivr.store.database import opened
 from ivr.store.tables import AgentRow
 from ivr.store.users import Role
 from ivr.wake import wake
@@ -33,50 +29,61 @@ from ivr.web.auth.passwords import make_hash
 from ivr.web.words import iso
 
 TRIAL_WRAP_UP = 60  # seconds: time enough to see a second caller find everybody busy
-PUBLISH_PATIENCE = 300.0  # seconds: prompts of a large dialplan are spoken first
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
-def check(settings: Settings, files: Sequence[Path]) -> list[Problem]:
-    """Problems of `files`, or of all dialplans; errors and warnings."""
-    today = SystemClock(settings.clock_offset).now().date()
-    dialplans: dict[str, Dialplan] = {}
-    problems: list[Problem] = []
-    if files:
-        for file in files:
-            try:
-                dialplans[str(file)] = load(file, STEPS)
-            except BadDialplan as bad:
-                problems += bad.problems
-    else:
-        dialplans, problems = load_all(settings.dialplans, STEPS)
-    return [*problems, *check_all(dialplans, today, outside=Outside(settings.transfers, settings.outbound))]
-
-
-async def publish(settings: Settings, by: str) -> None:
+async def publish(settings: Settings, by: str, why: str | None) -> None:
     """Has the jobs process publish and waits for the end; DialplanError says what was refused."""
-    clock = SystemClock(settings.clock_offset)
+    now = SystemClock(settings.clock_offset).now()
     async with opened(settings.database_url) as store:
-        async with store.write() as session:
-            order_id = await orders.put(session, "jobs", "publish", {"by": by}, clock.now())
-        wake(settings.run, "jobs")
-        try:
-            async with asyncio.timeout(PUBLISH_PATIENCE):
-                error = await _ended(store, order_id)
-        except TimeoutError:
-            raise IvrError("nobody publishes: is `ivr run` running on this data directory?") from None
-    if error:
-        raise DialplanError(error)
+        await editing.publish(settings, store, by=by, why=why, now=now)
 
 
-async def _ended(store: Store, order_id: int) -> str | None:
-    """Waits until an order is done and gives its error."""
-    while True:
-        async with store.read() as session:
-            order = await orders.get(session, order_id)
-        if order is not None and order.done_at is not None:
-            return order.error
-        await asyncio.sleep(0.1)
+async def versions(settings: Settings, line: str) -> list[dict[str, Any]]:
+    """Each time a version of the line went live, the newest first."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        found = await editing.history(session, line)
+    if not found:
+        raise NotFound(f'line "{line}" was never live')
+    return [{**asdict(version), "at": iso(version.at)} for version in found]
+
+
+async def version(settings: Settings, line: str, hash: str) -> dict[str, str]:
+    """Name of each file of a version -> its text."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        files = await editing.version_files(session, line, hash)
+    return {f"{key}.yaml": text for key, text in files.items()}
+
+
+async def roll_back(
+    settings: Settings, line: str, hash: str, *, by: str, why: str | None, shared: bool
+) -> None:
+    now = SystemClock(settings.clock_offset).now()
+    async with opened(settings.database_url) as store:
+        await editing.roll_back(settings, store, line, hash, by=by, why=why, now=now, shared=shared)
+
+
+async def alarm_list(settings: Settings) -> list[dict[str, Any]]:
+    """What stands, the oldest first."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        return [
+            {
+                "key": row.key,
+                "text": row.text,
+                "since": iso(row.raised_at),
+                "last": iso(row.last_at),
+                "count": row.count,
+                "tenant": row.tenant,
+            }
+            for row in await alarms.standing(session)
+        ]
+
+
+async def clear_alarm(settings: Settings, key: str) -> None:
+    now = SystemClock(settings.clock_offset).now()
+    async with opened(settings.database_url) as store, store.write() as session:
+        if not await alarms.clear(session, key, now):
+            raise NotFound(f'no alarm "{key}" stands; `ivr alarms` lists them')
 
 
 # -- people ---------------------------------------------------------------------------------
@@ -266,7 +273,3 @@ async def call_list(
         return [
             call_json(row) for row in await calls.listing(session, limit=limit, line=line, outcome=outcome)
         ]
-
-
-def problem_json(problem: Problem) -> dict[str, Any]:
-    return asdict(problem)

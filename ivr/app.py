@@ -13,7 +13,6 @@ import signal
 from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.caller import TAKEN, Sound, Sounds
 from ivr.clock import SystemClock
 from ivr.engine import Engine
 from ivr.errors import IvrError, StoreError
@@ -22,10 +21,10 @@ from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
 from ivr.outside import Outside
 from ivr.prompts import tones
-from ivr.prompts.library import PromptLibrary
 from ivr.queues.queues import Queues
 from ivr.queues.roster import StoreRoster
 from ivr.settings import Settings
+from ivr.sounds import LiveSounds
 from ivr.store import calls, health
 from ivr.store.database import Store, opened
 from ivr.store.tables import Order
@@ -70,13 +69,14 @@ async def engine(settings: Settings) -> None:
         if lost:
             log.warning("calls of an engine that died were closed", extra={"calls": lost})
         queues = Queues(StoreRoster(store), clock)
+        live_sounds = LiveSounds(settings)
         desk = Engine(
             ari,
             lines,
             queues,
             mailbox,
             journal,
-            sounds(settings),
+            live_sounds.sounds(),
             clock,
             settings.recordings.resolve(),
             Outside(settings.transfers, settings.outbound),
@@ -84,6 +84,7 @@ async def engine(settings: Settings) -> None:
 
         async def carry_out(order: Order) -> None:
             if order.kind == "reload":
+                live_sounds.reload()
                 await lines.reload(store)
             elif order.kind == "asterisk":
                 for module in ("res_pjsip.so", "pbx_config.so"):
@@ -108,30 +109,6 @@ async def engine(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await journal.flush()
-
-
-def sounds(settings: Settings) -> Sounds:
-    """Prompts as files for Asterisk; never synthesises."""
-    library = PromptLibrary(settings.prompt_cache, settings.prompts)
-    ready: dict[str, Sound] = {}
-
-    def of(text: str) -> Sound | None:
-        found = ready.get(text)
-        path = library.path(text) if found is None else None
-        if path is not None:
-            found = ready[text] = Sound(path, library.duration(text) or 0.0)
-        return found
-
-    def builtin(text: str) -> Sound:
-        # Not made yet at the very first start: Asterisk then plays nothing, and the call goes on.
-        return of(text) or Sound((settings.sounds / "silence").resolve(), 1.0)
-
-    return Sounds(
-        of=of,
-        neutral=lambda: builtin(tones.NEUTRAL["neutral"]),
-        beep=Sound((settings.sounds / "beep").resolve(), 0.5),
-        taken=lambda: builtin(TAKEN),
-    )
 
 
 async def _health(store: Store, clock: SystemClock, desk: Engine) -> None:
@@ -206,11 +183,13 @@ async def jobs(settings: Settings) -> None:
         transcriber = HttpTranscriber(f"http://{settings.transcriber}")
         transcription = Transcription(store, settings.recordings, transcriber, clock)
         work = Jobs(settings.data, settings.database_url, "jobs-1", transcription, reconciler, desk.look)
+        desk.wake_up = work.wake
         ear = WakeUp(settings.run, "jobs")
         await ear.listen(work.wake)
         tasks = [
             group.create_task(_beat_when(desk.live, "jobs"), name="heartbeat"),
             group.create_task(work.run(), name="jobs"),
+            group.create_task(desk.watch.run(), name="watch"),
         ]
         await _stop_signal()
         ear.close()

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ivr.dialplan.load import load_all
+from ivr.dialplan.problems import BadDialplan
+from ivr.dialplan.readings import load_readings
 from ivr.dialplan.texts import all_texts
 from ivr.errors import IvrError
 from ivr.prompts.library import PromptLibrary
@@ -59,4 +61,8 @@ def audio(library: PromptLibrary, text: str) -> dict[str, Any]:
 
 
 def library_of(settings: Settings) -> PromptLibrary:
-    return PromptLibrary(settings.prompt_cache, settings.prompts)
+    """With the readings as they stand on disk, tried before they are live. BadDialplan if they are wrong."""
+    readings, problems = load_readings(settings.dialplans)
+    if readings is None:
+        raise BadDialplan(problems)
+    return PromptLibrary(settings.prompt_cache, settings.prompts, readings)

@@ -20,16 +20,11 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import orders
-from ivr.dialplan.check import check_all
-from ivr.dialplan.load import load_all
+from ivr.checking import check_directory
 from ivr.dialplan.problems import BadDialplan, Problem
-from ivr.dialplan.readings import load_readings
 from ivr.dialplan.shared import split_source
 from ivr.errors import Conflict, DialplanError, IvrError, NotFound
-from ivr.outside import Outside
-from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
-from ivr.steps import STEPS
 from ivr.store import dialplans as shelf
 from ivr.store.database import Store
 
@@ -69,16 +64,6 @@ def read(directory: Path, key: str) -> FileState:
         return FileState(data.decode("utf-8-sig"), _digest(data))
     except UnicodeDecodeError:
         raise DialplanError(f"{key}.yaml is not UTF-8; save it as UTF-8 in an editor") from None
-
-
-def check_directory(settings: Settings, today: date) -> list[Problem]:
-    """Every problem of all files, as `ivr check` prints them. Blocks."""
-    readings, wrong = load_readings(settings.dialplans)
-    # It makes nothing here, so that what is ready to play is not asked.
-    library = PromptLibrary(settings.prompt_cache, settings.prompts, readings)
-    dialplans, problems = load_all(settings.dialplans, STEPS)
-    outside = Outside(settings.transfers, settings.outbound)
-    return [*wrong, *problems, *check_all(dialplans, today, library.why_not, outside=outside)]
 
 
 def check_text(settings: Settings, key: str, text: str, today: date) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""The one batching writer of calls: their path, their state, how they ended.
+"""The one batching writer of calls: their path, their state, how they ended, and the alarms they are a sign of.
 
 A power cut may cost the last 50 ms of a path; messages and callbacks never go this way.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ivr import alerts
 from ivr.call import Call
 from ivr.clock import Clock
 from ivr.errors import StoreError
@@ -77,6 +78,7 @@ class StoreJournal:
             if rows:
                 async with self._store.write() as session:
                     await calls.save(session, rows)
+                    await alerts.of_calls(session, list(ended.values()), self._clock.now())
         except BaseException:  # a stop cancels the writer in the middle, and `flush` is called once more
             self._running = {**running, **self._running}
             self._ended = {**ended, **self._ended}

@@ -199,7 +199,9 @@ class Publisher:
         for text in wrong:
             log.error("a live prompt cannot be spoken", extra={"prompt": self.prompts.key(text)})
         self.unspoken = {
-            dialplan.key: [text for text in _texts(dialplan, now) if text in wrong] for dialplan in dialplans
+            dialplan.key: said
+            for dialplan in dialplans
+            if (said := [text for text in _texts(dialplan, now) if text in wrong])
         }
         await self.write_bundle(dialplans)
 

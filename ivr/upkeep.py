@@ -2,12 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ivr import publish
+from ivr import alerts, publish
 from ivr.asterisk import bundle, conf
 from ivr.asterisk.caller import TAKEN
 from ivr.clock import Clock
@@ -27,14 +27,20 @@ from ivr.store import agents, alarms, orders
 from ivr.store.database import Store
 from ivr.store.tables import AgentRow, Order
 from ivr.wake import wake
+from ivr.watch import Watch
 
 # What is said on every line: made before any dialplan goes live.
 BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER)
 JAPAN = ZoneInfo("Asia/Tokyo")
+# Who publishes, and why, when a file was changed by an editor.
+BY_FILE = ("file", "changed on disk")
 
 
 class Upkeep:
-    """The orders of the jobs process: publish, and a new bundle when lines, agents or the day change."""
+    """The orders of the jobs process: publish, and a new bundle when lines, agents or the day change.
+
+    `look` does what is due; `watch` calls `wake_up` when files have changed.
+    """
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self.lines = Lines()
@@ -43,17 +49,20 @@ class Upkeep:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._library = PromptLibrary(settings.prompt_cache, settings.prompts)
+        self.wake_up: Callable[[], None] = lambda: None
+        self.watch = Watch([settings.dialplans, settings.prompts], lambda: self.wake_up())
+        self._asterisk_knows = False  # what it read at its own start may be of another time
         self._publisher = publish.Publisher(
             settings.dialplans,
             STEPS,
             store,
-            self._library,
+            PromptLibrary.live(settings.prompt_cache, settings.prompts),
             self.voice,
             self._write_bundle,
             lambda: wake(settings.run, "engine"),
             lambda text: print(f"speaking the {text}", file=sys.stderr, flush=True),
             Outside(settings.transfers, settings.outbound),
+            BUILTIN,
         )
         self._fresh_until: datetime | None = None  # when what depends on the day is made again
 
@@ -62,31 +71,39 @@ class Upkeep:
             await self._begin()
             await self._raise_holiday_alarms()
         elif self._clock.now() >= self._fresh_until:
-            await self._publisher.refresh(self._clock.now())
+            await self._refresh()
             self._fresh_until = next_midnight(self._clock.now())
             await self._raise_holiday_alarms()
+        # Before the files: who saves in the page or by a command orders at once, with a name and a reason.
         await do_pending(self._store, self._clock, "jobs", self._carry_out)
+        if self.watch.due:
+            await self._take_in()
 
     async def _begin(self) -> None:
         loop = asyncio.get_running_loop()
-        for text in self._library.missing(BUILTIN):
-            await loop.run_in_executor(self.voice, self._library.make, text)
-        try:
-            await self._publish("start")
-        except DialplanError as error:
-            # The lines keep their last good versions; who edits the file sees why.
-            print(f"not live:\n{error}", file=sys.stderr, flush=True)
+        library = self._publisher.prompts
+        for text in await loop.run_in_executor(self.voice, library.missing, BUILTIN):
+            await loop.run_in_executor(self.voice, library.make, text)
+        await self._take_in()
         self._fresh_until = next_midnight(self._clock.now())
         self.live.set()
 
+    async def _take_in(self) -> None:
+        """The files as they stand. The lines keep their last good versions; who edits a file sees why."""
+        try:
+            await self._publish(*BY_FILE)
+        except DialplanError as error:
+            print(f"not live:\n{error}", file=sys.stderr, flush=True)
+
     async def _carry_out(self, order: Order) -> None:
         if order.kind == "publish":
-            await self._publish(str(order.data.get("by", "")))
+            data = order.data
+            await self._publish(str(data.get("by", "")), data.get("why"), data.get("line"))
         elif order.kind == "agents":
-            await self._publisher.refresh(self._clock.now())
+            await self._refresh()
         elif order.kind == "holidays":
             await self.lines.reload(self._store)
-            await self._publisher.refresh(self._clock.now())
+            await self._refresh()
             await self._raise_holiday_alarms()
 
     async def _raise_holiday_alarms(self) -> None:
@@ -98,31 +115,62 @@ class Upkeep:
                 else:
                     await alarms.clear(session, alarm.key, now)
 
-    async def _publish(self, by: str) -> None:
-        published = await self._publisher.publish(self._clock.now(), by)
+    async def _publish(self, by: str, why: str | None, line: str | None = None) -> None:
+        """DialplanError if a file was refused; with a `line`, if that one was."""
+        files = await asyncio.to_thread(self.watch.state)
+        try:
+            published = await self._publisher.publish(self._clock.now(), by, why)
+        except DialplanError as error:
+            await self._alert({"": [str(error)]})
+            raise
+        finally:
+            self.watch.taken(files)
         await self.lines.reload(self._store)
-        errors = [str(problem) for problem in published.problems if problem.severity == "error"]
-        if errors:
-            raise DialplanError("\n".join(errors))
+        errors = [problem for problem in published.problems if problem.severity == "error"]
+        wrong: dict[str, list[str]] = {}
+        for problem in errors:
+            key = problem.file.removeprefix(f"{self._settings.dialplans.name}/").removesuffix(".yaml")
+            wrong.setdefault(key, []).append(str(problem))
+        await self._alert(wrong)
+        if errors and (line is None or line in published.refused):
+            raise DialplanError("\n".join(map(str, errors)))
+
+    async def _refresh(self) -> None:
+        await self._publisher.refresh(self._clock.now())
+        await self._alert_prompts()
+
+    async def _alert(self, wrong: Mapping[str, Sequence[str]]) -> None:
+        async with self._store.write() as session:
+            await alerts.of_files(session, wrong, self.lines.tenants, self._clock.now())
+        await self._alert_prompts()
+
+    async def _alert_prompts(self) -> None:
+        unspoken = self._publisher.unspoken
+        async with self._store.write() as session:
+            await alerts.of_prompts(session, unspoken, self.lines.tenants, self._clock.now())
 
     async def _write_bundle(self, dialplans: Sequence[Dialplan]) -> None:
         """The bundle, and what of it Asterisk itself reads; the engine has Asterisk read it again."""
         settings, now = self._settings, self._clock.now()
         async with self._store.read() as session:
             rows = await agents.listing(session)
-        await asyncio.to_thread(_write_bundle, settings, dialplans, rows, self._library, now)
-        async with self._store.write() as session:
-            await orders.put(session, "engine", "asterisk", {}, now)
-        wake(settings.run, "engine")
+        library = self._publisher.prompts
+        news = await asyncio.to_thread(_write_bundle, settings, dialplans, rows, library, now)
+        if news or not self._asterisk_knows:
+            async with self._store.write() as session:
+                await orders.put(session, "engine", "asterisk", {}, now)
+            wake(settings.run, "engine")
+            self._asterisk_knows = True
 
 
 def _write_bundle(
     settings: Settings,
     dialplans: Sequence[Dialplan],
     rows: Sequence[AgentRow],
-    library: PromptLibrary,
+    library: publish.Prompts,
     now: datetime,
-) -> None:
+) -> bool:
+    """True if Asterisk has something to read again: to have it do so holds up the next order to the engine."""
     # Who is away for a time only, because the telephone could not ring, is back before it matters.
     staffed = [row for row in rows if row.state != "away" or row.wrap_up_until is not None]
     telephones = [Telephone(row.endpoint, row.groups, row.tenant) for row in staffed]
@@ -136,7 +184,11 @@ def _write_bundle(
     text = bundle.write_bundle(settings.bundle, lines, prompts, settings.messages, settings.clock_offset)
     accounts = [conf.AgentTelephone(row.name, row.endpoint.partition("/")[2], row.secret) for row in rows]
     files = {conf.AGENTS_FILE: conf.render_agents(accounts), conf.FALLBACK_FILE: text}
-    conf.write(files, settings.asterisk_base / "etc")
+    etc = settings.asterisk_base / "etc"
+    if all((etc / name).exists() and (etc / name).read_text("utf-8") == text for name, text in files.items()):
+        return False
+    conf.write(files, etc)
+    return True
 
 
 def next_midnight(now: datetime) -> datetime:

@@ -1,9 +1,11 @@
 """Dialplans checked and taken live."""
 
 import argparse
+import getpass
+from dataclasses import asdict
 from pathlib import Path
 
-from ivr.commands.common import Commands, command, print_json, run
+from ivr.commands.common import Commands, command, print_json, print_rows, run
 from ivr.settings import Settings
 
 DIALPLANS_REFUSED = 1
@@ -16,15 +18,47 @@ def add_to(commands: Commands) -> None:
     publish = command(
         commands, "publish", _publish, "check the dialplans, speak their prompts, take them live"
     )
-    publish.add_argument("--by", default="admin", help="who publishes")
+    _who_and_why(publish)
+    versions = command(commands, "versions", _versions, "each time a line's dialplan went live: who and why")
+    versions.add_argument("line", help="name of its file without .yaml")
+    versions.add_argument("--show", metavar="HASH", help="print this version's text instead")
+    versions.add_argument("--json", action="store_true")
+    rollback = command(commands, "rollback", _rollback, "take a line back to a version that was live")
+    rollback.add_argument("line", help="name of its file without .yaml")
+    rollback.add_argument("hash", help="or its beginning, as `ivr versions` shows it")
+    rollback.add_argument(
+        "--shared", action="store_true", help="also its shared files, for all lines that use them"
+    )
+    _who_and_why(rollback)
+    alarms = command(commands, "alarms", _alarms, "what somebody must look at")
+    alarms.add_argument("--clear", metavar="KEY", help="take this one away: it has been seen to")
+    alarms.add_argument("--json", action="store_true")
+
+
+def _who_and_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", default=_user(), help="who does it (default: the user of this system)")
+    parser.add_argument("--why", help="the reason, as `ivr versions` shows it")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number without a name
+        return "admin"
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> int:
-    from ivr import admin
+    from ivr import checking
+    from ivr.clock import SystemClock
 
-    problems = admin.check(settings, options.file)
+    today = SystemClock(settings.clock_offset).now().date()
+    problems = (
+        checking.check_files(settings, options.file, today)
+        if options.file
+        else checking.check_directory(settings, today)
+    )
     if options.json:
-        print_json([admin.problem_json(problem) for problem in problems])
+        print_json([asdict(problem) for problem in problems])
     else:
         for problem in problems:
             print(problem)
@@ -36,5 +70,38 @@ def _check(settings: Settings, options: argparse.Namespace) -> int:
 def _publish(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import admin
 
-    run(admin.publish(settings, options.by))
+    run(admin.publish(settings, options.by, options.why))
     print("the dialplans are live")
+
+
+def _versions(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    if options.show is None:
+        print_rows(run(admin.versions(settings, options.line)), options.json)
+        return
+    files = run(admin.version(settings, options.line, options.show))
+    if options.json:
+        print_json(files)
+        return
+    for name, text in files.items():
+        if len(files) > 1:
+            print(f"# {name}")
+        print(text, end="" if text.endswith("\n") else "\n")
+
+
+def _rollback(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    line, hash = options.line, options.hash
+    run(admin.roll_back(settings, line, hash, by=options.by, why=options.why, shared=options.shared))
+    print(f"{line} is back on version {hash}")
+
+
+def _alarms(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import admin
+
+    if options.clear is not None:
+        run(admin.clear_alarm(settings, options.clear))
+    else:
+        print_rows(run(admin.alarm_list(settings)), options.json)

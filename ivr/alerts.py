@@ -1,0 +1,104 @@
+"""What becomes an alarm, and its words on the page: what is wrong, what callers meet, what to do."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.store import alarms
+
+MOST_PROBLEMS = 10  # of one file in one text; `ivr check` names all
+NUMBER = "number"  # one alarm for all numbers: who scans a telephone system would make thousands
+_DIALPLANS = "dialplan:"
+_PROMPTS = "prompts:"
+_NO_AGENT = "no_agent:"
+
+
+async def of_calls(session: AsyncSession, ended: Sequence[Mapping[str, Any]], at: datetime) -> None:
+    """`ended`: rows of calls that are over."""
+    for row in ended:
+        if row["outcome"] == "rejected":
+            await alarms.raise_(session, NUMBER, _unknown_number(row["dialled"]), tenant=None, at=at)
+        elif row["cause"] == "no_agent" and row["outcome"] != "answered":
+            text = _no_agent(row["line"])
+            await alarms.raise_(session, _NO_AGENT + row["line"], text, tenant=row["tenant"], at=at)
+    for line in {row["line"] for row in ended if row["outcome"] == "answered"}:
+        await alarms.clear(session, _NO_AGENT + line, at)
+
+
+async def of_files(
+    session: AsyncSession, wrong: Mapping[str, Sequence[str]], tenants: Mapping[str, str], at: datetime
+) -> None:
+    """`wrong`: key of a file, or "" for the directory -> its errors. Those that are not wrong are cleared.
+
+    `tenants`: line that is live -> its tenant.
+    """
+    for key, errors in wrong.items():
+        text = _refused(key, errors, live=key in tenants)
+        await alarms.raise_(session, _DIALPLANS + key, text, tenant=tenants.get(key), at=at)
+    await _clear_others(session, _DIALPLANS, wrong, at)
+
+
+async def of_prompts(
+    session: AsyncSession, unspoken: Mapping[str, Sequence[str]], tenants: Mapping[str, str], at: datetime
+) -> None:
+    """`unspoken`: line -> its live texts that have no audio. The others are cleared."""
+    for line, texts in unspoken.items():
+        text = (
+            f"窓口「{line}」のアナウンスのうち、音声にできないものがあります。お客様には、代わりに"
+            "「お電話ありがとうございます。恐れ入りますが、そのままお待ちください。」と流れます。"
+            f"文言を直すか、録音した音声を用意してください。\n{_list(texts)}"
+        )
+        await alarms.raise_(session, _PROMPTS + line, text, tenant=tenants.get(line), at=at)
+    await _clear_others(session, _PROMPTS, unspoken, at)
+
+
+async def _clear_others(
+    session: AsyncSession, prefix: str, wrong: Mapping[str, object], at: datetime
+) -> None:
+    for row in await alarms.standing(session):
+        if row.key.startswith(prefix) and row.key.removeprefix(prefix) not in wrong:
+            await alarms.clear(session, row.key, at)
+
+
+def _refused(key: str, errors: Sequence[str], *, live: bool) -> str:
+    match key:
+        case "":
+            what = "コールフローのファイルが1つも見つかりません。いまは、前の版で応対を続けています。"
+        case "readings":
+            what = (
+                "読み方の辞書「readings.yaml」に誤りがあるため、取り込んでいません。"
+                "いまは、前の読み方のまま応対を続けています。"
+            )
+        case _ if key.startswith("shared/"):
+            what = (
+                f"共通ファイル「{key}.yaml」に誤りがあるため、取り込んでいません。"
+                "このファイルを使う窓口は、前の版で応対を続けています。"
+            )
+        case _ if live:
+            what = f"コールフロー「{key}.yaml」に誤りがあるため、公開していません。いまは、前の版で応対を続けています。"
+        case _:
+            what = f"コールフロー「{key}.yaml」に誤りがあるため、公開していません。この窓口は、まだ応対していません。"
+    return f"{what}誤りを直して保存すると、自動で取り込まれます。\n{_list(errors)}"
+
+
+def _list(items: Sequence[str]) -> str:
+    more = len(items) - MOST_PROBLEMS
+    return "\n".join([*items[:MOST_PROBLEMS], *([f"ほか{more}件"] if more > 0 else [])])
+
+
+def _unknown_number(dialled: str) -> str:
+    shown = "".join(character for character in dialled if character.isprintable())[:32]
+    return (
+        f"どの窓口にも登録されていない電話番号「{shown}」に着信がありました。"
+        "お客様には、現在使われていない番号とご案内しています。"
+        "コールフローの numbers に番号を書き足すか、外線の設定をご確認ください。"
+    )
+
+
+def _no_agent(line: str) -> str:
+    return (
+        f"窓口「{line}」は営業時間内ですが、電話を受けられるオペレーターがいないため、お客様をおつなぎできませんでした。"
+        "オペレーターの状態を「受付可」にしてください。"
+    )

@@ -87,7 +87,7 @@ class Queue(Step):
             else:
                 waited = await call.wait(place, KeyTable(self.keys), self._announcements(call, desk, place))
             if waited.ended_by == "answered":
-                state.outcome = "answered"
+                state.outcome, state.cause = "answered", None  # whoever was not reached before does not matter
                 state.variables[TALKING] = self.agents
                 await visit.talk(call, desk, self.talk)
                 del state.variables[TALKING]
@@ -132,4 +132,4 @@ class Queue(Step):
         warned = visit.warned_after(desk, state)
         if warned is None:
             return announcements
-        return (*announcements, Announcement(lambda: visit.warning(desk, state), after=warned))
+        return (*announcements, Announcement(lambda: visit.warning(call, desk), after=warned))

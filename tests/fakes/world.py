@@ -192,6 +192,7 @@ class Telephone:
         self.answered = self.gone = False
         self.pressed = 0
         self.talked_to: list[str] = []
+        self.talk_began = 0.0  # the last one; loop time
         self.recording: Recording | None = None
         self.on_key: Callable[[str], None] = lambda key: None
         self.on_change: Callable[[], None] = lambda: None
@@ -254,6 +255,7 @@ class Telephone:
     def joined(self, leg: Leg) -> None:
         self._leg = leg
         self.talked_to.append(leg.agent)
+        self.talk_began = asyncio.get_running_loop().time()
         leg.talk()
         self.happens("talk")
 

@@ -39,7 +39,7 @@ PROMISE = "medium, 1 business day, office"
 class Expected:
     """`heard`: names of texts, with … if cut off; None, as elsewhere, if the scenario does not say.
 
-    `talks_to`: the agents, one after the other.
+    `talks_to`: the agents, one after the other; `in_talk`: seconds of the talk until a text is said.
     `promise` is of the message's callback and `due` what comes of it; `kept`: digits by name; `never_saved`:
     what no saved state of the call may hold; `rung_back` and `dialled`: the number of the callback if it is
     not the caller's own, and the number outside that was dialled.
@@ -53,6 +53,7 @@ class Expected:
     waits: float | None
     recorded: float | None
     answers: dict[str, int]
+    in_talk: dict[str, float]
     promise: CallbackPromise
     due: datetime | None
     kept: dict[str, str] | None
@@ -73,7 +74,13 @@ class Scenario:
     def office(self) -> Office:
         """A fresh one; needs a running loop."""
         visits = [
-            Visit(f"c{number}", _script(caller), _number(caller), caller.get("calls_at", 0.0))
+            Visit(
+                f"c{number}",
+                _script(caller),
+                _number(caller),
+                caller.get("calls_at", 0.0),
+                caller.get("language", "ja"),
+            )
             for number, caller in enumerate(self._callers(), 1)
         ]
         agents = [_agent(name, agent) for name, agent in self.data.get("agents", {}).items()]
@@ -97,6 +104,7 @@ class Scenario:
                 caller.get("waits"),
                 caller.get("recorded"),
                 caller.get("answers", {}),
+                caller.get("in_talk", {}),
                 _promise(caller.get("promise", PROMISE)),
                 _moment(caller.get("due")),
                 caller.get("kept"),
@@ -158,9 +166,10 @@ def _named(heard: list[str] | None) -> list[str] | None:
 
 
 def name_of(text: str) -> str:
-    """Of a text, with … if it was cut off; what has no name stays."""
+    """The name of a text, with … if it was cut off; what has no name stays. Of several names it is the last."""
     whole = text.removesuffix("…")
-    return _NAMES.get(whole, whole) + text[len(whole) :]
+    said = TEXTS.get(whole, whole)
+    return _NAMES.get(said, said) + text[len(whole) :]
 
 
 def heard_names(visit: Visit) -> list[str]:

@@ -9,7 +9,7 @@ from ivr.callbacks.due import due_at
 from tests.fakes.virtual_time import in_virtual_time
 from tests.fakes.world import BEEP
 from tests.flows.office import Office, Visit
-from tests.flows.scenarios import Expected, Scenario, heard_names, scenarios
+from tests.flows.scenarios import TEXTS, Expected, Scenario, heard_names, scenarios
 
 ALL = list(scenarios())
 
@@ -91,6 +91,9 @@ def check_what_was_heard(office: Office, visit: Visit, expected: Expected) -> No
         begun = next(each.at for each in heard if each.text.startswith("担当者におつなぎいたします"))
         ended = next(each.at for each in heard if "発信音の後に" in each.text)
         assert ended - begun == pytest.approx(expected.waits, abs=0.1)
+    for name, seconds in expected.in_talk.items():
+        said = next((each.at for each in heard if each.text == TEXTS[name]), 0.0)
+        assert said - visit.telephone.talk_began == pytest.approx(seconds, abs=0.1)
     if expected.recorded is not None:
         seconds = [each.seconds for each in office.world.recordings.values()]
         assert seconds == [pytest.approx(expected.recorded, abs=0.1)]

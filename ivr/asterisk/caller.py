@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ivr.asterisk.ari import LINK_BROKE, Ari, AriRefused, Json
-from ivr.asterisk.channel import Channel
+from ivr.asterisk.channel import Channel, quietly
 from ivr.asterisk.waiting import AgentLeg, Bridge, dial, wait
 from ivr.call import (
     Announcement,
@@ -36,6 +36,7 @@ log = logging.getLogger("ivr.asterisk.caller")
 
 TAKEN = "他の担当者が、応答いたしました。"  # to an agent, when another one was quicker
 LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the neutral prompt
+ALONE = 30.0  # seconds after the end of its limit that a talk without an engine is ended, without a word
 PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
 HAND_OVER_TRIES = (0.1, 0.4, 1.5)  # seconds after each try to give a caller to the fallback
 HANGING_UP = 0.5  # seconds from a request that a hang-up refused to the hang-up's first event, at most
@@ -270,6 +271,8 @@ class AriCall(Channel):
             await self._part()
             raise
         # Not when cancelled: we stop, and the two go on talking without us.
+        if limit is not None:
+            await self._hang_up_after(0)
         await self._part()
         return talked
 
@@ -280,6 +283,7 @@ class AriCall(Channel):
     async def _limited(self, bridge: Bridge, limit: TalkLimit) -> Talked:
         loop = asyncio.get_running_loop()
         end = loop.time() + limit.seconds
+        await self._hang_up_after(limit.seconds + ALONE)
         if limit.warn_after is not None:
             if await self.until(lambda: bridge.agent.gone, limit.warn_after):
                 return Talked("agent")
@@ -289,6 +293,11 @@ class AriCall(Channel):
         said = await bridge.say(await self.spoken(limit.over))
         await self.until(lambda: bridge.agent.gone, said)
         return Talked("limit")
+
+    async def _hang_up_after(self, seconds: float) -> None:
+        """Asterisk's own limit, for a talk that outlives us; 0 takes it away."""
+        value = {"variable": "TIMEOUT(absolute)", "value": str(round(seconds))}
+        await quietly(self.ari.http("POST", f"channels/{self.id}/variable", value), "limit of a talk")
 
     async def hang_up(self) -> None:
         await super().hang_up()

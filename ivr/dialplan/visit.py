@@ -44,12 +44,14 @@ def warned_after(desk: Desk, state: CallState) -> float | None:
     return max(0.0, seconds - visit.warn.total_seconds())
 
 
-def warning(desk: Desk, state: CallState) -> list[str]:
+def warning(call: Call, desk: Desk) -> list[str]:
     """The warning of the visit's end if it is due and nobody has said it; it counts as said."""
+    state = call.state
     visit, after = desk.line.visit, warned_after(desk, state)
     if visit is None or after is None or after > EARLY or is_over(desk, state):
         return []
     state.variables[WARNED] = "yes"
+    desk.journal.entered(call)
     return desk.speak(state, visit.warning)
 
 
@@ -61,7 +63,7 @@ async def within(call: Call, desk: Desk, step: Step) -> str | None:
         return await step.run(call, desk)
     try:
         async with asyncio.timeout(max(0.0, seconds)) as timer:
-            if notice := warning(desk, state):
+            if notice := warning(call, desk):
                 await call.play(*notice, whole=True)
             return await step.run(call, desk)
     except TimeoutError:
@@ -82,15 +84,16 @@ async def talk(call: Call, desk: Desk, limit: LimitModel | None) -> None:
     state = call.state
     state.variables.setdefault(TALK_BEGAN, desk.clock.now().isoformat())
     desk.journal.entered(call)
-    limits = []
+    own = whole = None
     if limit is not None:
-        limits.append(_limit(desk, state, limit, limit.max.total_seconds() - _since(desk, state, TALK_BEGAN)))
+        own = _limit(desk, state, limit, limit.max.total_seconds() - _since(desk, state, TALK_BEGAN))
     seconds = left(desk, state)
     if desk.line.visit is not None and seconds is not None:
-        limits.append(_limit(desk, state, desk.line.visit, seconds))
-    await call.talk(min(limits, key=lambda each: each.seconds, default=None))
+        whole = _limit(desk, state, desk.line.visit, seconds)
+    first = min((each for each in (own, whole) if each), key=lambda each: each.seconds, default=None)
+    await call.talk(first)
     del state.variables[TALK_BEGAN]
-    if warned_after(desk, state) == 0.0:
+    if first is not None and first is whole and warned_after(desk, state) == 0.0:
         state.variables[WARNED] = "yes"  # both heard it
 
 

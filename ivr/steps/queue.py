@@ -87,7 +87,10 @@ class Queue(Step):
             else:
                 waited = await call.wait(place, KeyTable(self.keys), self._announcements(call, desk, place))
             if waited.ended_by == "answered":
-                state.outcome, state.cause = "answered", None  # whoever was not reached before does not matter
+                state.outcome, state.cause = (
+                    "answered",
+                    None,
+                )  # whoever was not reached before does not matter
                 state.variables[TALKING] = self.agents
                 await visit.talk(call, desk, self.talk)
                 del state.variables[TALKING]

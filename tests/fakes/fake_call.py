@@ -53,10 +53,11 @@ class FakeCall:
         state: CallState,
         *,
         number: str | None = "+819012345678",
+        language: str = "ja",
         life: Life | None = None,
     ) -> None:
         self.id = state.call_id
-        self.caller = Caller(number) if number else Caller(None, "anonymous")
+        self.caller = Caller(number, None if number else "anonymous", language)
         self.dialled = "05031859080"
         self.state = state
         self.keys: CountedKeys = CountedKeys(state)

@@ -48,6 +48,7 @@ class Visit:
     script: Sequence[Do]
     number: str | None = "+819012345678"
     calls_at: float = 0.0
+    language: str = "ja"
     telephone: Telephone = field(init=False)
     state: CallState = field(init=False)
     calls: list[FakeCall] = field(default_factory=list)  # one for each engine that led it
@@ -136,7 +137,14 @@ class Office:
         visit.state = (
             CallState.from_json(known) if known else CallState(visit.id, dialplan.key, dialplan.hash)
         )
-        call = FakeCall(self.world, visit.telephone, visit.state, number=visit.number, life=self._life)
+        call = FakeCall(
+            self.world,
+            visit.telephone,
+            visit.state,
+            number=visit.number,
+            language=visit.language,
+            life=self._life,
+        )
         visit.calls.append(call)
         desk = Desk(
             dialplan.key, dialplan.line, self.calendars, self.clock, self.mailbox, self.queues, self.journal

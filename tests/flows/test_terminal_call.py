@@ -117,7 +117,7 @@ async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
     tapes: dict[Path, Tape] = {}
     call = telephone.call = TerminalCall(
         visit.state,
-        Caller(visit.number) if visit.number else Caller(None, "anonymous"),
+        Caller(visit.number, None if visit.number else "anonymous", visit.language),
         "05031859080",
         ear,
         ear,

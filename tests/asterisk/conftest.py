@@ -33,6 +33,7 @@ AGENTS = {
     "kato": "deaf",
     "mori": "rung",
     "t0312345678": "contact",  # a telephone outside
+    "ueda": "timed",
 }
 CONTACT = Path(__file__).parents[1] / "flows" / "dialplans" / "contact.yaml"  # 050-3185-9089
 
@@ -46,6 +47,23 @@ start: message
 steps:
   message: {type: voicemail, say: 発信音の後に、お話しください。, max: 20s, silence: 3s, callback: {priority: medium, due: 1 business day}, next: thanks}
   thanks: {type: play, say: "メッセージを承りました。担当者より、折り返しお電話いたします。お電話ありがとうございました。", next: bye}
+  bye: {type: hangup}
+"""
+
+# A talk has a limit; who waits is told the place in the queue.
+TIMED = """\
+line: {tenant: ecforce, name: ecforceカスタマーサポート, numbers: ["050-3185-9090"], capacity: 4}
+start: support
+steps:
+  support:
+    type: queue
+    agents: timed
+    say: 担当者におつなぎいたします。現在、お客様の前に{position}がお待ちです。
+    talk: {max: 16s, warn: 8s, warning: お時間は、あと1分でございます。}
+    next: thanks
+    otherwise: nobody
+  thanks: {type: play, say: ご協力ありがとうございました。, next: bye}
+  nobody: {type: play, say: 担当者におつなぎできませんでした。, next: bye}
   bye: {type: hangup}
 """
 
@@ -71,6 +89,7 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
     for number, changes in LINES.items():
         line(dialplans, number, **changes)
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
+    (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
     shutil.copy(CONTACT, dialplans)
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
         yield desk

@@ -1,0 +1,55 @@
+"""A talk that has a limit, and places in the queue that people are told."""
+
+import asyncio
+import time
+
+import pytest
+
+from tests.asterisk.desk import Desk, Scenario, until
+from tests.asterisk.hearing import tone
+
+LINE = "05031859090"
+WARNING = "お時間は、あと1分でございます。"
+OVER = "恐れ入りますが、お時間となりましたので、お話を終了いたします。お電話ありがとうございました。"
+THANKS = "ご協力ありがとうございました。"
+AHEAD = ["現在、お客様の前に", "1名様", "がお待ちです。"]
+
+
+async def a_talk_ends_by_its_limit_and_both_hear_why(desk: Desk) -> None:
+    """Sixteen seconds, with a warning after eight; two others wait, one before the other."""
+    async with (
+        desk.agent("ueda") as agent,
+        desk.caller("09011190001") as caller,
+        desk.caller("09011190002") as second,
+        desk.caller("09011190003") as third,
+    ):
+        await caller.dial(LINE)
+        await until(lambda: desk.talk_of("09011190001"), 10, "the two talk")
+        began = time.monotonic()
+        await agent.sounds(tone(1000, 2))
+        await caller.hears_sound(tone(1000, 0.5), "the agent")
+        await second.dial(LINE)
+        await until(
+            lambda: desk.rows("SELECT 1 FROM calls WHERE number = ?", "+819011190002"), 5, "the second waits"
+        )
+        await third.dial(LINE)
+        told = asyncio.create_task(third.hears(*AHEAD))
+        warned = await asyncio.gather(caller.hears(WARNING), agent.hears(WARNING))
+        assert all(7 < moment - began < 13 for moment in warned), [moment - began for moment in warned]
+        over = await asyncio.gather(caller.hears(OVER), agent.hears(OVER))
+        assert all(16 < moment - began < 27 for moment in over), [moment - began for moment in over]
+        await agent.is_hung_up(limit=3)
+        await caller.hears(THANKS)
+        await caller.is_hung_up()
+        await told
+        await asyncio.gather(second.hang_up(), third.hang_up())
+    assert (await desk.call_of("+819011190001"))["outcome"] == "answered"
+
+
+SCENARIOS: tuple[Scenario, ...] = (a_talk_ends_by_its_limit_and_both_hear_why,)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+
+@pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])
+async def test_limits(running: dict[str, "asyncio.Task[None]"], scenario: str) -> None:
+    await running[scenario]

@@ -10,7 +10,8 @@ support:
   otherwise: busy_message
 ```
 `busy_wait` bounds the time in which no offer was possible, `max_wait` the whole step. The cause
-(`busy`, `no_agent`, `no_answer`, or `asked` by key) goes with the call to what follows.
+(`busy`, `no_agent`, `no_answer`, or `asked` by key) goes with the call to what follows. `say` and `waiting` may tell
+`{position}` and `{wait}`; `talk` limits the talk.
 """
 
 from datetime import datetime, timedelta

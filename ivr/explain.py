@@ -6,7 +6,8 @@ from typing import Any
 
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.pick import zone_of
-from ivr.dialplan.source import YamlPath, read
+from ivr.dialplan.shared import read_whole
+from ivr.dialplan.source import YamlPath
 from ivr.hours.calendar import Calendar
 from ivr.hours.rules import Reason
 from ivr.hours.text import DAY
@@ -90,13 +91,14 @@ def business_day(calendar: Calendar, at: datetime) -> date:
 
 
 def _place(file: str, dialplan: Dialplan, hours: str, path: YamlPath) -> str:
-    source = read(file, dialplan.source)
+    source = read_whole(file, dialplan.source)
     line, column = source.key_at[("hours", hours, *path)]
     node: Any = source.tree
     for name in ("hours", hours, *path):
         node = node[name]
     value = f": {node}" if isinstance(node, str) else " does not name the weekday"
-    return f"{file}:{line}:{column}: {' '.join(map(str, path))}{value}"
+    written = source.shared.get(("hours", hours), file)
+    return f"{written}:{line}:{column}: {' '.join(map(str, path))}{value}"
 
 
 class _Leaving:

@@ -9,7 +9,8 @@ from ivr.dialplan.load import field_problem
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.numbers import e164
 from ivr.dialplan.problems import Problem, did_you_mean
-from ivr.dialplan.source import Source, read
+from ivr.dialplan.shared import read_whole
+from ivr.dialplan.source import Source
 from ivr.dialplan.texts import (
     BY_THE_CLOCK,
     IN_A_QUEUE,
@@ -31,7 +32,7 @@ Speakable = Callable[[str], str | None]
 
 def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | None = None) -> list[Problem]:
     """Errors and warnings, in the order of the file that problems are headed with."""
-    source = read(file, dialplan.source)
+    source = read_whole(file, dialplan.source)
     warnings = [problem for problem in source.problems if problem.severity == "warning"]
     problems = [
         *warnings,
@@ -44,7 +45,7 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
         *_callbacks(source, dialplan),
         *_collected(source, dialplan),
     ]
-    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
 
 
 def check_all(
@@ -81,7 +82,7 @@ def line_numbers(dialplan: Dialplan) -> dict[str, str]:
 
 def taken_numbers(file: str, dialplan: Dialplan, others: Mapping[str, str]) -> list[Problem]:
     """`others`: E.164 -> key of another line that it belongs to."""
-    source = read(file, dialplan.source)
+    source = read_whole(file, dialplan.source)
     return [
         source.problem(
             ("line", "numbers", dialplan.line.numbers.index(written)),
@@ -94,7 +95,7 @@ def taken_numbers(file: str, dialplan: Dialplan, others: Mapping[str, str]) -> l
 
 def transfers(file: str, dialplan: Dialplan, outside: Outside) -> list[Problem]:
     """Telephones outside that the dialplan leads to and that are not dialled."""
-    source = read(file, dialplan.source)
+    source = read_whole(file, dialplan.source)
     return [
         field_problem(source, name, field, refusal)
         for name, step in dialplan.steps.items()
@@ -105,7 +106,7 @@ def transfers(file: str, dialplan: Dialplan, outside: Outside) -> list[Problem]:
 
 def text_problem(file: str, dialplan: Dialplan, part: str, message: str) -> Problem:
     """A problem of one part of a text, where the text stands; of the hours, if it is a closed greeting."""
-    source = read(file, dialplan.source)
+    source = read_whole(file, dialplan.source)
     for step, field, text in sayings(dialplan):
         if part in parts(text, line=dialplan.line):
             return field_problem(source, step, field, message)

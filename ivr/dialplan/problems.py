@@ -36,7 +36,9 @@ class BadDialplan(DialplanError):
     """A dialplan did not pass its check; `problems` says where and why, warnings among them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        self.problems = tuple(
+            sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
+        )
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -2,47 +2,81 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from ivr.dialplan.model import LineModel, Part, Step, StepName, parse_key
+from ivr.dialplan.model import GroupModel, LineModel, Part, Step, StepName, Text, parse_key
 from ivr.dialplan.problems import Problem, did_you_mean
 from ivr.dialplan.source import Source, YamlPath, shorten
 from ivr.hours.model import HoursModel
 
+MOST_STEPS = 1000
+_PROMPT = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def _prompt_name(value: str) -> str:
+    if not _PROMPT.fullmatch(value):
+        raise ValueError(
+            f'"{shorten(value)}" is no name for a prompt; use small letters, digits and "_", beginning with a letter'
+        )
+    return value
+
+
+# What the files are called; that they are there is asked before the shape.
+FileName = Annotated[str, Field(min_length=1, max_length=64)]
 HoursName = Annotated[str, Field(min_length=1, max_length=64)]
+PromptName = Annotated[
+    str, AfterValidator(_prompt_name), Field(json_schema_extra={"pattern": f"^{_PROMPT.pattern}$"})
+]
+GroupName = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Shape(Part):
     """What one support line does: its numbers, its hours and its steps."""
 
     line: LineModel
+    use: Annotated[tuple[FileName, ...], Field(max_length=50)] = ()
     hours: dict[HoursName, HoursModel] = Field(default={})
+    groups: dict[GroupName, GroupModel] = Field(default={})
+    prompts: dict[PromptName, Text] = Field(default={})
     start: StepName
     # Each of them is read by the model of its type.
-    steps: Annotated[dict[StepName, dict[str, Any]], Field(min_length=1, max_length=1000)]
+    steps: Annotated[dict[StepName, dict[str, Any]], Field(min_length=1, max_length=MOST_STEPS)]
+
+
+class SharedShape(Part):
+    """What several dialplans use: hours, groups of agents, prompts and steps."""
+
+    use: Annotated[tuple[FileName, ...], Field(max_length=50)] = ()
+    hours: dict[HoursName, HoursModel] = Field(default={})
+    groups: dict[GroupName, GroupModel] = Field(default={})
+    prompts: dict[PromptName, Text] = Field(default={})
+    steps: Annotated[dict[StepName, dict[str, Any]], Field(max_length=MOST_STEPS)] = Field(default={})
+
+
+S = TypeVar("S", Shape, SharedShape)
 
 
 def read_shape(
-    source: Source, step_types: Mapping[str, type[Step]]
-) -> tuple[Shape | None, dict[str, Step], list[Problem]]:
+    source: Source, step_types: Mapping[str, type[Step]], model: type[S]
+) -> tuple[S | None, dict[str, Step], list[Problem]]:
     """All problems at once; the models are whole only if there are none."""
     problems = [
         source.problem(path, "has no value; write one, or take the line out") for path in source.unfilled
     ]
     unfilled = set(source.unfilled)
     if not isinstance(source.tree, dict):
-        problem = source.problem(
-            (), f"this is no dialplan: it has no keys; it needs {_list(Shape.model_fields)}"
-        )
+        needed = [name for name, field in model.model_fields.items() if field.is_required()]
+        wants = f"it needs {_list(needed)}" if needed else f"it may have {_list(model.model_fields)}"
+        problem = source.problem((), f"this is no dialplan: it has no keys; {wants}")
         return None, {}, [problem]
     shape = None
     try:
-        shape = Shape.model_validate(source.tree)
+        shape = model.model_validate(source.tree)
     except ValidationError as error:
-        problems += _problems(source, (), Shape, error, unfilled)
+        problems += _problems(source, (), model, error, unfilled)
     steps, wrong = _read_steps(source, step_types, unfilled)
     return shape, steps, problems + wrong
 

@@ -53,6 +53,8 @@ class Source:
     unfilled: list[YamlPath] = field(default_factory=list)
     at: dict[YamlPath, Position] = field(default_factory=dict)
     key_at: dict[YamlPath, Position] = field(default_factory=dict)
+    # What other files share with this one: ("hours", "japan") -> the file where it stands.
+    shared: dict[YamlPath, str] = field(default_factory=dict)
 
     def keys(self, path: YamlPath) -> list[str]:
         """The keys of the mapping at `path`, as they are written."""
@@ -82,7 +84,8 @@ class Source:
         owner, rest = self._owner(path)
         names = [str(name) for name in rest if isinstance(name, str)]
         prefix = f"{'.'.join(names)}: " if names else ""
-        return Problem(self.file, line, column, owner if where is None else where, prefix + message, severity)
+        file = self.shared.get(path[:2], self.file)
+        return Problem(file, line, column, owner if where is None else where, prefix + message, severity)
 
     def _position(self, path: YamlPath, places: dict[YamlPath, Position]) -> Position:
         for length in range(len(path), 0, -1):
@@ -99,6 +102,8 @@ class Source:
                 return f'{self._type_of(name)} "{name}"', tuple(rest)
             case ("hours", str(name), *rest):
                 return f'hours "{name}"', tuple(rest)
+            case ("groups" | "prompts" as section, str(name), *rest):
+                return f'{section[:-1]} "{name}"', tuple(rest)
             case (str(name), *rest):
                 return name, tuple(rest)
         return "", path

@@ -61,7 +61,7 @@ MISTAKES = {
     "no type": (
         "    type: hangup",
         "    kind: hangup",
-        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, survey, hangup',
+        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, callback, transfer, survey, hangup',
     ),
     "unknown type": (
         "type: hangup",
@@ -160,7 +160,7 @@ MISTAKES = {
     "no weekday": (
         "月-金",
         "月-キン",
-        '9:14: hours "office": weekly: unknown weekday "キン" in "月-キン"; write 月 火 水 木 金 土 日 or mon tue wed thu fri sat sun, a range like 月-金 or a list like 月,水,金',
+        '9:14: hours "office": weekly: unknown weekday "キン" in "月-キン"; write 月 火 水 木 金 土 日 or mon tue wed thu fri sat sun, a range like 月-金 or a list like 月,水,金; 祝日 for public holidays, 第3水曜 for one week of the month',
     ),
     "no time": (
         '"10:00-17:00"',
@@ -220,8 +220,8 @@ def test_a_mistake_is_said_where_it_stands(mistake: str) -> None:
 BROKEN = {
     "empty": ("", "1:1: the file is empty"),
     "only a comment": ("# nothing\n", "1:1: the file is empty"),
-    "a text": ("hello", "1:1: this is no dialplan: it has no keys; it needs line, hours, start, steps"),
-    "a list": ("- a\n- b\n", "1:1: this is no dialplan: it has no keys; it needs line, hours, start, steps"),
+    "a text": ("hello", "1:1: this is no dialplan: it has no keys; it needs line, start, steps"),
+    "a list": ("- a\n- b\n", "1:1: this is no dialplan: it has no keys; it needs line, start, steps"),
     "a tab": ("line:\n\tname: x\n", "2:1: a tab; indent with spaces"),
     "an open quotation mark": (
         'line:\n  name: "x\n',

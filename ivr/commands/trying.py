@@ -20,8 +20,12 @@ def add_to(commands: Commands) -> None:
     simulate.add_argument("--say", action="append", default=[], help="what to say after the beep")
     simulate.add_argument("--agents", help='free agents, e.g. "support=1,billing=0" (default: one each)')
     staffing = simulate.add_mutually_exclusive_group()
-    staffing.add_argument("--busy", action="store_true", help="all agents talk")
-    staffing.add_argument("--nobody", action="store_true", help="no agent is there")
+    staffing.add_argument(
+        "--busy", action="store_true", help="all agents talk, and telephones outside are busy"
+    )
+    staffing.add_argument(
+        "--nobody", action="store_true", help="no agent is there, and no telephone outside answers"
+    )
     simulate.add_argument("--caller", default="09012345678", help='calling number, or "anonymous"')
     simulate.add_argument("--save", type=Path, help="write the call as a test scenario to this file")
     simulate.add_argument("--json", action="store_true")
@@ -79,6 +83,7 @@ def _simulate(settings: Settings, options: argparse.Namespace) -> None:
         keys=options.keys,
         say=options.say,
         agents=command.agents(dialplan, options.agents, busy=options.busy, nobody=options.nobody),
+        outside=command.outside(busy=options.busy, nobody=options.nobody),
         caller=command.caller(options.caller),
         save=options.save,
         report=(lambda text: None) if options.json else print,

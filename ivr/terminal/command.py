@@ -28,12 +28,15 @@ def play(
     caller: Caller,
     save: Path | None,
     report: Callable[[str], None],
+    outside: Agent | None = None,
 ) -> Session:
     """`at` is told in its own zone. Without `keys` and `say` the caller types; `save`: a new scenario file."""
     assert at.tzinfo is not None
     scripted = Scripted(keys or "", say)
     person = Typing() if keys is None and not say else scripted
-    session = simulate(dialplan, person, at, agents, zone=at.tzinfo, caller=caller, report=report)
+    session = simulate(
+        dialplan, person, at, agents, zone=at.tzinfo, caller=caller, report=report, outside=outside
+    )
     if scripted.left:
         report(f"nobody asked for the keys {scripted.left}")
     if save is not None:
@@ -49,6 +52,14 @@ def caller(text: str) -> Caller:
         return Caller(e164(text))
     except ValueError as error:
         raise SettingsError(str(error)) from None
+
+
+def outside(*, busy: bool, nobody: bool) -> Agent:
+    """Who answers telephones outside."""
+    telephone = Agent("outside", "", state="talking" if busy else "available")
+    if nobody:
+        telephone.answers = None
+    return telephone
 
 
 def agents(dialplan: Dialplan, spec: str | None, *, busy: bool, nobody: bool) -> list[Agent]:

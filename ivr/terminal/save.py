@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from ivr.call import CallbackPromise
 from ivr.terminal.call import BEEP, Agent, seconds
 from ivr.terminal.session import Deed, Session
 
@@ -13,10 +14,10 @@ TOKYO = ZoneInfo("Asia/Tokyo")  # of the scenarios' `at`
 def scenario(session: Session) -> str:
     """A list of one scenario, as YAML.
 
-    `heard` is left out if the call went through a queue: what is said there until somebody answers depends
+    `heard` is left out if the call went through a queue or a transfer: what is said there until somebody answers depends
     on how fast it is said, and the suite's voice is quicker than ours.
     """
-    state = session.state
+    state, promise = session.state, _promise(session)
     at = session.began.astimezone(TOKYO)
     lines = [
         f"- name: {_text(f'{session.line}, {at:%Y-%m-%d %H:%M}: {state.outcome}')}",
@@ -26,13 +27,18 @@ def scenario(session: Session) -> str:
         "  agents:" if session.agents else "  agents: {}",
         *(f"    {agent.name}: {_agent(agent)}" for agent in session.agents),
     ]
+    types = {step.type for step in session.steps}
+    lines += [f"  outside: {_outside(session.outside)}"] if "transfer" in types else []
     does = [f"    - {_flow(each)}" for each in _does(session)]
     lines += ["  does:", *does] if does else []
-    if all(step.type != "queue" for step in session.steps):
+    if not types & {"queue", "transfer"}:
         lines += ["  heard:", *(f"    - {_text(_beep(text))}" for text in session.heard)]
     lines += [f"  path: {_text(' '.join(state.path))}", f"  outcome: {state.outcome}"]
     lines += [f"  cause: {state.cause}"] if state.cause else []
     lines += [f"  talks_to: {session.talked_to}"] if session.talked_to else []
+    lines += [f"  promise: {promise.priority}, {promise.due}, {promise.hours}"] if promise else []
+    if session.asked is not None and session.asked.number != session.caller.number:
+        lines.append(f"  rung_back: {_text(session.asked.number)}")
     return "\n".join(lines) + "\n"
 
 
@@ -60,6 +66,18 @@ def _agent(agent: Agent) -> str:
     if agent.state != "available":
         return _flow({"group": agent.group, "state": agent.state})
     return _flow({"group": agent.group, "answers": agent.answers, "talks": agent.talks})
+
+
+def _outside(telephone: Agent) -> str:
+    if telephone.state == "talking":
+        return _flow({"broken": "busy"})
+    return _flow({"answers": telephone.answers, "talks": telephone.talks})
+
+
+def _promise(session: Session) -> CallbackPromise | None:
+    if session.asked is not None:
+        return session.asked.promise
+    return session.message.promise if session.message and session.message.ticket else None
 
 
 def _beep(text: str) -> str:

@@ -67,6 +67,7 @@ class Session:
     deeds: list[Deed] = field(default_factory=list)
     talked_to: str | None = None
     message: Message | None = None
+    outside: Agent = field(default_factory=lambda: Agent("outside", ""))  # telephones outside
     asked: Asked | None = None  # the callback that was asked for by key
 
     def as_json(self) -> dict[str, Any]:
@@ -204,6 +205,7 @@ async def visit(
     state = state or CallState("simulated", dialplan.key, dialplan.hash)
     before = [Agent(each.name, each.group, each.answers, each.talks, each.state) for each in agents]
     session = Session(dialplan.key, at, zone, before, state, caller)
+    session.outside = outside or session.outside
     diary = Diary(session, dialplan, clock, report)
     call = TerminalCall(
         state,
@@ -213,7 +215,7 @@ async def visit(
         diary,
         agents={agent.name: agent for agent in agents},
         tapes=tapes,
-        outside=outside or Agent("outside", ""),
+        outside=session.outside,
     )
     queues = Queues(MemoryRoster(agents), clock)
     desk = Desk(dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary)

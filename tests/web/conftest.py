@@ -13,6 +13,7 @@ from ivr.store.database import Store
 from ivr.store.migrate import migrate
 from ivr.web.app import build_app
 from tests.web.desk import NOW, PASSWORD, SESSION_KEY, fill
+from tests.web.lines import Office, open_office
 
 
 @dataclass
@@ -31,7 +32,13 @@ class StoppedClock:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load({"IVR_DATA": str(tmp_path / "var")})
+    return load(
+        {
+            "IVR_DATA": str(tmp_path / "var"),
+            "IVR_DIALPLANS": str(tmp_path / "dialplans"),
+            "IVR_PROMPTS": str(tmp_path / "prompts"),
+        }
+    )
 
 
 @pytest.fixture
@@ -87,6 +94,12 @@ async def visitor(store: Store, settings: Settings, clock: StoppedClock) -> Asyn
     app = build_app(store, settings, clock, session_key=SESSION_KEY)
     async with TestClient(TestServer(app)) as client:
         yield client
+
+
+@pytest.fixture
+async def office(store: Store, settings: Settings, clock: StoppedClock) -> Office:
+    """Two lines of two companies, live; see tests/web/lines.py."""
+    return await open_office(settings, store, clock)
 
 
 Login = Callable[..., Awaitable[TestClient]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.pick import moment, pick, zone_of
@@ -34,7 +35,10 @@ class Trial:
         def field(name: str) -> str:
             return str(form.get(name, "")).strip()[:LONGEST]
 
-        return cls(field("at") or fresh(now).at, field("keys"), field("say"), field("caller"), field("staff"))
+        def typed(name: str) -> str:
+            return normalize("NFKC", field(name))  # ＃１, from a keyboard that writes Japanese
+
+        return cls(field("at") or fresh(now).at, typed("keys"), field("say"), typed("caller"), field("staff"))
 
 
 def fresh(now: datetime) -> Trial:

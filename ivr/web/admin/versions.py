@@ -83,8 +83,8 @@ async def _page(
     refused: Sequence[str] = (),
 ) -> web.Response:
     history = await _history(request, line)
-    older = [other for other in history if other.at < version.at and other.hash != version.hash]
-    before = older[0] if older else None
+    older = history[history.index(version) + 1 :]
+    before = next((other for other in older if other.hash != version.hash), None)
     live = line.hash == version.hash
     async with request.app[STORE].read() as db:
         files = await editing.version_files(db, line.key, version.hash)

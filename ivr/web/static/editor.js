@@ -25,10 +25,19 @@ const colours = HighlightStyle.define([
 ]);
 const theme = EditorView.theme({
   "&": { color: "#1d2730", backgroundColor: "#fff" },
-  "&.cm-focused": { outline: "3px solid #0f5c8c", outlineOffset: "2px" },
+  "&.cm-focused": { outline: "none" }, // the box around it shows the focus
   ".cm-scroller": { fontFamily: 'ui-monospace, "SFMono-Regular", Menlo, Consolas, "Noto Sans Mono CJK JP", monospace', lineHeight: "1.6" },
   ".cm-gutters": { backgroundColor: "#f5f6f7", color: "#55616c", borderRight: "1px solid #d9dee3" },
   ".cm-activeLine": { backgroundColor: "#f5f9fc" },
+  // CodeMirror's own are images in data: URLs, which the policy forbids.
+  ".cm-lintRange": { backgroundImage: "none", textDecoration: "underline wavy", textUnderlineOffset: "4px" },
+  ".cm-lintRange-error": { textDecorationColor: "#a4161a" },
+  ".cm-lintRange-warning": { textDecorationColor: "#55616c" },
+  ".cm-lint-marker": { textAlign: "center", fontWeight: "bold" },
+  ".cm-lint-marker-error": { content: "none" },
+  ".cm-lint-marker-error::before": { content: '"●"', color: "#a4161a" },
+  ".cm-lint-marker-warning": { content: "none" },
+  ".cm-lint-marker-warning::before": { content: '"○"', color: "#55616c" },
   ".cm-panels": { backgroundColor: "#f5f6f7", color: "#1d2730" },
 });
 
@@ -127,7 +136,7 @@ document.addEventListener("click", (event) => {
 
 // -- buttons: only publishing leaves the page --------------------------------------------------
 
-const SHOWS = { check: ["results"], difference: ["results"], simulate: ["results", "transcript-area"] };
+const SHOWS = { check: ["results"], difference: ["results"], simulate: ["problems", "transcript-area"] };
 
 form.addEventListener("submit", async (event) => {
   const action = event.submitter?.formAction ?? form.action;

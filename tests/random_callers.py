@@ -72,5 +72,7 @@ def served(caller: RandomCaller, session: Session) -> bool:
         return session.talked_to is not None
     if outcome == "message":
         return session.message is not None and session.message.due is not None
+    if outcome == "callback":
+        return session.asked is not None
     assert outcome in get_args(Outcome)
     return session.heard[-1].endswith(GOODBYE) or (caller.left and outcome in ("abandoned", "silent"))

@@ -36,7 +36,7 @@ log = logging.getLogger("ivr.asterisk.caller")
 
 TAKEN = "他の担当者が、応答いたしました。"  # to an agent, when another one was quicker
 LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the neutral prompt
-ALONE = 30.0  # seconds after the end of its limit that a talk without an engine is ended, without a word
+ALONE = 10.0  # seconds after it should have ended that Asterisk ends a talk by itself, without a word
 PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
 HAND_OVER_TRIES = (0.1, 0.4, 1.5)  # seconds after each try to give a caller to the fallback
 HANGING_UP = 0.5  # seconds from a request that a hang-up refused to the hang-up's first event, at most
@@ -283,14 +283,15 @@ class AriCall(Channel):
     async def _limited(self, bridge: Bridge, limit: TalkLimit) -> Talked:
         loop = asyncio.get_running_loop()
         end = loop.time() + limit.seconds
-        await self._hang_up_after(limit.seconds + ALONE)
+        over = await self.spoken(limit.over)
+        await self._hang_up_after(limit.seconds + sum(sound.seconds for sound in over) + ALONE)
         if limit.warn_after is not None:
             if await self.until(lambda: bridge.agent.gone, limit.warn_after):
                 return Talked("agent")
             await bridge.say(await self.spoken(limit.warning))
         if await self.until(lambda: bridge.agent.gone, end - loop.time()):
             return Talked("agent")
-        said = await bridge.say(await self.spoken(limit.over))
+        said = await bridge.say(over)
         await self.until(lambda: bridge.agent.gone, said)
         return Talked("limit")
 

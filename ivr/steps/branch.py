@@ -31,6 +31,16 @@ Number = Annotated[str, BeforeValidator(lambda value: e164(str(value)))]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
 
 
+def _language(value: object) -> str:
+    text = str(value).strip().lower()
+    if not re.fullmatch(r"[a-z]{2,3}", text):
+        raise ValueError(f'"{text}" is no language; write its two letters, like "en"')
+    return text
+
+
+Language = Annotated[str, BeforeValidator(_language)]
+
+
 class Case(Part):
     """One case; what it does not name does not matter."""
 
@@ -47,7 +57,7 @@ class Case(Part):
     unknown, before three callers of the group were served"""
     agents: str | None = None
     """the group that `wait` is about"""
-    language: Annotated[str | None, Field(pattern=r"^[a-z]{2,3}$")] = None
+    language: Language | None = None
     """the caller's language, as `ja` or `en`: what the endpoint or trunk sets in Asterisk (`language=`), else `ja`"""
     hours: str | None = None
     """these hours are open now; hours of their own make a branch by the time of day"""

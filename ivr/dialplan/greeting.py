@@ -8,6 +8,7 @@ from ivr.hours.rules import Reason
 from ivr.prompts import spoken
 
 _DAY = 24 * 60  # minutes
+_NO_REASON = ("定休日", "休業日")  # how a company day is called, and not why
 # Unless a sudden closing that is still to come takes the whole rest of the day.
 _OPENS_TODAY = ("before_opening", "lunch")
 
@@ -118,6 +119,8 @@ def _why(reason: Reason, opening: str) -> str:
             return f"本日の受付は、{opening}からでございます。"
         case "lunch":
             return f"ただいまの時間は、お電話の受付を休止しております。{opening}から再開いたします。"
+        case "company_day" if reason.name and reason.name.endswith(_NO_REASON):
+            return f"本日は、{reason.name}でございます。"
         case "holiday" | "company_day":
             return f"本日は、{because}休業日でございます。"
         case "exception" | "sudden":

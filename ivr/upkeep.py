@@ -11,26 +11,27 @@ from ivr import alerts, publish
 from ivr.asterisk import bundle, conf
 from ivr.asterisk.caller import TAKEN
 from ivr.clock import Clock
+from ivr.dialplan.greeting import SUDDENLY_CLOSED
 from ivr.dialplan.model import Dialplan
 from ivr.engine import UNKNOWN_NUMBER
 from ivr.errors import DialplanError
 from ivr.fallback import Telephone, bundle_line
 from ivr.hours.check import holiday_alarms
-from ivr.lines import Lines
+from ivr.lines import Lines, as_closings
 from ivr.orders import do_pending
 from ivr.outside import Outside
 from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 from ivr.steps import STEPS
-from ivr.store import agents, alarms, orders
+from ivr.store import agents, alarms, closures, orders
 from ivr.store.database import Store
-from ivr.store.tables import AgentRow, Order
+from ivr.store.tables import AgentRow, Closure, Order
 from ivr.wake import wake
 from ivr.watch import Watch
 
 # What is said on every line: made before any dialplan goes live.
-BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER)
+BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER, SUDDENLY_CLOSED)
 JAPAN = ZoneInfo("Asia/Tokyo")
 # Who publishes, and why, when a file was changed by an editor.
 BY_FILE = ("file", "changed on disk")
@@ -101,6 +102,9 @@ class Upkeep:
             await self._publish(str(data.get("by", "")), data.get("why"), data.get("line"))
         elif order.kind == "agents":
             await self._refresh()
+        elif order.kind == "closings":
+            await self.lines.reload(self._store)
+            await self._refresh()
         elif order.kind == "holidays":
             await self.lines.reload(self._store)
             await self._refresh()
@@ -121,10 +125,10 @@ class Upkeep:
         try:
             published = await self._publisher.publish(self._clock.now(), by, why)
         except DialplanError as error:
+            self.watch.taken(files)
             await self._alert({"": [str(error)]})
             raise
-        finally:
-            self.watch.taken(files)
+        self.watch.taken(files)  # not if the disk is full: then it is tried again
         await self.lines.reload(self._store)
         errors = [problem for problem in published.problems if problem.severity == "error"]
         wrong: dict[str, list[str]] = {}
@@ -154,8 +158,9 @@ class Upkeep:
         settings, now = self._settings, self._clock.now()
         async with self._store.read() as session:
             rows = await agents.listing(session)
+            closed = await closures.by_line(session)
         library = self._publisher.prompts
-        news = await asyncio.to_thread(_write_bundle, settings, dialplans, rows, library, now)
+        news = await asyncio.to_thread(_write_bundle, settings, dialplans, rows, closed, library, now)
         if news or not self._asterisk_knows:
             async with self._store.write() as session:
                 await orders.put(session, "engine", "asterisk", {}, now)
@@ -167,6 +172,7 @@ def _write_bundle(
     settings: Settings,
     dialplans: Sequence[Dialplan],
     rows: Sequence[AgentRow],
+    closed: Mapping[str, Sequence[Closure]],
     library: publish.Prompts,
     now: datetime,
 ) -> bool:
@@ -174,7 +180,10 @@ def _write_bundle(
     # Who is away for a time only, because the telephone could not ring, is back before it matters.
     staffed = [row for row in rows if row.state != "away" or row.wrap_up_until is not None]
     telephones = [Telephone(row.endpoint, row.groups, row.tenant) for row in staffed]
-    lines = [bundle_line(dialplan, telephones, now) for dialplan in dialplans]
+    lines = [
+        bundle_line(dialplan, telephones, now, as_closings(closed.get(dialplan.key, ())))
+        for dialplan in dialplans
+    ]
     prompts = {
         name: library.make(tones.NEUTRAL[name]).with_suffix(".wav")
         for name in bundle.PROMPTS

@@ -13,6 +13,7 @@ from pathlib import Path
 from watchfiles import Change, awatch
 
 log = logging.getLogger("ivr.watch")
+logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts the changes of every save
 
 REST = 0.3  # seconds
 EVERY = 10.0  # seconds

@@ -9,6 +9,7 @@ from ivr.commands.common import Commands, command, print_json, print_rows, run
 from ivr.settings import Settings
 
 DIALPLANS_REFUSED = 1
+SHORT_HASH = 12  # characters, where a person reads it; the beginning is enough to name a version
 
 
 def add_to(commands: Commands) -> None:
@@ -78,7 +79,9 @@ def _versions(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import admin
 
     if options.show is None:
-        print_rows(run(admin.versions(settings, options.line)), options.json)
+        rows = run(admin.versions(settings, options.line))
+        short = [{**row, "hash": row["hash"][:SHORT_HASH]} for row in rows]
+        print_rows(rows if options.json else short, options.json)
         return
     files = run(admin.version(settings, options.line, options.show))
     if options.json:

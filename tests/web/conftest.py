@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from playwright.async_api import Browser
 
 from ivr.settings import Settings, load
 from ivr.store.database import Store
 from ivr.store.migrate import migrate
 from ivr.web.app import build_app
+from tests.web.chromium import launched
 from tests.web.desk import NOW, PASSWORD, SESSION_KEY, fill
 from tests.web.lines import Office, open_office
 
@@ -94,6 +96,12 @@ async def visitor(store: Store, settings: Settings, clock: StoppedClock) -> Asyn
     app = build_app(store, settings, clock, session_key=SESSION_KEY)
     async with TestClient(TestServer(app)) as client:
         yield client
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with launched() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,61 +1,25 @@
 """The pages in a real Chromium, on a desk and on a telephone."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from sqlalchemy import text
 
 from ivr.settings import Settings
 from ivr.store.database import Store
-from tests.web.desk import CLOSED_PATH, PASSWORD, add_callback
+from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
+from tests.web.desk import CLOSED_PATH, add_callback
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-DESK, TELEPHONE = (1280, 800), (390, 844)
 POLL = 5100  # milliseconds; the page asks again after 5 s
 
 
-@pytest.fixture
-def chromium() -> Path:
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: run script/setup --dev")
-    return CHROMIUM
-
-
-@pytest.fixture
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        await opened.close()
-
-
 async def alice_at(browser: Browser, visitor: TestClient, size: tuple[int, int]) -> Page:
-    """Logged in, at the list. Anything in the browser's console fails the test through `complaints`."""
-    page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.complaints = []  # type: ignore[attr-defined]
-    page.on("console", lambda message: page.complaints.append(message.text))  # type: ignore[attr-defined]
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))  # type: ignore[attr-defined]
-    await page.clock.install()
-    await page.goto(str(visitor.make_url("/callbacks")))
-    await expect(page).to_have_title("ログイン")
-    await page.keyboard.type("alice")  # the name has the focus
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
+    page = await logged_in(browser, visitor, size, "alice", "/callbacks")
     await expect(page).to_have_title("(10) 折り返し")
     return page
-
-
-def complaints(page: Page) -> list[str]:
-    return page.complaints  # type: ignore[attr-defined, no-any-return]
 
 
 async def colour(page: Page, selector: str) -> str:

@@ -99,6 +99,7 @@ async function ask(action, parts) {
       const now = fresh.getElementById(part);
       if (old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
     }
+    document.getElementById("live-status").textContent = document.getElementById("problem-count").textContent;
     if (asked === text()) mark();
   } catch {
     if (!mine.signal.aborted || mine.signal.reason === "slow") tell("確認できませんでした。通信の状態を確かめて、もう一度「確認する」を押してください。");

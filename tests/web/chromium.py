@@ -1,0 +1,55 @@
+"""Debian's Chromium, on a desk and on a telephone."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.web.desk import PASSWORD
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+DESK, TELEPHONE = (1280, 800), (390, 844)
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    if not CHROMIUM.exists():  # noqa: ASYNC240
+        pytest.fail(f"{CHROMIUM} is missing: run script/setup --dev")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+async def logged_in(
+    browser: Browser, visitor: TestClient, size: tuple[int, int], name: str, path: str, *, script: bool = True
+) -> Page:
+    """At `path`, by the keyboard. What the browser's console says is kept for `complaints`."""
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script
+    )
+    page = await context.new_page()
+    page.complaints = []  # type: ignore[attr-defined]
+    page.on("console", lambda message: page.complaints.append(message.text))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))  # type: ignore[attr-defined]
+    await page.clock.install()
+    await page.goto(str(visitor.make_url(path)))
+    await expect(page).to_have_title("ログイン")
+    await page.keyboard.type(name)  # the name has the focus
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page).not_to_have_title("ログイン")
+    return page
+
+
+def complaints(page: Page) -> list[str]:
+    """Errors, and what the policy forbade."""
+    return page.complaints  # type: ignore[attr-defined, no-any-return]

@@ -93,7 +93,7 @@ class StoreMailbox:
         """Raises StoreError if the disk does not take the intent: then nothing may be promised."""
         facts = replace(
             self._intent(call, promise),
-            request=f"{call.id}/{call.state.step}",
+            request=f"{call.id}/{call.state.line}/{call.state.step}",
             cause="asked",
             number=number,
             withheld=None,

@@ -19,7 +19,7 @@ recording:
 
 | key | meaning |
 |---|---|
-| `request` | only of a callback that was asked for by key: `<call id>/<step>`, the same however often it is written; there is no recording then, and `number` is to be rung back |
+| `request` | only of a callback that was asked for by key: `<call id>/<line>/<step>`, the same however often it is written; there is no recording then, and `number` is to be rung back |
 | `id` | 26 characters, sorts by time, `new_id`; also the names of the files |
 | `line` | key of the line, the dialplan's file name without ending |
 | `call_id` | the Asterisk channel's unique id, the same for engine and fallback; null if unknown |

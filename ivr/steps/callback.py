@@ -38,7 +38,7 @@ REFUSED = (
     "日本国内の、固定電話、携帯電話、またはアイピー電話の番号をお願いいたします。"
 )
 NUMBER = "number"  # the digits that texts say as {number}
-MADE = "callback:"  # + name of the step: the variable of the state that says that its promise was made
+MADE = "callback:"  # + line:step: the variable of the state that says that its promise was made
 TYPES = "types:"  # the same, once the caller wants another number
 YES, OTHER = "1", "2"
 LONGEST = 16  # digits, 010-81 among them
@@ -94,7 +94,7 @@ class Callback(Step):
 
     async def run(self, call: Call, desk: Desk) -> str | None:
         state = call.state
-        made = MADE + str(state.step)
+        made = f"{MADE}{state.line}:{state.step}"
         if made not in state.variables:  # else taken back, or led here a second time: one promise is enough
             number = await self._number(call, desk)
             call.keys.empty()
@@ -112,7 +112,8 @@ class Callback(Step):
     async def _number(self, call: Call, desk: Desk) -> str | None:
         """E.164, confirmed by the caller; None if it came to nothing."""
         call.keys.empty()  # a stray key must never confirm a number
-        state, types = call.state, TYPES + str(call.state.step)
+        state = call.state
+        types = f"{TYPES}{state.line}:{state.step}"
         own = to_ring_back(call.caller.number)
         if own is not None and types not in state.variables:
             answer = await self._answer(call, desk, own, self.say)

@@ -232,7 +232,7 @@ class CallbackRow(Base):
     branch: Mapped[str | None] = mapped_column(String(64))  # last menu key's step; None: 振り分け待ち
     call_id: Mapped[str | None] = mapped_column(String(64))
     message_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"), unique=True)
-    request_id: Mapped[str | None] = mapped_column(String(140))  # asked for by key: "<call id>/<step>"
+    request_id: Mapped[str | None] = mapped_column(String(200))  # asked for by key: "<call id>/<line>/<step>"
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     agent: Mapped[str | None] = mapped_column(String(64))

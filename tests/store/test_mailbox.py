@@ -425,7 +425,7 @@ async def test_an_engine_that_died_with_the_intent_on_the_disk_leaves_one_callba
         "id": "01KAM3XJ5M8QW5R0T1V2W3X4Y5", "line": "ecforce", "call_id": "ivr-1.1", "cause": "asked",
         "number": OTHER, "path": ["menu", "busy_message"], "origin": "engine", "created_at": now,
         "promise": {"priority": "high", "due": "1 business day", "hours": "office"},
-        "request": "ivr-1.1/busy_message",
+        "request": "ivr-1.1/ecforce/busy_message",
     }  # fmt: skip
     (room.folder / f"{left['id']}.json").write_text(json.dumps(left) + "\n", "utf-8")
     assert await room.reconciler.run() == 1

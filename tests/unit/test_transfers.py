@@ -65,6 +65,25 @@ def test_what_is_no_number_is_told(to: str, said: str) -> None:
     assert problem.startswith(f"{FILE}:24:9: ") and said in problem
 
 
+ELSEWHERE = changed("    to: 03-1234-5678\n    otherwise: message\n", "    line: eccall\n", TRANSFER)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    line: eccall\n", "", 'it needs either "to", a telephone number, or "line", another line'),
+        ("line: eccall", "line: eccall\n    to: 03-1234-5678", 'it needs either "to", a telephone number'),
+        ("line: eccall", "to: 03-1234-5678", '"otherwise" is missing: where a caller goes'),
+        ("line: eccall", "line: eccall\n    ring: 20s", '"ring" says nothing about another line'),
+        ("line: eccall", "line: eccall\n    next: message", '"next" says nothing about another line'),
+    ],
+)
+def test_a_number_or_a_line(old: str, new: str, said: str) -> None:
+    (problem,) = refused(changed(old, new, ELSEWHERE))
+    assert said in problem and 'transfer "agents"' in problem
+    assert refused(ELSEWHERE) == []
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("IVR_TRANSFERS", "abc"), ("IVR_TRANSFERS", "03-1234-5678, *"), ("IVR_OUTBOUND", "PJSIP/trunk")],

@@ -43,7 +43,7 @@ def upgrade() -> None:
     )
     # Who could log in until now could do all there was: they stay masters of their pages.
     op.add_column("users", sa.Column("role", sa.String(16), nullable=False, server_default="admin"))
-    op.add_column("callbacks", sa.Column("request_id", sa.String(140), nullable=True))
+    op.add_column("callbacks", sa.Column("request_id", sa.String(200), nullable=True))
     op.create_index("uq_callbacks_request_id", "callbacks", ["request_id"], unique=True)
     op.add_column("calls", sa.Column("path_times", sa.JSON(none_as_null=True), nullable=True))
 

@@ -7,7 +7,19 @@ import pytest
 
 from tests.asterisk.desk import Desk, Person, Scenario, understood, until
 from tests.asterisk.hearing import find, tone
-from tests.asterisk.sayings import ASKED, BUSY, CANCEL, CONNECTING, LOGIN, RETURN, TAKEN, THANKS, WAITING
+from tests.asterisk.sayings import (
+    ASKED,
+    BUSY,
+    CANCEL,
+    CONNECTING,
+    LOGIN,
+    RECEIVED,
+    RETURN,
+    RING_BACK,
+    TAKEN,
+    TICKET,
+    WAITING,
+)
 
 TO_SUPPORT = ["welcome", "office", "menu", "#1", "product", "#2", "support"]
 WEDNESDAY = "2026-11-25T17:00:00+09:00"  # one business day after Tuesday, 2026-11-24
@@ -122,7 +134,8 @@ async def all_agents_talking_leads_to_voicemail_and_a_callback(desk: Desk) -> No
         assert beep - ended < 2.5
         await caller.says(LOGIN)
         pressed = await caller.press("#")
-        await caller.hears(THANKS, due=pressed)
+        await caller.hears(RECEIVED, TICKET, due=pressed)
+        await caller.hears(RING_BACK)
         await caller.is_hung_up(limit=2)
         assert await desk.talk_of("ito") == {"09011120021", "ito"}
         await talking.hang_up()

@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.asterisk.desk import ROOT, Desk, understood
-from tests.asterisk.sayings import CLOSED, INVOICE, LOGIN, ORDER, RETURN, THANKS, WELCOME
+from tests.asterisk.hearing import Samples, find
+from tests.asterisk.sayings import (
+    CLOSED,
+    DIGITS,
+    INVOICE,
+    LOGIN,
+    ORDER,
+    RECEIVED,
+    RETURN,
+    RING_BACK,
+    TICKET,
+    WELCOME,
+)
 
 pytestmark = pytest.mark.timeout(240)  # four instances start for one test
 
@@ -80,8 +92,10 @@ async def _call(desk: Desk, moment: Moment, *, whole: bool) -> None:
         await (caller.hears(CLOSED) if whole else caller.skips(CLOSED))
         await caller.leaves(moment.says)
         pressed = await caller.press("#")
-        await caller.hears(THANKS, due=pressed)
+        await caller.hears(RECEIVED, TICKET, due=pressed)
+        await caller.hears(RING_BACK)
         await caller.is_hung_up(limit=2)
+        heard = caller.heard()
     callback = await desk.callback_of("+819011150001")
     assert (callback["cause"], callback["due_at"]) == ("closed", moment.due)
     assert callback["path"] == ["welcome", "office", "closed_message"]
@@ -90,3 +104,15 @@ async def _call(desk: Desk, moment: Moment, *, whole: bool) -> None:
     assert call["outcome"] == "message"
     assert call["started_at"].startswith(moment.clock[:13]) and call["started_at"].endswith("+09:00")
     assert len(await desk.get("callbacks")) == 1
+    assert _spoken(desk, callback["ticket"], heard)
+
+
+def _spoken(desk: Desk, ticket: str, heard: Samples) -> bool:
+    """Digit by digit, each within a second and a half of the one before."""
+    before = find(desk.prompt(TICKET), heard)
+    for digit in ticket:
+        if before is None:
+            return False
+        heard = heard[before.end :]
+        before = find(desk.prompt(DIGITS[int(digit)]), heard[:12000])
+    return before is not None

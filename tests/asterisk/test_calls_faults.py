@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.asterisk.conftest import CONTACT, ONLY_A_MESSAGE, OPEN
+from tests.asterisk.conftest import CONTACT, ONLY_A_MESSAGE, OPEN, TIMED
 from tests.asterisk.desk import Desk, line, running, understood, until
 from tests.asterisk.hearing import tone
 from tests.asterisk.sayings import (
@@ -39,8 +39,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iter
     dialplans.mkdir()
     line(dialplans, "050-3185-9080")
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
+    (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
     shutil.copy(CONTACT, dialplans)
-    agents = {"tanaka": "support", "t0312345678": "contact"}
+    agents = {"tanaka": "support", "t0312345678": "contact", "ueda": "timed"}
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=agents) as desk:
         yield desk
 
@@ -81,6 +82,19 @@ async def test_a_killed_engine_costs_no_caller_anything(desk: Desk) -> None:
         await talking.is_hung_up(limit=4)
         await transferred.hang_up()
         await outside.is_hung_up(limit=4)
+    await _served_again(desk, engine)
+
+
+async def test_a_talk_that_outlives_its_engine_keeps_its_limit(desk: Desk) -> None:
+    """Sixteen seconds; nobody is there to say why, and Asterisk ends it."""
+    async with desk.agent("ueda") as agent, desk.caller("09011160005") as caller:
+        await caller.dial("05031859090")
+        await agent.telephone.wait_for("CALL_ESTABLISHED")
+        await until(lambda: desk.talk_of("ueda"), 3, "the two talk")
+        began = time.monotonic()
+        engine, _ = _end(desk, signal.SIGKILL)
+        assert 16 < await caller.is_hung_up(limit=45) - began < 40
+        await agent.is_hung_up(limit=5)
     await _served_again(desk, engine)
 
 

@@ -6,8 +6,6 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.errors import SynthesisError
-
 NARROW, WIDE = 8000, 16000  # samples a second
 _HEADER = 44  # bytes of the RIFF header that `wave` writes
 
@@ -55,24 +53,6 @@ def write_whole(path: Path, data: bytes) -> None:
 def seconds_of(narrow_wav: Path) -> float:
     """Length of a .wav that `write_pair` wrote, from its size: no read. Raises FileNotFoundError."""
     return (narrow_wav.stat().st_size - _HEADER) / 2 / NARROW
-
-
-def read_recording(wav: bytes) -> tuple[bytes, int]:
-    """Samples and rate of a WAV file made by a person. Raises SynthesisError with what to change in the file."""
-    try:
-        with wave.open(io.BytesIO(wav), "rb") as file:
-            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            samples = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise SynthesisError(f"not a PCM WAV file ({error})") from error
-    if (channels, width) != (1, 2) or rate not in (NARROW, WIDE):
-        raise SynthesisError(
-            f"{channels} channel(s) of {8 * width} bits at {rate} Hz;"
-            " it must be mono, 16 bits, 8000 or 16000 Hz"
-        )
-    if not samples:
-        raise SynthesisError("it is empty")
-    return samples, rate
 
 
 def _wav(samples: bytes, rate: int) -> bytes:

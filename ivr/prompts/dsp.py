@@ -19,14 +19,6 @@ def telephone(samples: Samples) -> Audio:
     return Audio(narrow=to_pcm(levelled(decimate(wide, 2), NARROW)), wide=to_pcm(levelled(wide, WIDE)))
 
 
-def from_recording(pcm: bytes, rate: int) -> Audio:
-    """The missing rate is made from the one recorded; level and silences stay as the person recorded them."""
-    samples = np.frombuffer(pcm, "<i2").astype(np.float64) / 32768
-    if rate == WIDE:
-        return Audio(narrow=to_pcm(decimate(samples, 2)), wide=pcm)
-    return Audio(narrow=pcm, wide=to_pcm(interpolate(samples, 2)))
-
-
 def decimate(samples: Samples, factor: int) -> Samples:
     """Every `factor`th sample after a low-pass, so that nothing above the new half rate folds back."""
     return np.convolve(samples, _low_pass(factor), "same")[::factor]
@@ -37,6 +29,18 @@ def interpolate(samples: Samples, factor: int) -> Samples:
     spread = np.zeros(len(samples) * factor)
     spread[::factor] = samples
     return np.convolve(spread, _low_pass(factor) * factor, "same")
+
+
+def resample(samples: Samples, rate: int, to: int) -> Samples:
+    """Any rate to any other by way of the spectrum, without what lies above 0.92 of the slower half rate."""
+    padded = np.concatenate([samples, np.zeros(rate // 10)])  # else the end would ring into the beginning
+    spectrum = np.fft.rfft(padded)
+    length = round(len(padded) * to / rate)
+    hertz = np.fft.rfftfreq(len(padded), 1 / rate)
+    half = min(rate, to) / 2
+    spectrum *= np.clip((half - hertz) / (0.08 * half), 0.0, 1.0)
+    made = np.fft.irfft(spectrum[: length // 2 + 1], length) * (length / len(padded))
+    return np.asarray(made[: round(len(samples) * to / rate)], dtype=np.float64)
 
 
 def _low_pass(factor: int) -> Samples:

@@ -1,11 +1,12 @@
 """The prompts that are ready to play, cached by content.
 
 A prompt is named by its text, or by `file:NAME` for the recording `NAME.wav`. A recording wins over
-the voice: for a text it is the file named by `key(text)`. The cache holds, for each key, `KEY.wav`
+the voice: for a text it is the file named by `recording_name(text)`. The cache holds, for each key, `KEY.wav`
 (8 kHz), `KEY.wav16` (16 kHz) and `KEY.json` (what it says, how long, where from).
 The engine only asks `path` and `duration`; `missing` and `make` belong to the jobs process.
 """
 
+import glob
 import hashlib
 import json
 import logging
@@ -14,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ivr.errors import SynthesisError
-from ivr.prompts.audio import Audio, read_recording, seconds_of, write_pair, write_whole
+from ivr.prompts.audio import Audio, seconds_of, write_pair, write_whole
 from ivr.prompts.readable import unreadable
 from ivr.prompts.reading import normalise
 
@@ -98,9 +99,14 @@ class PromptLibrary:
             recorded = self._recording(text)
             if recorded is None:
                 return unreadable(normalise(text, self.readings))
-            _check_recording(text, recorded)
         except SynthesisError as error:
             return str(error)
+        from ivr.prompts.recorded import read
+
+        try:
+            read(recorded)
+        except SynthesisError as error:
+            return str(_of_recording(text, error))
         return None
 
     def make(self, text: str) -> Path:
@@ -130,15 +136,18 @@ class PromptLibrary:
             from ivr.prompts.synthesis import synthesise
 
             return synthesise(text, self.readings)
-        from ivr.prompts.dsp import from_recording
+        from ivr.prompts.recorded import to_audio
 
-        return from_recording(*_check_recording(text, recorded))
+        try:
+            return to_audio(recorded)
+        except SynthesisError as error:
+            raise _of_recording(text, error) from error
 
     def _recording(self, text: str) -> bytes | None:
         """The WAV to use: it must be there for `file:NAME`, it may be there for a text."""
         if not text.startswith(_RECORDED):
-            by_key = self._recorded / f"{self.key(text)}.wav" if self._recorded else None
-            return by_key.read_bytes() if by_key and by_key.exists() else None
+            by_hand = self._recorded / f"{recording_name(text)}.wav" if self._recorded else None
+            return by_hand.read_bytes() if by_hand and by_hand.exists() else None
         name = text.removeprefix(_RECORDED).strip()
         if not name or name != Path(name).name or name.startswith("."):
             raise SynthesisError(f"{text}: a recording is named by its file name alone, without .wav")
@@ -147,7 +156,9 @@ class PromptLibrary:
         try:
             return (self._recorded / f"{name}.wav").read_bytes()
         except OSError as error:
-            raise SynthesisError(f"{text}: the recording cannot be read: {error.strerror}") from error
+            others = sorted(path.name for path in self._recorded.glob(f"{glob.escape(name)}.*"))
+            hint = f"; there is {others[0]}, convert it into a WAV file" if others else ""
+            raise SynthesisError(f"{text}: the recording cannot be read: {error.strerror}{hint}") from error
 
     def _is_current(self, key: str, recorded: bytes | None) -> bool:
         about, wide, narrow = (self._cache / f"{key}.{kind}" for kind in ("json", "wav16", "wav"))
@@ -158,12 +169,13 @@ class PromptLibrary:
         return narrow.exists() and wide.exists() and bool(made_from == _source(recorded))
 
 
-def _check_recording(text: str, recorded: bytes) -> tuple[bytes, int]:
-    """Samples and rate."""
-    try:
-        return read_recording(recorded)
-    except SynthesisError as error:
-        raise SynthesisError(f"the recording of {text}: {error}") from error
+def _of_recording(text: str, error: SynthesisError) -> SynthesisError:
+    return SynthesisError(f"the recording of {text}: {error}")
+
+
+def recording_name(text: str) -> str:
+    """Of the WAV, without its ending, that is played instead of the voice; other readings change nothing."""
+    return hashlib.sha256(normalise(text, None).encode()).hexdigest()[:16]
 
 
 def _source(recorded: bytes | None) -> str:

@@ -3,14 +3,18 @@
 import asyncio
 from collections import Counter
 
-from ivr.dialplan.load import load_text
+import pytest
+
+from ivr.dialplan.load import load, load_text
 from ivr.dialplan.model import Dialplan
 from ivr.steps import STEPS
 from ivr.terminal.virtual import VirtualLoop
 from tests.flows.office import calendars, ecforce
+from tests.flows.scenarios import LIVE
 from tests.random_callers import call, served
 
 CALLERS = 500
+OTHER_DESKS = ("eccall", "eccall-flower", "eccall-kelp", "tiered-support", "sakura", "amazon-seller")
 
 
 def ask(callers: int, dialplan: Dialplan) -> tuple[Counter[str], list[int]]:
@@ -37,6 +41,13 @@ def test_nobody_is_left_alone() -> None:
     # All of it happens: the dice are good for something.
     assert endings.keys() == {"answered", "message", "silent", "informed", "abandoned"}
     assert min(endings.values()) >= 10
+
+
+@pytest.mark.parametrize("line", OTHER_DESKS)
+def test_nobody_is_left_alone_at_the_other_desks(line: str) -> None:
+    endings, alone = ask(CALLERS, load(LIVE / f"{line}.yaml", STEPS))
+    assert alone == []
+    assert endings["answered"] >= 10 and endings["message"] + endings["informed"] >= 10
 
 
 def test_the_rule_sees_who_is_cut_off() -> None:

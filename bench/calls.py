@@ -65,7 +65,7 @@ async def measure(desk: Desk, work: Path, system: str, rate: int, seconds: float
     rows = await desk.rows()
     before = [desk.cpu(pid) for pid in watched]
     with Tap(media) as tap:
-        succeeded = await _sipp(desk, work, NUMBERS[system], rate, offered, media)
+        succeeded = await callers(str(desk.settings.sip), work, NUMBERS[system], rate, offered, media)
         await asyncio.sleep(0.3)
     cpu = [(desk.cpu(pid) - start) * 1000 / offered for pid, start in zip(watched, before, strict=True)]
     memory = [desk.memory(pid) for pid in watched]
@@ -89,12 +89,12 @@ async def measure(desk: Desk, work: Path, system: str, rate: int, seconds: float
     )
 
 
-async def _sipp(desk: Desk, work: Path, number: str, rate: int, offered: int, media: int) -> int:
+async def callers(sip: str, work: Path, number: str, rate: int, offered: int, media: int) -> int:
     """Calls that sipp saw through to their end."""
     statistics_file = work / "stat.csv"
     statistics_file.unlink(missing_ok=True)
     limit = offered / rate + 20
-    command = ["sipp", str(desk.settings.sip), "-sf", str(HERE / "sipp" / "one_key.xml"), "-s", number]
+    command = ["sipp", sip, "-sf", str(HERE / "sipp" / "one_key.xml"), "-s", number]
     command += ["-i", "127.0.0.1", "-p", str(free_port(socket.SOCK_DGRAM)), "-mi", "127.0.0.1"]
     command += ["-mp", str(media), "-r", str(rate), "-m", str(offered), "-l", "10000", "-nostdin"]
     command += ["-timeout", f"{limit:.0f}s", "-trace_stat", "-stf", statistics_file.name, "-fd", "1"]

@@ -74,10 +74,10 @@ class Desk:
 @contextlib.asynccontextmanager
 async def opened_desk(data: Path, profile: Path | None) -> AsyncIterator[Desk]:
     """`data` must be on a disk; `profile`: where the engine writes a cProfile of its loop at the end."""
-    environ = _environ(data)
+    environ = own_environ(data)
     config = settings.load(environ)
     app.prepare(config)
-    _write_prompts(config.prompts)
+    write_prompts(config.prompts)
     asterisk = _asterisk(config)
     async with opened(config.database_url) as store, contextlib.AsyncExitStack() as stack:
         await _check_store(store, data)
@@ -100,7 +100,7 @@ async def opened_desk(data: Path, profile: Path | None) -> AsyncIterator[Desk]:
         yield Desk(config, store, asterisk, {name: process.pid for name, process in running.items()})
 
 
-def _environ(data: Path) -> dict[str, str]:
+def own_environ(data: Path) -> dict[str, str]:
     """Settings of an instance of its own; those of the machine's user do not reach it."""
     own = {
         "IVR_DATA": str(data),
@@ -137,7 +137,7 @@ async def _check_store(store: Store, data: Path) -> None:
         raise Unfair(f"the store is not synchronous: {synchronous}, expected 2 (FULL)")
 
 
-def _write_prompts(directory: Path) -> None:
+def write_prompts(directory: Path) -> None:
     directory.mkdir(parents=True)
     for name, hertz in (("first", 440), ("second", 880)):
         samples = (round(8000 * math.sin(math.tau * hertz * n / 8000)) for n in range(int(PROMPT * 8000)))

@@ -151,14 +151,12 @@ def use(path: Path) -> None:
     holiday_names.cache_clear()
 
 
-def refresh() -> bool:
-    """True if the file was replaced since it was read: calendars must be made anew."""
+def refresh() -> OfficialList:
+    """The list in force, read again if the file was replaced. If it is another, calendars must be made anew."""
     force = _forced()
-    if _stamp(force.path) == force.stamp:
-        return False
-    if force.path is not None:
+    if force.path is not None and _stamp(force.path) != force.stamp:
         use(force.path)
-    return True
+    return in_force()
 
 
 def in_force() -> OfficialList:

@@ -183,11 +183,12 @@ def test_a_broken_file_is_told_and_the_list_of_the_package_counts(own_list: Path
 
 def test_a_file_that_was_replaced_is_noticed_once(own_list: Path) -> None:
     assert official.in_force().last == 2027
-    assert not official.refresh()
+    shipped = official.refresh()
+    assert official.refresh() is shipped
     own_list.write_bytes(with_next_year())
-    assert official.refresh()
-    assert not official.refresh()
-    assert official.in_force().last == 2028
+    newer = official.refresh()
+    assert newer.last == 2028
+    assert official.refresh() is official.in_force() is newer
 
 
 def test_past_entries_are_told() -> None:

@@ -12,7 +12,7 @@ from ivr.dialplan.problems import BadDialplan
 from ivr.dialplan.readings import load_readings
 from ivr.dialplan.texts import all_texts
 from ivr.errors import IvrError
-from ivr.prompts.library import PromptLibrary
+from ivr.prompts.library import RECORDED, PromptLibrary, recording_name
 from ivr.settings import Settings
 from ivr.steps import STEPS
 
@@ -36,14 +36,20 @@ def say(settings: Settings, text: str, out: Path | None) -> None:
 def prompts(settings: Settings, today: date, line: str | None) -> list[dict[str, Any]]:
     """Every text of the dialplans: where it is said, its audio, seconds, and where that is from.
 
-    `source` is "recorded", "synthesised", or "missing" until `ivr publish` speaks it.
+    `source` is "recorded", "synthesised", or "missing" until `ivr publish` speaks it; `record_as` names
+    the file of IVR_PROMPTS that would be played instead of the voice.
     """
     dialplans, problems = load_all(settings.dialplans, STEPS)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise IvrError("\n".join(map(str, errors)))
     library = library_of(settings)
     return [
-        {"line": dialplan.key, "text": text, **audio(library, text)}
+        {
+            "line": dialplan.key,
+            "text": text,
+            **audio(library, text),
+            "record_as": None if text.startswith(RECORDED) else f"{recording_name(text)}.wav",
+        }
         for dialplan in dialplans.values()
         if line in (None, dialplan.key)
         for text in all_texts(dialplan, today, GREETING_DAYS)

@@ -22,7 +22,7 @@ from ivr.prompts.reading import normalise
 _KEPT = "readings.json"  # in the cache: the readings by which the live prompts were made
 # Change it when the same text would sound different: another voice, level, or synthesiser.
 VOICE = "mei-normal pyopenjtalk-plus 0.4.1 v1"
-_RECORDED = "file:"
+RECORDED = "file:"
 
 logger = logging.getLogger("ivr.prompts")
 
@@ -56,7 +56,7 @@ class PromptLibrary:
 
     def _key(self, text: str) -> str:
         """32 hex digits that stand for the text as it is spoken: two spellings of one reading share it."""
-        name = text if text.startswith(_RECORDED) else normalise(text, self.readings)
+        name = text if text.startswith(RECORDED) else normalise(text, self.readings)
         return hashlib.sha256(f"{VOICE}\n{name}".encode()).hexdigest()[:32]
 
     def path(self, text: str) -> Path | None:
@@ -145,10 +145,10 @@ class PromptLibrary:
 
     def _recording(self, text: str) -> bytes | None:
         """The WAV to use: it must be there for `file:NAME`, it may be there for a text."""
-        if not text.startswith(_RECORDED):
+        if not text.startswith(RECORDED):
             by_hand = self._recorded / f"{recording_name(text)}.wav" if self._recorded else None
             return by_hand.read_bytes() if by_hand and by_hand.exists() else None
-        name = text.removeprefix(_RECORDED).strip()
+        name = text.removeprefix(RECORDED).strip()
         if not name or name != Path(name).name or name.startswith("."):
             raise SynthesisError(f"{text}: a recording is named by its file name alone, without .wav")
         if self._recorded is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ivr.cli import main
-from ivr.prompts.library import PromptLibrary
 from tests.flows.office import ECFORCE
 from tests.flows.scenarios import TEXTS
 
@@ -69,8 +68,7 @@ def test_every_text_and_where_its_audio_is_from(instance: Path, capsys: pytest.C
     assert {row["line"] for row in before.values()} == {"ecforce"}
 
     assert main(["say", TEXTS["THANKS"], "--out", str(instance / "said.wav")]) == 0
-    key = PromptLibrary(instance / "var" / "prompts", None).key(TEXTS["WELCOME"])
-    shutil.copy(instance / "said.wav", instance / "recorded" / f"{key}.wav")
+    shutil.copy(instance / "said.wav", instance / "recorded" / before[TEXTS["WELCOME"]]["record_as"])
     assert main(["say", TEXTS["WELCOME"], "--out", str(instance / "welcome.wav")]) == 0
     after = listed(capsys)
     assert after[TEXTS["THANKS"]]["source"] == "synthesised"

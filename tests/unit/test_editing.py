@@ -192,3 +192,14 @@ def test_a_shared_file_is_checked_with_the_lines_that_use_it(directory: Path) ->
     assert any("shared/japan.yaml:3:11" in problem for problem in problems(directory, "shared/japan", bad))
     gone = SHARED.replace("office", "bureau")
     assert any("dialplans/shop.yaml" in problem for problem in problems(directory, "shared/japan", gone))
+
+
+def test_a_reason_that_no_voice_can_say_is_refused_where_it_stands(directory: Path) -> None:
+    text = changed(
+        '    weekly: {月-金: "10:00-17:00"}\n',
+        '    weekly: {月-金: "10:00-17:00"}\n    closed: {"12/29-1/3": 年末🎍}\n',
+    )
+    assert problems(directory, "shop", text) == [
+        'dialplans/shop.yaml:10:27: hours "office": closed.12/29-1/3: the voice cannot read "🎍"; take it out, '
+        "write it in kana, or give its reading in readings.yaml"
+    ]

@@ -82,7 +82,7 @@ def test_the_end_of_a_visit_is_a_way_to_its_step() -> None:
 def test_a_text_of_a_visit_that_cannot_be_spoken_is_said_where_it_stands() -> None:
     text = changed(CAPACITY, CAPACITY + "  visit: {max: 60m, over: ……, otherwise: thanks}\n")
     said = text_problem(FILE, load_text(FILE, text, STEPS), "……", "nothing in it can be read aloud")
-    assert str(said) == f"{FILE}:6:28: line: visit.over: nothing in it can be read aloud"
+    assert str(said) == f"{FILE}:6:27: line: visit.over: nothing in it can be read aloud"
 
 
 def test_the_texts_of_a_visit_are_checked() -> None:

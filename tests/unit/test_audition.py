@@ -79,6 +79,7 @@ def test_every_text_and_where_its_audio_is_from(instance: Path, capsys: pytest.C
         "source": "missing",
         "seconds": None,
         "audio": None,
+        "record_as": before[TEXTS["MENU"]]["record_as"],
     }
     with wave.open(str(after[TEXTS["WELCOME"]]["audio"])) as audio:
         seconds = audio.getnframes() / audio.getframerate()

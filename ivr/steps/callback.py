@@ -13,6 +13,7 @@ taken. Keys that were pressed before are dropped. The callback is durable before
 `next`, where you thank the caller; texts there may say `{number}` and `{ticket}`.
 """
 
+import asyncio
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -101,7 +102,11 @@ class Callback(Step):
             if number is None:
                 return self.otherwise
             promise = desk.promise(state, self.callback)
-            ticket = await desk.mailbox.ring_back(call, number, promise)
+            try:
+                ticket = await desk.mailbox.ring_back(call, number, promise)
+            except asyncio.CancelledError:
+                state.outcome = "callback"  # it was made to the end: nobody need ask the caller again
+                raise
             state.outcome, state.cause = "callback", "asked"
             state.variables[made] = "yes"
             if ticket is not None:

@@ -1,12 +1,15 @@
 """Messages and their callbacks in memory: `Mailbox` by the rules of ivr/call.py and DESIGN.md, rule 2."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored
 from tests.fakes.virtual_time import Life
+
+T = TypeVar("T")
 
 DISK = 0.01  # seconds before and after each durable change
 
@@ -105,14 +108,12 @@ class FakeMailbox:
         return Draft(message.id, message.takes[-1])
 
     async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
-        work = asyncio.create_task(self._finish(draft, recorded, again))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            await asyncio.wait({work})
-            raise
+        return await _to_the_end(self._finish(draft, recorded, again))
 
     async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
+        return await _to_the_end(self._ring_back(call, number, promise))
+
+    async def _ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str:
         await self._life.takes(DISK)
         ticket = self._room.ask(call, number, promise)
         await self._life.takes(DISK)
@@ -133,3 +134,13 @@ class FakeMailbox:
         self._room.file(message, recorded.ended_by)
         await self._life.takes(DISK)
         return Stored(message.state != "silent", self._room.ticket(message))
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Finishes even when cancelled."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

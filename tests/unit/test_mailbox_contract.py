@@ -1,5 +1,6 @@
 """What the voicemail step asks of a mailbox, held by the one on the store and by the fake alike."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -156,3 +157,12 @@ async def test_asked_for_by_key_it_makes_one_callback_for_each_call_and_step(box
     assert await box.tickets() == list(tickets)
     assert await box.mailbox.ring_back(visit("ivr-1.2"), "+81312345678", PROMISE) not in tickets
     assert len(await box.tickets()) == 2
+
+
+async def test_asked_for_in_the_moment_of_a_stop_it_is_made_to_the_end(box: Box) -> None:
+    asking = asyncio.create_task(box.mailbox.ring_back(visit(), "+81312345678", PROMISE))
+    await asyncio.sleep(0)  # it begins
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert asking.cancelled()
+    assert len(await box.tickets()) == 1

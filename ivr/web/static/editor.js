@@ -53,7 +53,7 @@ const view = new EditorView({
       lineNumbers(), highlightActiveLine(), highlightSpecialChars(), drawSelection(), history(), bracketMatching(),
       highlightSelectionMatches(), search({ top: true }), lintGutter(), yaml(), indentUnit.of("  "),
       syntaxHighlighting(colours), theme, EditorView.lineWrapping,
-      EditorView.contentAttributes.of({ "aria-labelledby": "text-label", "aria-describedby": "problem-count", "spellcheck": "false" }),
+      EditorView.contentAttributes.of({ "aria-labelledby": "text-label", "aria-describedby": "problem-count", "spellcheck": "false", "tabindex": "0" }),
       EditorView.updateListener.of((update) => update.docChanged && changed()),
     ],
   }),

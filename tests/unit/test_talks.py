@@ -47,3 +47,24 @@ async def test_asterisk_may_be_away_at_first() -> None:
 
     await OldTalks(FakeRoster([ringing]), FakeClock(NOON), there).adopt(set())
     assert ringing.offer is None
+
+
+@in_virtual_time
+async def test_a_talk_with_a_telephone_outside_holds_no_agent() -> None:
+    over, standing = agent("sato", "older"), agent("tanaka", "old")
+    legs = {"transferred-a-outside-1": "transferred", "old-a-tanaka": "old"}
+
+    async def there() -> dict[str, str]:
+        return dict(legs)
+
+    watching = asyncio.create_task(
+        OldTalks(FakeRoster([over, standing]), FakeClock(NOON), there).adopt(set())
+    )
+    await asyncio.sleep(5)
+    assert [one.state for one in (over, standing)] == ["wrap_up", "talking"]
+    del legs["transferred-a-outside-1"]
+    await asyncio.sleep(5)
+    assert (standing.state, watching.done()) == ("talking", False)
+    legs.clear()
+    await watching
+    assert standing.state == "wrap_up"

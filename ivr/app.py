@@ -14,6 +14,7 @@ from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
 from ivr.clock import SystemClock
+from ivr.closings import StoreClosings, announce
 from ivr.engine import Engine
 from ivr.errors import IvrError, StoreError
 from ivr.journal import StoreJournal
@@ -79,12 +80,15 @@ async def engine(settings: Settings) -> None:
             live_sounds.sounds(),
             clock,
             settings.recordings.resolve(),
+            StoreClosings(store, lines, clock, lambda: announce(settings.run)),
             Outside(settings.transfers, settings.outbound),
         )
 
         async def carry_out(order: Order) -> None:
             if order.kind == "reload":
                 live_sounds.reload()
+                await lines.reload(store)
+            elif order.kind == "closings":
                 await lines.reload(store)
             elif order.kind == "asterisk":
                 for module in ("res_pjsip.so", "pbx_config.so"):

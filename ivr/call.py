@@ -8,7 +8,7 @@ and it is a normal ending. Cancellation means only "we are stopping".
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -314,3 +314,33 @@ class Journal(Protocol):
         """A step was entered: `call.state` is saved."""
 
     def ended(self, call: Call, at: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LineToday:
+    """`date` where the line is; `closed` by a sudden closing, of which its callers hear `hears`."""
+
+    date: date
+    closed: bool
+    hears: str
+
+
+class Closings(Protocol):
+    """Closing a line at once and opening it again (臨時休業), by staff on a telephone.
+
+    `tenant`: of the line that was dialled; a line of another one cannot be named. What is changed is
+    durable when it returns. StoreError: it may or may not have happened.
+    """
+
+    async def unlock(
+        self, line: str, tenant: str, pin: str
+    ) -> Literal["right", "wrong", "locked", "unavailable"]:
+        """Wrong ones are counted over all calls, and lock the PIN. "unavailable": no such line, or no PIN."""
+
+    def today(self, line: str, tenant: str) -> LineToday: ...
+
+    async def close(self, line: str, tenant: str, last: date, reason: str, by: str) -> None:
+        """From now to the end of that day."""
+
+    async def reopen(self, line: str, tenant: str, by: str) -> None:
+        """Ends what stands."""

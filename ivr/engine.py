@@ -9,7 +9,7 @@ from ivr.asterisk import numbers
 from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
-from ivr.call import CallerHungUp, CallState, Journal, Mailbox
+from ivr.call import CallerHungUp, CallState, Closings, Journal, Mailbox
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.run import run
@@ -36,6 +36,7 @@ class Engine:
     sounds: Sounds
     clock: Clock
     recordings: Path
+    closings: Closings
     outside: Outside = NOWHERE
 
     def __post_init__(self) -> None:
@@ -167,6 +168,7 @@ class Engine:
             self.mailbox,
             self.queues,
             self.journal,
+            self.closings,
         )
 
     async def _reject(self, call: AriCall) -> None:

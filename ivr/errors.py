@@ -28,6 +28,10 @@ class CalendarError(IvrError):
     """A calendar of business hours cannot be used."""
 
 
+class ClosingError(IvrError):
+    """A line cannot be closed so."""
+
+
 class StoreError(IvrError):
     """The store did not take or give the data."""
 

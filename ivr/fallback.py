@@ -14,6 +14,7 @@ from ivr.call import CallbackPromise
 from ivr.dialplan.check import line_numbers
 from ivr.dialplan.model import Dialplan
 from ivr.hours.calendar import Calendar
+from ivr.hours.closings import Closing
 from ivr.steps.hours import HoursStep
 from ivr.steps.queue import Queue
 from ivr.steps.voicemail import Voicemail
@@ -32,10 +33,13 @@ class Telephone:
     tenant: str | None
 
 
-def bundle_line(dialplan: Dialplan, telephones: Sequence[Telephone], now: datetime) -> BundleLine:
+def bundle_line(
+    dialplan: Dialplan, telephones: Sequence[Telephone], now: datetime, closings: Sequence[Closing] = ()
+) -> BundleLine:
     """`telephones`: of the agents who are not away, in the order in which they shall ring.
 
-    Open is what the first `hours` step says that a caller comes to; a line without one is always open.
+    Open is what the first `hours` step says that a caller comes to, without the time of sudden
+    `closings`; a line without one is always open.
     CalendarError if its calendar cannot tell two years.
     """
     hours = next(_steps(dialplan, dialplan.start, HoursStep), None)
@@ -44,7 +48,7 @@ def bundle_line(dialplan: Dialplan, telephones: Sequence[Telephone], now: dateti
     until = now + AHEAD
     is_open = [(now - timedelta(days=1), until)]
     if hours is not None:
-        calendar = Calendar(dialplan.hours[hours.hours])
+        calendar = Calendar(dialplan.hours[hours.hours], closings)
         first, last = (at.astimezone(calendar.zone).date() for at in (now - timedelta(days=1), until))
         is_open = calendar.open_intervals(first, last)
     return BundleLine(

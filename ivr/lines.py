@@ -5,7 +5,7 @@ A set is swapped whole; a running call keeps the version that it began with.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivr.call import CallbackPromise
 from ivr.dialplan.load import load_text
@@ -13,24 +13,42 @@ from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.errors import IvrError
 from ivr.hours import official
 from ivr.hours.calendar import Calendar
+from ivr.hours.closings import Closing
 from ivr.steps import STEPS
 from ivr.steps.queue import Queue
 from ivr.steps.voicemail import Voicemail
-from ivr.store import dialplans
+from ivr.store import closures, dialplans
 from ivr.store.database import Store
+from ivr.store.tables import Closure
 
 log = logging.getLogger("ivr.lines")
 
 
 @dataclass(frozen=True)
 class LiveLine:
+    """`usual` are the calendars of the dialplan, `calendars` those without the time of sudden closings."""
+
     dialplan: Dialplan
+    usual: Mapping[str, Calendar]
     calendars: Mapping[str, Calendar]
+    closings: tuple[Closing, ...] = ()
 
     @classmethod
     def read(cls, key: str, source: str) -> "LiveLine":
         dialplan = load_text(f"{key}.yaml", source, STEPS)
-        return cls(dialplan, {name: Calendar(hours) for name, hours in dialplan.hours.items()})
+        calendars = {name: Calendar(hours) for name, hours in dialplan.hours.items()}
+        return cls(dialplan, calendars, calendars)
+
+    def closed(self, closings: tuple[Closing, ...]) -> "LiveLine":
+        """Itself if these are its closings."""
+        if closings == self.closings:
+            return self
+        calendars = {name: Calendar(hours, closings) for name, hours in self.dialplan.hours.items()}
+        return replace(self, calendars=calendars if closings else self.usual, closings=closings)
+
+
+def as_closings(rows: Sequence[Closure]) -> tuple[Closing, ...]:
+    return tuple(Closing(row.begins_at, row.ends_at, row.reason) for row in rows)
 
 
 def groups_of(dialplan: Dialplan) -> set[str]:
@@ -49,6 +67,12 @@ class Lines:
     def answering(self, number: str | None) -> LiveLine | None:
         """The line of a dialled number (E.164)."""
         return self._by_number.get(number) if number else None
+
+    def get(self, key: str) -> LiveLine | None:
+        return self._by_key.get(key)
+
+    def keys(self) -> list[str]:
+        return sorted(self._by_key)
 
     def calendar(self, line: str, hours: str | None) -> Calendar | None:
         """None if the line does not live or has no such hours; `hours` None means its first."""
@@ -72,6 +96,7 @@ class Lines:
         """Takes in what is live in the store; a line that cannot be read keeps its last good version."""
         async with store.read() as session:
             rows = await dialplans.live(session)
+            closed = await closures.by_line(session)
         newer_holidays = official.refresh()
         by_key: dict[str, LiveLine] = {}
         by_number: dict[str, LiveLine] = {}
@@ -85,6 +110,7 @@ class Lines:
                 if old is None:
                     continue
                 line = old
+            line = line.closed(as_closings(closed.get(row.key, ())))
             by_key[row.key] = line
             by_number |= dict.fromkeys(row.numbers, line)
             self.tenants[row.key] = row.tenant

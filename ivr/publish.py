@@ -18,12 +18,14 @@ from ivr.dialplan.load import READINGS, load_all, load_text
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.dialplan.readings import load_readings
-from ivr.dialplan.texts import all_texts
+from ivr.dialplan.texts import all_texts, by_the_clock
 from ivr.errors import SynthesisError
+from ivr.hours.closings import Closing
 from ivr.outside import NOWHERE, Outside
+from ivr.store import closures, orders
 from ivr.store import dialplans as shelf
-from ivr.store import orders
 from ivr.store.database import Store
+from ivr.store.tables import Closure
 
 log = logging.getLogger("ivr.publish")
 
@@ -194,7 +196,11 @@ class Publisher:
 
     async def _settle(self, now: datetime) -> None:
         dialplans = await self._live()
-        texts = [text for dialplan in dialplans for text in _texts(dialplan, now)]
+        async with self.store.read() as session:
+            closed = await closures.listing(session, now)
+        # First what is heard of sudden closings: until then callers hear a sentence without the reason.
+        texts = [text for dialplan in dialplans for text in _of_closings(dialplan, closed, now)]
+        texts += [text for dialplan in dialplans for text in _texts(dialplan, now)]
         _, wrong = await self._make(self.prompts, texts)
         for text in wrong:
             log.error("a live prompt cannot be spoken", extra={"prompt": self.prompts.key(text)})
@@ -247,6 +253,12 @@ class _Found:
 
 def _texts(dialplan: Dialplan, now: datetime) -> list[str]:
     return all_texts(dialplan, (now - _ELSEWHERE).date(), GREETING_DAYS + 2)
+
+
+def _of_closings(dialplan: Dialplan, rows: Sequence[Closure], now: datetime) -> list[str]:
+    closings = [Closing(row.begins_at, row.ends_at, row.reason) for row in rows if row.line == dialplan.key]
+    first = (now - _ELSEWHERE).date()
+    return by_the_clock(dialplan, first, GREETING_DAYS + 2, closings) if closings else []
 
 
 def _live_line(dialplan: Dialplan) -> shelf.LiveLine:

@@ -1,6 +1,7 @@
 """Prompts as files for Asterisk, for the calls of the engine; never synthesises."""
 
 from ivr.asterisk.caller import TAKEN, Sound, Sounds
+from ivr.dialplan.greeting import in_its_place
 from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
@@ -32,6 +33,8 @@ class LiveSounds:
             found = _sound(self._library, text) or _sound(self._before, text)
             if found is not None:
                 self._ready[text] = found
+            elif (other := in_its_place(text)) is not None:
+                return _sound(self._library, other)
         return found
 
     def sounds(self) -> Sounds:

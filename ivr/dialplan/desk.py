@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ivr.call import CallbackPromise, CallState, Journal, Mailbox, Place, Seats
+from ivr.call import CallbackPromise, CallState, Closings, Journal, Mailbox, Place, Seats
 from ivr.clock import Clock
 from ivr.dialplan.model import CallbackModel, LineModel
 from ivr.dialplan.texts import (
@@ -29,6 +29,7 @@ class Desk:
     mailbox: Mailbox
     seats: Seats
     journal: Journal
+    closings: Closings
 
     def speak(
         self, state: CallState, text: str, hours: str | None = None, place: Place | None = None

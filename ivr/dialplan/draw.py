@@ -22,6 +22,7 @@ TYPES = {
     "say_hours": "営業時間の案内",
     "callback": "折り返し",
     "transfer": "転送",
+    "closing": "臨時休業",
 }
 WAYS = {"next": "", "open": "営業中", "closed": "営業時間外", "otherwise": "その他"}
 LONGEST_TEXT = 20  # characters of what a step says

@@ -7,7 +7,7 @@ knows only what all of them have in common.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -178,6 +178,10 @@ class Step(Part):
     def says(self) -> dict[str, str]:
         """Every text this step can say: the YAML path of the field -> text with `{values}`."""
         return {}
+
+    def names_day(self, day: date) -> list[str]:
+        """Beside `says`, what it can say that names this day: spoken for each of the coming days."""
+        return []
 
     def says_in_queue(self) -> frozenset[str]:
         """Those of `says` that are said to a caller in a queue, who has a `{position}` and a `{wait}`."""

@@ -13,6 +13,7 @@ from ivr.dialplan.greeting import (
 )
 from ivr.dialplan.model import Dialplan, LineModel
 from ivr.hours.calendar import Calendar
+from ivr.hours.closings import Closing
 from ivr.prompts import spoken
 
 # Values that change with the time, and who says them.
@@ -87,6 +88,11 @@ def wait_parts(wait: timedelta | None) -> list[str]:
     return [spoken.wait(wait)] if wait else []
 
 
+def day_named(day: date) -> str:
+    """`11月26日、木曜日`."""
+    return f"{spoken.date(day)}、{spoken.weekday(day)}"
+
+
 def values(text: str) -> list[str]:
     """The names in braces, in order, known or not."""
     return _VALUE.findall(text)
@@ -110,11 +116,11 @@ def all_texts(dialplan: Dialplan, first: date, days: int) -> list[str]:
     for text in [*(text for _, _, text in sayings(dialplan)), *dialplan.line.says().values()]:
         texts |= dict.fromkeys(parts(text, line=dialplan.line))
         used |= dict.fromkeys(values(text))
+    texts |= dict.fromkeys(by_the_clock(dialplan, first, days))
+    for day in (first + timedelta(days=i) for i in range(days)):
+        texts |= dict.fromkeys(text for step in dialplan.steps.values() for text in step.names_day(day))
     for value in used:
-        if say := BY_THE_CLOCK.get(value):
-            for hours in dialplan.hours.values():
-                texts |= dict.fromkeys(greeting_moments(Calendar(hours), first, days, say))
-        elif value == "position":
+        if value == "position":
             capacity = dialplan.line.capacity
             counts = range(1, min(capacity, MOST_AHEAD) + 2)
             texts |= dict.fromkeys(text for count in counts for text in ahead_parts(count, capacity))
@@ -122,6 +128,16 @@ def all_texts(dialplan: Dialplan, first: date, days: int) -> list[str]:
             texts |= dict.fromkeys(spoken.waits())
         elif value == "ticket" or value in collected(dialplan):
             texts |= dict.fromkeys(digit_parts("0123456789"))
+    return list(texts)
+
+
+def by_the_clock(dialplan: Dialplan, first: date, days: int, closings: Sequence[Closing] = ()) -> list[str]:
+    """What the values that change with the time become on those days, sudden `closings` and all."""
+    used = {value for _, _, text in sayings(dialplan) for value in values(text)}
+    texts: dict[str, None] = {}
+    for value, say in BY_THE_CLOCK.items():
+        for hours in dialplan.hours.values() if value in used else ():
+            texts |= dict.fromkeys(greeting_moments(Calendar(hours, closings), first, days, say))
     return list(texts)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ivr.dialplan.model import Step
 from ivr.steps.branch import Branch
 from ivr.steps.callback import Callback
+from ivr.steps.closing import ClosingStep
 from ivr.steps.collect import Collect
 from ivr.steps.consent import Consent
 from ivr.steps.hangup import Hangup
@@ -30,5 +31,6 @@ STEPS: Mapping[str, type[Step]] = {
     "callback": Callback,
     "transfer": Transfer,
     "survey": Survey,
+    "closing": ClosingStep,
     "hangup": Hangup,
 }

@@ -2,14 +2,20 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-from ivr.call import Call, CallbackPromise, Draft, Recorded, Seat, Stored
+from ivr.call import Call, CallbackPromise, Draft, LineToday, Recorded, Seat, Stored
 from ivr.callbacks.due import due_at
 from ivr.clock import Clock
+from ivr.dialplan.greeting import closed_greeting
+from ivr.dialplan.model import Dialplan
+from ivr.dialplan.pick import zone_of
 from ivr.hours.calendar import Calendar
+from ivr.hours.closings import Closing
+from ivr.hours.table import instant
+from ivr.hours.text import DAY
 from ivr.store.agents import UNANSWERED_LIMIT, Staffing
 from ivr.terminal.call import Agent, Tape
 
@@ -125,3 +131,30 @@ class MemoryMailbox:
     def _due(self, promise: CallbackPromise) -> datetime:
         calendar = self._calendars[promise.hours] if promise.hours else None
         return due_at(promise.due, self._clock.now(), calendar)
+
+
+class MemoryClosings:
+    """`Closings` for one call: any PIN is right, and nothing is closed after it."""
+
+    def __init__(self, dialplan: Dialplan, clock: Clock) -> None:
+        self._dialplan = dialplan
+        self._zone = zone_of(dialplan)
+        self._clock = clock
+        self._closings: list[Closing] = []
+
+    async def unlock(
+        self, line: str, tenant: str, pin: str
+    ) -> Literal["right", "wrong", "locked", "unavailable"]:
+        return "right"
+
+    def today(self, line: str, tenant: str) -> LineToday:
+        now = self._clock.now()
+        hours = next(iter(self._dialplan.hours.values()), None)
+        hears = closed_greeting(Calendar(hours, self._closings), now) if hours and self._closings else ""
+        return LineToday(now.astimezone(self._zone).date(), bool(self._closings), hears)
+
+    async def close(self, line: str, tenant: str, last: date, reason: str, by: str) -> None:
+        self._closings.append(Closing(self._clock.now(), instant(self._zone, last, DAY), reason))
+
+    async def reopen(self, line: str, tenant: str, by: str) -> None:
+        self._closings.clear()

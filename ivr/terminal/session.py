@@ -15,7 +15,7 @@ from ivr.hours.calendar import Calendar
 from ivr.queues.queues import Queues
 from ivr.steps.queue import Queue
 from ivr.terminal.call import BEEP, Agent, Tape, TerminalCall
-from ivr.terminal.office import Asked, MemoryMailbox, MemoryRoster, Message
+from ivr.terminal.office import Asked, MemoryClosings, MemoryMailbox, MemoryRoster, Message
 from ivr.terminal.person import Person
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 
@@ -218,7 +218,8 @@ async def visit(
         outside=session.outside,
     )
     queues = Queues(MemoryRoster(agents), clock)
-    desk = Desk(dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary)
+    closings = MemoryClosings(dialplan, clock)
+    desk = Desk(dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary, closings)
     diary.started(call, clock.now())
     await run(call, dialplan, desk)
     diary.ended(call, clock.now())

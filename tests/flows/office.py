@@ -19,6 +19,7 @@ from ivr.hours.calendar import Calendar
 from ivr.queues.queues import Queues
 from ivr.steps import STEPS
 from tests.fakes.fake_call import FakeCall
+from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom, Message
 from tests.fakes.fake_roster import Agent, FakeRoster
@@ -75,6 +76,7 @@ class Office:
         self.world = World([telephone for _, telephone in agents])
         self.room = Mailroom(self.world.spoken)
         self.ledger = Ledger()
+        self.book = ClosingBook(self.dialplan.key, self.dialplan.line.tenant)
         self.began = datetime.fromisoformat(start).replace(tzinfo=TOKYO)
         self.clock = FakeClock(self.began)
         self._life = Life()
@@ -147,7 +149,14 @@ class Office:
         )
         visit.calls.append(call)
         desk = Desk(
-            dialplan.key, dialplan.line, self.calendars, self.clock, self.mailbox, self.queues, self.journal
+            dialplan.key,
+            dialplan.line,
+            self.calendars,
+            self.clock,
+            self.mailbox,
+            self.queues,
+            self.journal,
+            FakeClosings(self.book, self.clock, self._life),
         )
         if known is None:
             self.journal.started(call, self.clock.now())

@@ -85,6 +85,8 @@ class Scenario:
         ]
         agents = [_agent(name, agent) for name, agent in self.data.get("agents", {}).items()]
         office = Office(str(self.data.get("at", OPEN)), visits, agents, self.dialplan)
+        for name, value in self.data.get("closings", {}).items():
+            setattr(office.book, name, value)
         office.world.recorder_fails = "recorder" in self.data
         if (outside := self.data.get("outside")) is not None:
             rings = [outside.get("answers")]

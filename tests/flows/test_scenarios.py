@@ -28,6 +28,7 @@ async def check(scenario: Scenario) -> None:
     for visit, expected in zip(office.visits, scenario.expected(), strict=True):
         check_call(office, visit, expected)
         check_what_was_heard(office, visit, expected)
+    assert office.book.log == scenario.data.get("set", [])
     order = scenario.data.get("order")
     if order is not None:
         rung = [call_id for name in office.telephones for _, call_id in office.telephones[name].rings]

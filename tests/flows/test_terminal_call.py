@@ -17,6 +17,7 @@ from ivr.queues.queues import Queues
 from ivr.terminal.call import Agent, Tape, TerminalCall
 from ivr.terminal.office import MemoryMailbox, MemoryRoster
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
+from tests.fakes.fake_closings import FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.world import Do, Heard, Telephone, length
 from tests.flows.office import TOKYO, Visit, calendars
@@ -106,7 +107,8 @@ def _outside(data: Mapping[str, Any] | None) -> Agent | None:
 
 
 async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
-    [visit] = scenario.office().visits
+    office = scenario.office()
+    [visit] = office.visits
     agents = [
         Agent(name, each["group"], each.get("answers"), each.get("talks"), each.get("state", "available"))
         for name, each in scenario.data.get("agents", {}).items()
@@ -131,7 +133,9 @@ async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
     mailbox = MemoryMailbox(tapes, known, clock)
     queues = Queues(MemoryRoster(agents), clock)
     telephone.happens("answer")
-    await run(call, plan, Desk(plan.key, plan.line, known, clock, mailbox, queues, FakeJournal(Ledger())))
+    closings = FakeClosings(office.book, clock)
+    desk = Desk(plan.key, plan.line, known, clock, mailbox, queues, FakeJournal(Ledger()), closings)
+    await run(call, plan, desk)
     return visit, mailbox
 
 

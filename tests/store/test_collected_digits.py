@@ -18,6 +18,7 @@ from ivr.steps import STEPS
 from ivr.store import calls
 from ivr.store.database import Store
 from tests.fakes.fake_call import FakeCall
+from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
 from tests.fakes.fake_roster import FakeRoster
 from tests.fakes.virtual_time import FakeClock, Life
@@ -87,4 +88,5 @@ def desk(journal: StoreJournal) -> Desk:
     life = Life()
     mailbox = FakeMailbox(Mailroom(World().spoken), life)
     line = load_text("shop.yaml", DIALPLAN, STEPS).line
-    return Desk("shop", line, {}, clock, mailbox, Queues(FakeRoster([], life), clock), journal)
+    closings = FakeClosings(ClosingBook(), clock, life)
+    return Desk("shop", line, {}, clock, mailbox, Queues(FakeRoster([], life), clock), journal, closings)

@@ -15,6 +15,7 @@ from ivr.keys import KeyTable
 from ivr.lines import Lines
 from ivr.queues.queues import Queues
 from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
 from tests.fakes.fake_roster import FakeRoster
@@ -211,7 +212,8 @@ class Run:
         self.ari, self.ledger = FakeAri(), Ledger()
         clock = FakeClock(datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
         parts: Any = (self.ari, Lines(), Queues(FakeRoster([]), clock), FakeMailbox(Mailroom(lambda _: None)))
-        self.engine = Engine(*parts, FakeJournal(self.ledger), sounds(), clock, Path("/recordings"))
+        closings = FakeClosings(ClosingBook(), clock)
+        self.engine = Engine(*parts, FakeJournal(self.ledger), sounds(), clock, Path("/recordings"), closings)
         self.serving = asyncio.create_task(self.engine.serve())
 
     async def linked(self) -> None:

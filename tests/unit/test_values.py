@@ -15,6 +15,7 @@ from ivr.prompts.reading import normalise
 from ivr.queues.queues import Queues
 from ivr.steps import STEPS
 from tests.dialplans import FILE, SHOP, changed, checked
+from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
 from tests.fakes.fake_roster import FakeRoster
@@ -57,7 +58,8 @@ def desk(moment: str, text: str = PLAN) -> Desk:
     calendars = {name: Calendar(hours) for name, hours in plan.hours.items()}
     mailbox = FakeMailbox(Mailroom(lambda file: None))
     queues = Queues(FakeRoster([]), clock)
-    return Desk(plan.key, plan.line, calendars, clock, mailbox, queues, FakeJournal(Ledger()))
+    closings = FakeClosings(ClosingBook(), clock)
+    return Desk(plan.key, plan.line, calendars, clock, mailbox, queues, FakeJournal(Ledger()), closings)
 
 
 def kana(said: Sequence[str]) -> list[str]:

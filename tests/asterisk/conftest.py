@@ -35,7 +35,11 @@ AGENTS = {
     "t0312345678": "contact",  # a telephone outside
     "ueda": "timed",
 }
-CONTACT = Path(__file__).parents[1] / "flows" / "dialplans" / "contact.yaml"  # 050-3185-9089
+# 050-3185-9089, and a line that it leads to
+CONTACT = [
+    Path(__file__).parents[1] / "flows" / "dialplans" / f"{name}.yaml"
+    for name in ("contact", "contact-branch")
+]
 
 
 # Nothing but a message: for what ends it and who leaves it.
@@ -90,7 +94,8 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
         line(dialplans, number, **changes)
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
     (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
-    shutil.copy(CONTACT, dialplans)
+    for file in CONTACT:
+        shutil.copy(file, dialplans)
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
         yield desk
 

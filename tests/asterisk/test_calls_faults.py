@@ -40,7 +40,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iter
     line(dialplans, "050-3185-9080")
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
     (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
-    shutil.copy(CONTACT, dialplans)
+    for file in CONTACT:
+        shutil.copy(file, dialplans)
     agents = {"tanaka": "support", "t0312345678": "contact", "ueda": "timed"}
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=agents) as desk:
         yield desk

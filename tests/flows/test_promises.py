@@ -15,6 +15,7 @@ import yaml
 
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import Dialplan
+from ivr.dialplan.shared import split_source
 from ivr.steps import STEPS
 from tests.fakes.virtual_time import VirtualLoop
 from tests.flows.scenarios import Scenario, scenarios
@@ -87,11 +88,14 @@ def test_a_broken_promise_is_noticed(promise: Promise) -> None:
 
 
 def changed(dialplan: Dialplan, changes: Mapping[str, Any]) -> Dialplan:
-    """`changes`: path in the YAML, divided by points -> what stands there instead; null takes it out."""
-    tree = yaml.load(dialplan.source, yaml.BaseLoader)
+    """`changes`: path in the YAML, divided by points -> what stands there instead; null takes it out.
+
+    What the dialplan takes from shared files is changed there.
+    """
+    files = {file: yaml.load(text, yaml.BaseLoader) for file, text in split_source(dialplan.source).items()}
     for path, value in changes.items():
         *above, last = path.split(".")
-        place = tree
+        place = next(tree for tree in files.values() if not above[1:] or above[1] in tree.get(above[0], {}))
         for name in above:
             place = place[int(name)] if isinstance(place, list) else place[name]
         if value is None:
@@ -99,8 +103,10 @@ def changed(dialplan: Dialplan, changes: Mapping[str, Any]) -> Dialplan:
         else:
             assert place.get(last) != value, f"{path}: this changes nothing"
             place[last] = value
-    text = yaml.safe_dump(tree, allow_unicode=True, sort_keys=False)
-    return load_text(f"{dialplan.key}.yaml", text, STEPS)
+    texts = {file: yaml.safe_dump(tree, allow_unicode=True, sort_keys=False) for file, tree in files.items()}
+    own = texts.pop("")
+    source = own + "".join(f"--- # {file}\n{text}" for file, text in texts.items())
+    return load_text(f"{dialplan.key}.yaml", source, STEPS)
 
 
 def fails(scenario: Scenario, dialplan: Dialplan) -> bool:

@@ -47,7 +47,7 @@ _WHICH = {
     )
     for name in names
 } | {"最終": LAST, "last": LAST}
-_ONE_OF_MONTH = rf"(?:第?\s*(?:{'|'.join(sorted(_WHICH, key=len, reverse=True))}))"
+_ONE_OF_MONTH = rf"(?:第?(?:{'|'.join(sorted(_WHICH, key=len, reverse=True))}))"
 _OF_MONTH = re.compile(
     rf"(?:毎月)?(?P<which>{_ONE_OF_MONTH}(?:\s*(?:[,、・&]|and)\s*{_ONE_OF_MONTH})*)\s*"
     rf"(?P<day>{'|'.join(sorted(_WEEKDAY, key=len, reverse=True))})(?:曜日?)?",

@@ -435,6 +435,18 @@ def test_command_never_writes_what_fails_its_check(desk: Path, capsys: pytest.Ca
         assert file.read_text("utf-8") == HOLIDAYS
 
 
+def test_hours_of_a_shared_file(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = desk / "dialplans"
+    own = HOLIDAYS[HOLIDAYS.index("hours:") : HOLIDAYS.index("start:")]
+    (folder / "shared").mkdir()
+    (folder / "shared" / "japan.yaml").write_text(own, "utf-8")
+    (folder / "shop.yaml").write_text(changed(own, "use: [japan]\n", HOLIDAYS), "utf-8")
+    assert main(["import-days", "shop", str(desk / "company.ics")]) == 1
+    assert "dialplans/shop.yaml has no hours of its own" in capsys.readouterr().err
+    assert main(["import-days", "shared/japan", str(desk / "company.ics"), "--write"]) == 0
+    assert '"2027-08-13 - 2027-08-15": 夏季休業' in (folder / "shared" / "japan.yaml").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,9 +1,12 @@
 """The texts of a calendar: what is understood, and what the admin is told about the rest."""
 
 from datetime import date, timedelta
+from time import process_time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ivr.hours import Calendar, Day, HoursModel, Reason, checks
@@ -136,6 +139,32 @@ def test_weekdays_of_the_month(key: str, days: list[str]) -> None:
             assert short.day(day) == Day(((540, 720),), Reason("open", key)), day
         else:
             assert closed.day(day) == short.day(day) == Day(TEN_TO_FIVE, Reason("open")), day
+
+
+@given(
+    st.text(max_size=12)
+    | st.lists(
+        st.sampled_from([*list("第3最終水曜土日祝・,- 1/毎月"), "last", "3rd", "and", "fri", "2026-11-24"]),
+        max_size=7,
+    ).map("".join)
+)
+def test_any_key_is_read_or_refused_with_words(key: str) -> None:
+    for fields in ({"weekly": {key: "10:00-17:00"}, "holidays": "JP"}, {"closed": {key: "定休日"}}):
+        try:
+            calendar = Calendar(model(**fields))
+        except ValidationError as error:
+            assert all(problem["msg"] for problem in error.errors())
+        else:
+            assert calendar.day(d(2026, 11, 24)).rule
+
+
+@pytest.mark.parametrize(
+    "key", ["1st," + " " * 200_000, "第" * 200_000, "第1・" * 100_000, "毎月" + "1 " * 100_000]
+)
+def test_a_long_key_is_refused_at_once(key: str) -> None:
+    start = process_time()
+    assert "no weekday of the month" in error(weekly={key: "10:00-17:00"})
+    assert process_time() - start < 2
 
 
 def test_of_the_fourth_and_the_last_friday_the_number_counts() -> None:

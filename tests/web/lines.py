@@ -58,6 +58,11 @@ class Office:
     def file(self, key: str) -> Path:
         return self.settings.dialplans / f"{key}.yaml"
 
+    def share(self, key: str, text: str) -> None:
+        file = self.file(f"shared/{key}")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, "utf-8")
+
     async def hashes(self) -> dict[str, str]:
         """Line -> its live version."""
         async with self.store.read() as db:

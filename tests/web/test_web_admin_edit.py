@@ -74,6 +74,37 @@ async def test_whatever_is_written_is_answered(office: Office, login: Login, tex
     assert office.file("shop").read_text("utf-8") == SHOP
 
 
+SHARED_TEXT = """hours:
+  office:
+    zone: Asia/Tokyo
+    weekly: {月-金: "10:00-17:00"}
+"""
+USING = changed(SHARED_TEXT, "use: [japan]\n")
+
+
+async def test_what_is_wrong_in_a_shared_file_is_told(office: Office, login: Login) -> None:
+    carol = await login("carol")
+    office.share("japan", SHARED_TEXT.replace("17:00", "27"))
+    _, page = await send(carol, "check", USING)
+    assert "dialplans/shop.yaml:6:7 use: dialplans/shared/japan.yaml has errors" in words(page)
+    assert 'dialplans/shared/japan.yaml:4:19 hours "office": weekly.月-金: "10:00-27"' in words(page)
+    assert page.count('class="place" href') == 1, "only what can be mended here is a link"
+    office.share("japan", SHARED_TEXT)
+    _, page = await send(carol, "check", USING)
+    assert "問題はありません" in page
+    fields = {"at": "2026-11-24T09:00", "keys": "", "staff": "free", "caller": "", "say": ""}
+    _, page = await send(carol, "simulate", USING, fields)
+    assert "[message] voicemail" in words(page)
+    async with office.working():
+        _, page = await send(carol, "publish", USING)
+    assert "公開しました" in page
+    page = await (await carol.get("/admin/lines/shop")).text()
+    assert "公開中の版と同じです。" in page
+    office.share("japan", SHARED_TEXT.replace("17:00", "18:00"))
+    page = await (await carol.get("/admin/lines/shop")).text()
+    assert "ファイルの内容は、まだ公開されていません。" in page
+
+
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_a_dialplan_may_be_larger_than_other_forms(office: Office, login: Login) -> None:
     carol = await login("carol")

@@ -88,6 +88,23 @@ async def test_a_version_that_is_wrong_today_stays_history(
     assert "050-3185-9081" in office.file("shop").read_text("utf-8")
 
 
+async def test_shared_files_of_today_are_not_put_back_for_other_lines(office: Office, login: Login) -> None:
+    hours = SHOP.split("start: office")[0].split("hours:", 1)[1]
+    office.share("japan", f"hours:{hours}")
+    office.file("shop").write_text(changed(f"hours:{hours}", "use: [japan]\n"), "utf-8")
+    assert await office.publish("suzuki") == []
+    old = (await office.hashes())["shop"]
+    office.share("japan", f"hours:{hours}".replace("17:00", "18:00"))
+    assert await office.publish("suzuki") == []
+    carol = await login("carol")
+    page = await (await carol.get(f"{VERSIONS}/{old}")).text()
+    assert "shared/japan.yaml の全文" in page
+    form = {"token": await form_token(carol, f"{VERSIONS}/{old}")}
+    answer = await carol.post(f"{VERSIONS}/{old}/roll-back", data=form)
+    assert answer.status == 409 and "共通ファイルはほかの窓口も使うため" in await answer.text()
+    assert "18:00" in office.file("shared/japan").read_text("utf-8")
+
+
 @pytest.mark.parametrize("hash", ["0" * 64, "x", "%25"])
 async def test_there_is_no_such_version(office: Office, login: Login, hash: str) -> None:
     carol = await login("carol")

@@ -101,6 +101,18 @@ async def problems_of(
     settings: Settings, line: LiveLine, text: str, today: date, viewer: Viewer
 ) -> list[Problem]:
     """What is wrong with `text` as the file of `line`; of other lines only what the viewer may see."""
-    found = await asyncio.to_thread(editing.check_text, settings, line.key, text, today)
+    found = await asyncio.to_thread(_problems, settings, line.key, text, today)
     own = own_files(settings, line.key)
     return [problem for problem in found if viewer.tenant is None or str(problem).startswith(own)]
+
+
+def _problems(settings: Settings, key: str, text: str, today: date) -> list[Problem]:
+    """With those of the shared files that the text is told to have errors."""
+    found = editing.check_text(settings, key, text, today)
+    wrong = {problem.message.partition(" has errors")[0] for problem in found}
+    shared = [
+        problem
+        for problem in (editing.check_directory(settings, today) if found else [])
+        if any(said.endswith(problem.file) for said in wrong) and problem not in found
+    ]
+    return [*found, *shared]

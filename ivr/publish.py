@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ivr.dialplan.check import check_all, line_numbers, taken_numbers, text_problem
-from ivr.dialplan.load import READINGS, load_all, load_text
+from ivr.dialplan.load import READINGS, linked, load_all, load_text
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.dialplan.readings import load_readings
@@ -34,6 +34,9 @@ T = TypeVar("T")
 
 # A file that is gone may be one that an editor is replacing: it is looked for again after so many seconds.
 GRACE = 1.0
+# Who publishes what an editor has saved, until somebody puts a name and a reason to it soon after.
+FILE = "file"
+SOON_AFTER = timedelta(hours=1)
 GREETING_DAYS = 14  # closed greetings are spoken so far ahead
 # Where the line is, the date may be one off from UTC's.
 _ELSEWHERE = timedelta(days=1)
@@ -85,8 +88,12 @@ class Publisher:
     unspoken: Mapping[str, Sequence[str]] = field(default_factory=dict)  # line -> live texts without audio
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def publish(self, now: datetime, by: str, why: str | None = None) -> Published:
+    async def publish(
+        self, now: datetime, by: str, why: str | None = None, line: str | None = None
+    ) -> Published:
         """DialplanError if there are no dialplans at all; BadDialplan is never raised, but reported.
+
+        What was taken in from a FILE shortly before, of this `line` or of all, is now by whoever publishes.
 
         Doing it again changes nothing but completes what an interruption left: prompts, bundle.
         """
@@ -97,6 +104,10 @@ class Publisher:
                 found = await self._in_thread(self._read, now)
             await self._speak(found, now)
             published = await self._go_live(found, now, by, why)
+            if by != FILE:
+                async with self.store.write() as session:
+                    since = now - SOON_AFTER
+                    await shelf.sign(session, of=FILE, since=since, by=by, why=why, line=line)
             self.wake()
             _log(published, by)
             await self._settle(now)
@@ -192,7 +203,7 @@ class Publisher:
             except BadDialplan:
                 # It was good for the release that published it.
                 log.error("a live dialplan is not understood by this release", extra={"line": line.key})
-        return dialplans
+        return list(linked({dialplan.key: dialplan for dialplan in dialplans}).values())
 
     async def _settle(self, now: datetime) -> None:
         dialplans = await self._live()

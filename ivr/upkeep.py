@@ -34,7 +34,7 @@ from ivr.watch import Watch
 BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER, SUDDENLY_CLOSED)
 JAPAN = ZoneInfo("Asia/Tokyo")
 # Who publishes, and why, when a file was changed by an editor.
-BY_FILE = ("file", "changed on disk")
+BY_FILE = (publish.FILE, "changed on disk")
 
 
 class Upkeep:
@@ -123,7 +123,7 @@ class Upkeep:
         """DialplanError if a file was refused; with a `line`, if that one was."""
         files = await asyncio.to_thread(self.watch.state)
         try:
-            published = await self._publisher.publish(self._clock.now(), by, why)
+            published = await self._publisher.publish(self._clock.now(), by, why, line)
         except DialplanError as error:
             self.watch.taken(files)
             await self._alert({"": [str(error)]})

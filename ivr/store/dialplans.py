@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
@@ -102,6 +102,19 @@ async def publications(session: AsyncSession, line: str, limit: int = 100) -> Se
     """Each time that a version of the line went live, the newest first."""
     query = select(Publication).where(Publication.line == line).order_by(Publication.id.desc()).limit(limit)
     return (await session.scalars(query)).all()
+
+
+async def sign(
+    session: AsyncSession, *, of: str, since: datetime, by: str, why: str | None, line: str | None
+) -> None:
+    """Puts name and reason to what went live by `of` since then and is live yet; of one line, or of all."""
+    newest = select(func.max(Publication.id)).group_by(Publication.line).scalar_subquery()
+    query = update(Publication).where(
+        Publication.id.in_(newest), Publication.by == of, Publication.at >= since
+    )
+    if line is not None:
+        query = query.where(Publication.line == line)
+    await session.execute(query.values(by=by[:LONGEST_NAME], why=why or None))
 
 
 async def live_hash(session: AsyncSession, line: str) -> str | None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from ivr.errors import StoreError
-from ivr.store import health
+from ivr.store import alarms, health
 from ivr.store.tables import Health
 from ivr.web.keys import CLOCK, STORE
 
@@ -17,14 +17,20 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """503 unless the engine wrote within 3 s that its ARI link is up; the reason is in the JSON."""
+    """503 unless the engine wrote within 3 s that its ARI link is up; the reason is in the JSON.
+
+    `alarms` counts what somebody must look at: calls are taken all the same.
+    """
     try:
         async with request.app[STORE].read() as db:
             row = await health.get(db, "engine")
+            standing = len(await alarms.standing(db))
     except StoreError as error:
         return _not_ready("store", str(error))
     reason = _why_not(row, request.app[CLOCK].now())
-    return web.json_response({"ready": True}) if reason is None else _not_ready("engine", reason)
+    if reason is not None:
+        return _not_ready("engine", reason)
+    return web.json_response({"ready": True, "alarms": standing})
 
 
 def _not_ready(part: str, reason: str) -> web.Response:

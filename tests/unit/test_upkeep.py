@@ -10,6 +10,7 @@ import pytest
 
 from ivr import app, editing
 from ivr.errors import Conflict, DialplanError, NotFound
+from ivr.prompts.library import recording_name
 from ivr.settings import Settings, load
 from ivr.sounds import LiveSounds
 from ivr.store import alarms, orders
@@ -173,6 +174,33 @@ async def test_who_orders_is_named_though_the_file_has_changed_too(desk: Desk) -
     assert await desk.history() == [("tanaka", "増席", True), ("file", "changed on disk", False)]
 
 
+async def test_who_publishes_soon_after_saving_signs_what_the_watch_has_taken_in(desk: Desk) -> None:
+    async def publish(by: str, line: str | None) -> None:
+        async with desk.store.write() as session:
+            await orders.put(session, "jobs", "publish", {"by": by, "why": "年末", "line": line}, NOW)
+        await desk.look()
+
+    desk.clock.advance(7200)
+    desk.write("shop", changed("capacity: 2", "capacity: 5", PLAIN))
+    desk.write("other", OTHER)
+    await desk.look()
+    await publish("tanaka", "shop")
+    assert await desk.history() == [("tanaka", "年末", True), ("file", "changed on disk", False)]
+    assert await desk.history("other") == [("file", "changed on disk", True)]
+    desk.clock.advance(60)
+    await publish("suzuki", None)
+    assert await desk.history() == [("tanaka", "年末", True), ("file", "changed on disk", False)]
+    assert await desk.history("other") == [("suzuki", "年末", True)]
+
+
+async def test_what_was_taken_in_long_ago_is_signed_by_nobody(desk: Desk) -> None:
+    desk.clock.advance(3601)
+    async with desk.store.write() as session:
+        await orders.put(session, "jobs", "publish", {"by": "tanaka", "why": None, "line": None}, NOW)
+    await desk.look()
+    assert await desk.history() == [("file", "changed on disk", True)]
+
+
 async def test_a_file_of_another_line_fails_no_order_for_this_one(desk: Desk) -> None:
     desk.write("other", "start: [")
     for line, failed in (("shop", False), ("other", True), (None, True)):
@@ -285,7 +313,7 @@ async def test_a_recording_of_another_length_is_known_at_the_reload(desk: Desk) 
     assert spoken is not None
     desk.settings.prompts.mkdir()
     silence = desk.settings.sounds / "silence.wav"
-    shutil.copy(silence, desk.settings.prompts / f"{spoken.path.name}.wav")
+    shutil.copy(silence, desk.settings.prompts / f"{recording_name(THANKS)}.wav")
     desk.upkeep.watch.due = True
     await desk.look()
     assert await desk.ordered("reload") == 2

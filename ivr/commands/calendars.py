@@ -55,8 +55,13 @@ def _import_days(settings: Settings, options: argparse.Namespace) -> None:
         print_json(shown.as_json())
         return
     print(shown.difference, end="")
+    # An event that recurs is told once.
+    days: dict[tuple[str, str], list[str]] = {}
     for unread in shown.result.left:
-        print(f"not taken: {unread.day or '(no date)'} {unread.title or '(no title)'}: {unread.why}")
+        days.setdefault((unread.title, unread.why), []).append(unread.day or "(no date)")
+    for (title, why), on in days.items():
+        more = f" and {len(on) - 1} more" if len(on) > 1 else ""
+        print(f"not taken: {on[0]}{more} {title or '(no title)'}: {why}")
     if not shown.difference:
         print("nothing to change")
     elif shown.written:

@@ -1,5 +1,6 @@
 """What `ivr check` proves about a calendar beyond the form of its texts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -8,9 +9,12 @@ from ivr.hours import official
 from ivr.hours.calendar import Calendar
 from ivr.hours.model import HoursModel
 from ivr.hours.official import LAST_YEAR, SOURCE
-from ivr.hours.text import is_of_month, is_yearly, read_date, read_dated
+from ivr.hours.text import is_of_month, is_yearly, read_date, read_dated, read_yearly
+
+Doubt = tuple[tuple[str, ...], str]  # where under the hours it stands, and a sentence
 
 AHEAD = timedelta(days=400)
+FAR_OFF, LONG = timedelta(days=3 * 366), timedelta(days=60)
 MOST_NAMED = 5
 HOW = "take syukujitsu.csv from there and do: ivr holidays --update syukujitsu.csv"
 
@@ -39,19 +43,9 @@ def checks(model: HoursModel, today: date) -> list[str]:
     ]
 
 
-def doubts(model: HoursModel, today: date) -> list[tuple[tuple[str, ...], str]]:
-    """What the admin should look at all the same: where under the hours it stands, and a sentence."""
-    found: list[tuple[tuple[str, ...], str]] = []
-    over = [("exceptions", key) for key in model.exceptions if read_date(key) < today]
-    for key in model.closed:
-        if not is_yearly(key) and not is_of_month(key) and read_dated(key)[1] < today:
-            over.append(("closed", key))
-    if over:
-        others = f", like {len(over) - 1} more" if len(over) > 1 else ""
-        message = (
-            f'"{over[0][1]}" is past and matches no day any more{others}; correct the year or take it out'
-        )
-        found.append((over[0], message))
+def doubts(model: HoursModel, today: date) -> list[Doubt]:
+    """What the admin should look at all the same."""
+    found = [*_over(model, today), *_slips(model, today)]
     if model.holidays is None:
         return found
     missing, different = official.missing_year(today), official.differences(today.year)
@@ -68,6 +62,45 @@ def doubts(model: HoursModel, today: date) -> list[tuple[tuple[str, ...], str]]:
         )
         found.append((("holidays",), f"{message}counts; if it is old: from {SOURCE} {HOW}"))
     return found
+
+
+def _over(model: HoursModel, today: date) -> list[Doubt]:
+    over = [("exceptions", key) for key in model.exceptions if read_date(key) < today]
+    over += [("closed", key) for key, (_, last) in _dated(model).items() if last < today]
+    if not over:
+        return []
+    others = f", like {len(over) - 1} more" if len(over) > 1 else ""
+    message = f'"{over[0][1]}" is past and matches no day any more{others}; correct the year or take it out'
+    return [(over[0], message)]
+
+
+def _slips(model: HoursModel, today: date) -> Iterator[Doubt]:
+    """What is rather a slip of the hand: a year far off, a yearly range the wrong way round."""
+    far = today + FAR_OFF
+    for key in model.exceptions:
+        if read_date(key) > far:
+            yield ("exceptions", key), f'"{key}" is years ahead; is that the year that is meant?'
+    for key, (first, last) in _dated(model).items():
+        if first > far:
+            yield ("closed", key), f'"{key}" is years ahead; is that the year that is meant?'
+        elif last - first > LONG:
+            yield (
+                ("closed", key),
+                f'"{key}" closes {(last - first).days + 1} days; is that the range that is meant?',
+            )
+    for key in filter(is_yearly, model.closed):
+        (month, day), (last_month, last_day) = read_yearly(key)
+        # Around a 29 February, which may be named.
+        first, last = date(2000, month, day), date(2000, last_month, last_day)
+        days = (last - first).days % 366 + 1
+        if days > LONG.days:
+            turned = f"{last_month}/{last_day}-{month}/{day}"
+            yield ("closed", key), f'"{key}" closes {days} days of each year; did you mean "{turned}"?'
+
+
+def _dated(model: HoursModel) -> dict[str, tuple[date, date]]:
+    keys = (key for key in model.closed if not is_yearly(key) and not is_of_month(key))
+    return {key: read_dated(key) for key in keys}
 
 
 def holiday_alarms(today: date) -> list[HolidayAlarm]:

@@ -215,6 +215,39 @@ def test_past_entries_are_told() -> None:
     assert path == ("exceptions", "2026-11-23") and "like 1 more" in message
 
 
+@pytest.mark.parametrize(
+    ("fields", "path", "words"),
+    [
+        ({"exceptions": {"2062-12-28": "10:00-12:00"}}, ("exceptions", "2062-12-28"), "is years ahead"),
+        ({"closed": {"2062-08-13": "夏季休業"}}, ("closed", "2062-08-13"), "is years ahead"),
+        (
+            {"closed": {"2026-12-29 - 2027-12-03": "休業"}},
+            ("closed", "2026-12-29 - 2027-12-03"),
+            "closes 340 days",
+        ),
+        (
+            {"closed": {"1/3-12/29": "年末年始休業"}},
+            ("closed", "1/3-12/29"),
+            'closes 362 days of each year; did you mean "12/29-1/3"?',
+        ),
+    ],
+)
+def test_slips_of_the_hand_are_told(
+    fields: dict[str, dict[str, str]], path: tuple[str, str], words: str
+) -> None:
+    model = HoursModel.model_validate({"zone": "Asia/Tokyo", "weekly": {"月-金": "10:00-17:00"}} | fields)
+    assert [found[0] for found in doubts(model, d(2026, 11, 24))] == [path]
+    assert words in doubts(model, d(2026, 11, 24))[0][1]
+
+
+def test_usual_closings_are_no_slips() -> None:
+    closed = {"12/29-1/3": "年末年始休業", "8/1-8/31": "夏季休業", "2026-12-01 - 2027-01-15": "改装"}
+    model = HoursModel.model_validate(
+        {"zone": "Asia/Tokyo", "weekly": {"月-金": "10:00-17:00"}, "closed": closed}
+    )
+    assert doubts(model, d(2026, 11, 24)) == []
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.binary(max_size=200)

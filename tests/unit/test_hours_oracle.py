@@ -49,6 +49,9 @@ class Desk:
     on_holidays: Times  # () is closed
     short: tuple[OfMonth, Times] | None  # other times on one weekday of the month
     monthly: frozenset[OfMonth]  # closed every month
+    yearly: (
+        tuple[date, date] | None
+    )  # closed every year, from the month and day of the one to those of the other
     closed: frozenset[date]
     exceptions: tuple[tuple[date, Times], ...]
 
@@ -59,11 +62,26 @@ class Desk:
                 return times, "exception"
         if day in self.closed or any(nth(day, of_month) for of_month in self.monthly):
             return (), "company_day"
+        if self.closed_each_year(day):
+            return (), "company_day"
         if self.holidays and day in official_holidays():
             return self.on_holidays, "holiday"
         if self.short and nth(day, self.short[0]):
             return self.short[1], "-"
         return self.weekly[day.weekday()], "weekend"
+
+    def closed_each_year(self, day: date) -> bool:
+        """By walking from each time that it begins to the end."""
+        if self.yearly is None:
+            return False
+        first, last = self.yearly
+        for year in (day.year - 1, day.year):
+            walked = date(year, first.month, first.day)
+            while walked != day and (walked.month, walked.day) != (last.month, last.day):
+                walked += DAY
+            if walked == day:
+                return True
+        return False
 
     def model(self) -> HoursModel:
         weekly = {"月火水木金土日"[i]: written(times) for i, times in enumerate(self.weekly) if times}
@@ -71,12 +89,16 @@ class Desk:
             weekly["祝日"] = written(self.on_holidays)
         if self.short:
             weekly[named(self.short[0])] = written(self.short[1])
+        closed = {day.isoformat(): "社内行事" for day in self.closed}
+        closed |= {named(of_month): "定休日" for of_month in self.monthly}
+        if self.yearly:
+            first, last = self.yearly
+            closed[f"{first.month}/{first.day}-{last.month}/{last.day}"] = "年末年始休業"
         return HoursModel(
             zone=self.zone,
             weekly=weekly,
             holidays="JP" if self.holidays else None,
-            closed={day.isoformat(): "社内行事" for day in self.closed}
-            | {named(of_month): "定休日" for of_month in self.monthly},
+            closed=closed,
             exceptions={day.isoformat(): written(times) or "closed" for day, times in self.exceptions},
         )
 
@@ -191,6 +213,8 @@ middles = st.sampled_from(HARD_DAYS) | st.dates(date(1990, 1, 1), date(2027, 6, 
 def desks(draw: st.DrawFn, middle: date) -> Desk:
     near = st.integers(-AROUND, AROUND).map(lambda i: middle + i * DAY)
     day_times = times() | st.just(WHOLE_DAY)
+    # 2001 and 2002 have no 29 February; over the new year often.
+    ordinary = st.dates(date(2001, 1, 1), date(2001, 12, 31)) | st.just(date(2001, 12, 29))
     of_month = st.tuples(st.sampled_from(sorted(WEEKS)), st.integers(0, 6))
     zones = ["Asia/Tokyo", "Asia/Tokyo", "America/New_York", "Asia/Beirut", "Australia/Lord_Howe"]
     return Desk(
@@ -200,6 +224,9 @@ def desks(draw: st.DrawFn, middle: date) -> Desk:
         on_holidays=draw(st.just(()) | day_times),
         short=draw(st.none() | st.tuples(of_month, day_times.filter(bool))),
         monthly=draw(st.frozensets(of_month, max_size=2)),
+        yearly=draw(
+            st.none() | st.builds(lambda day, days: (day, day + days * DAY), ordinary, st.integers(0, 20))
+        ),
         closed=draw(st.frozensets(near, max_size=3)),
         exceptions=tuple(draw(st.dictionaries(near, day_times, max_size=3)).items()),
     )

@@ -3,7 +3,8 @@
 Three things implement Call: AriCall (Asterisk), FakeCall (tests, virtual time)
 and TerminalCall (`ivr simulate`). Steps cannot tell them apart. Every word
 returns when it is finished and says why it ended; only CallerHungUp is raised,
-and it is a normal ending. Cancellation means only "we are stopping".
+and it is a normal ending. Cancellation means "we are stopping", or, in what only asks and says, that
+the caller's visit is over (ivr/dialplan/visit.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -65,6 +66,14 @@ class CallState:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CallState":
         return cls(**data)
+
+
+def since_goto(path: Sequence[str]) -> list[str]:
+    """The part of a path that was walked in the call's last line: a goto stands in it as "LINE:STEP"."""
+    for index in range(len(path) - 1, -1, -1):
+        if ":" in path[index]:
+            return [path[index].partition(":")[2], *path[index + 1 :]]
+    return list(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +308,7 @@ class Mailbox(Protocol):
         """Makes the callback durable that a caller asked for: one for each call and step, however often.
 
         `number`: E.164. The ticket, or None while the store does not answer: then it is filed later.
+        Survives cancellation.
         """
 
     def release(self, call_id: str | None) -> None:

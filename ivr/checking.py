@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from ivr.dialplan.check import check_all
-from ivr.dialplan.load import load, load_all
+from ivr.dialplan.load import load_all, load_beside
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.dialplan.readings import load_readings
@@ -27,7 +27,7 @@ def check_files(settings: Settings, files: Sequence[Path], today: date) -> list[
     problems: list[Problem] = []
     for file in files:
         try:
-            dialplans[str(file)] = load(file, STEPS)
+            dialplans[str(file)] = load_beside(file, STEPS)
         except BadDialplan as bad:
             problems += bad.problems
     return problems + _check_all(settings, dialplans, today)

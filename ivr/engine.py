@@ -169,6 +169,7 @@ class Engine:
             self.queues,
             self.journal,
             self.closings,
+            self.lines.get,
         )
 
     async def _reject(self, call: AriCall) -> None:

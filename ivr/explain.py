@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
+from ivr.dialplan.across import walked
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.pick import zone_of
 from ivr.dialplan.shared import read_whole
@@ -64,17 +65,30 @@ def explain(file: str, dialplan: Dialplan, at: datetime) -> Explanation:
     agents = [Agent(group, group, answers=None) for group in groups(dialplan)]
     session = simulate(dialplan, _Leaving(), at, agents, zone=zone)
     hears = tuple(text.removesuffix("…") for text in session.heard)
-    name = session.state.variables.get("hours") or next(iter(dialplan.hours), None)
-    if name is None:
+    # The hours that the call asked last, maybe in a line that it went to.
+    asked = [
+        (each, hours)
+        for each, step in walked(dialplan, session.state.path)
+        if each.steps[step].type == "hours"
+        for hours in each.steps[step].hours_used().values()
+    ]
+    own = [(dialplan, hours) for hours in list(dialplan.hours)[:1]]
+    if not (asked or own):
         return Explanation(None, True, "open", None, None, None, hears)
-    model = dialplan.hours[name]
+    there, name = (asked or own)[-1]
+    model = there.hours[name]
     calendar = Calendar(model)
     state = calendar.state(at)
     return Explanation(
         hours=name,
         open=state.open,
         reason=reason_text(state.reason),
-        rule=_place(file, dialplan, name, calendar.day(business_day(calendar, at)).rule),
+        rule=_place(
+            file if there is dialplan else there.files[0],
+            there,
+            name,
+            calendar.day(business_day(calendar, at)).rule,
+        ),
         until=_local(state.until, calendar.zone),
         next_open=_local(calendar.next_open(at), calendar.zone),
         hears=hears,

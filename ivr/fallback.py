@@ -42,13 +42,14 @@ def bundle_line(
     `closings`; a line without one is always open.
     CalendarError if its calendar cannot tell two years.
     """
-    hours = next(_steps(dialplan, dialplan.start, HoursStep), None)
-    queues = list(_steps(dialplan, dialplan.start, Queue))
-    groups = {queue.agents for queue in queues}
+    starts = [(dialplan, dialplan.start)]
+    there, hours = next(_steps(starts, HoursStep), (dialplan, None))
+    queues = list(_steps(starts, Queue))
+    groups = {queue.agents for _, queue in queues}
     until = now + AHEAD
     is_open = [(now - timedelta(days=1), until)]
     if hours is not None:
-        calendar = Calendar(dialplan.hours[hours.hours], closings)
+        calendar = Calendar(there.hours[hours.hours], closings)
         first, last = (at.astimezone(calendar.zone).date() for at in (now - timedelta(days=1), until))
         is_open = calendar.open_intervals(first, last)
     return BundleLine(
@@ -65,28 +66,43 @@ def bundle_line(
             for one in telephones
             if groups & set(one.groups) and one.tenant in (None, dialplan.line.tenant)
         ],
-        promise_open=_promise(dialplan, queues[0].otherwise if queues else dialplan.start, hours),
-        promise_closed=_promise(dialplan, hours.closed if hours else dialplan.start, hours),
+        promise_open=_promise(
+            dialplan, [(each, queue.otherwise) for each, queue in queues[:1]] or starts, hours
+        ),
+        promise_closed=_promise(dialplan, [(there, hours.closed)] if hours else starts, hours),
     )
 
 
-def _promise(dialplan: Dialplan, start: str, hours: HoursStep | None) -> CallbackPromise:
-    """Of the first voicemail that a caller comes to from `start`; else of any; else what is usual."""
-    found = next(_steps(dialplan, start, Voicemail), None)
-    if found is None:
-        found = next((step for step in dialplan.steps.values() if isinstance(step, Voicemail)), None)
-    callback = found.callback if found else Voicemail.model_fields["callback"].default
-    name = callback.hours or (hours.hours if hours else next(iter(dialplan.hours), None))
+Place = tuple[Dialplan, str]  # a step by name
+
+
+def _promise(dialplan: Dialplan, starts: Sequence[Place], hours: HoursStep | None) -> CallbackPromise:
+    """Of the first voicemail that a caller comes to from there; else of any of the line; else what is usual.
+
+    The message will be one of `dialplan`, whose hours alone can be named.
+    """
+    found = [step for _, step in _steps(starts, Voicemail)]
+    found += [step for step in dialplan.steps.values() if isinstance(step, Voicemail)]
+    callback = found[0].callback if found else Voicemail.model_fields["callback"].default
+    names = (callback.hours, hours.hours if hours else None, next(iter(dialplan.hours), None))
+    name = next((name for name in names if name in dialplan.hours), None)
     return CallbackPromise(callback.priority, callback.due, name)
 
 
-def _steps(dialplan: Dialplan, start: str, kind: type[S]) -> Iterator[S]:
-    """The steps of this type that can be reached from `start`, the nearest first."""
-    seen, waiting = {start}, [start]
-    while waiting:
-        step = dialplan.steps[waiting.pop(0)]
+def _steps(starts: Sequence[Place], kind: type[S]) -> Iterator[tuple[Dialplan, S]]:
+    """The steps of this type that can be reached, the nearest first, also in lines that a goto leads to."""
+    waiting = [*starts]
+    seen = {(dialplan.key, name) for dialplan, name in waiting}
+    for dialplan, name in waiting:
+        step = dialplan.steps[name]
         if isinstance(step, kind):
-            yield step
-        new = [name for name in dict.fromkeys(step.exits().values()) if name not in seen]
-        seen.update(new)
-        waiting += new
+            yield dialplan, step
+        following = [(dialplan, target) for target in step.exits().values()]
+        where = step.leads_out()
+        there = dialplan.beside.by_key.get(where.line) if where and dialplan.beside else None
+        if where and there:
+            following.append((there, there.entry(where)))
+        for each, target in following:
+            if (each.key, target) not in seen:
+                seen.add((each.key, target))
+                waiting.append((each, target))

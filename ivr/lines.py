@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ivr.call import CallbackPromise
+from ivr.call import CallbackPromise, since_goto
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.errors import IvrError
@@ -59,6 +59,7 @@ class Lines:
     def __init__(self) -> None:
         self.tenants: dict[str, str] = {}  # line -> tenant; never shrinks, old calls still need theirs
         self._by_key: dict[str, LiveLine] = {}
+        self._holidays: official.OfficialList | None = None  # by which the calendars were made
         self._by_number: dict[str, LiveLine] = {}
 
     def __len__(self) -> int:
@@ -84,7 +85,7 @@ class Lines:
     def promise(self, line: str, path: Sequence[str]) -> CallbackPromise:
         """What the last voicemail on `path` promises; what is usual if there was none."""
         live = self._by_key.get(line)
-        steps = [live.dialplan.steps.get(name) for name in reversed(path)] if live else []
+        steps = [live.dialplan.steps.get(name) for name in reversed(since_goto(path))] if live else []
         callback = next((step.callback for step in steps if isinstance(step, Voicemail)), CallbackModel())
         return CallbackPromise(callback.priority, callback.due, callback.hours)
 
@@ -97,13 +98,13 @@ class Lines:
         async with store.read() as session:
             rows = await dialplans.live(session)
             closed = await closures.by_line(session)
-        newer_holidays = official.refresh()
+        holidays = official.refresh()
         by_key: dict[str, LiveLine] = {}
         by_number: dict[str, LiveLine] = {}
         for row in rows:
             old = self._by_key.get(row.key)
             try:
-                same = old is not None and old.dialplan.hash == row.hash and not newer_holidays
+                same = old is not None and old.dialplan.hash == row.hash and holidays is self._holidays
                 line = old if old is not None and same else LiveLine.read(row.key, row.source)
             except IvrError as error:
                 log.error("a live line cannot be read", extra={"line": row.key, "error": str(error)})
@@ -114,4 +115,4 @@ class Lines:
             by_key[row.key] = line
             by_number |= dict.fromkeys(row.numbers, line)
             self.tenants[row.key] = row.tenant
-        self._by_key, self._by_number = by_key, by_number
+        self._by_key, self._by_number, self._holidays = by_key, by_number, holidays

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from ivr.call import Caller, CallState
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.pick import zone_of
+from ivr.errors import DialplanError
 from ivr.hours.calendar import Calendar
 from ivr.keys import KeyTable
 from ivr.steps.queue import Queue
@@ -74,9 +75,14 @@ async def _one(call: Passage, old: Dialplan | None, new: Dialplan) -> Replayed:
     at = call.started_at.astimezone(zone_of(new))
     if old is None:
         return Replayed(call, at, "unknown", (), "the version that it ran on cannot be read")
+    if any(":" in part for part in call.path):
+        return Replayed(call, at, "unknown", (), "it went on in another line")
     if any(part in old.steps and old.steps[part].digits_used() for part in call.path):
         return Replayed(call, at, "unknown", (), "it went by digits, which are not kept")
-    again = await _path(call, old, old)
+    try:
+        again = await _path(call, old, old)
+    except DialplanError:  # who left early is led further than he came, and a goto of then leads nowhere
+        return Replayed(call, at, "unknown", (), "its own version leads it to another line")
     if not _same(call, again):
         return Replayed(call, at, "unknown", (), f"its own version leads it another way: {' > '.join(again)}")
     now = await _path(call, old, new)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.call import since_goto
 from ivr.dialplan.model import Dialplan
 from ivr.store import calls
 from ivr.store.calls import Passage
@@ -69,13 +70,11 @@ def count(dialplan: Dialplan, passages: Iterable[Passage]) -> Traffic:
     for passage in passages:
         number += 1
         # What is no step is a key, or a step of another version or line.
-        steps = [
-            (step, at)
-            for step, at in zip(passage.path, _times(passage), strict=True)
-            if step in dialplan.steps
-        ]
+        path = since_goto(passage.path)
+        times = _times(passage)[-len(path) :] if path else []
+        steps = [(step, at) for step, at in zip(path, times, strict=True) if step in dialplan.steps]
         names = [step for step, _ in steps]
-        strange += any(not _is_key(part) and part not in dialplan.steps for part in passage.path)
+        strange += any(not _is_key(part) and part not in dialplan.steps for part in path)
         visited.update(set(names))
         ways.update({pair for pair in pairwise(names) if pair[1] in dialplan.steps[pair[0]].exits().values()})
         if passage.outcome == "abandoned" and names:

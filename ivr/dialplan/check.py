@@ -1,11 +1,14 @@
 """What must be true of a dialplan beyond its shape, before a caller may meet it."""
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 
 from ivr.dialplan import graph, patience
-from ivr.dialplan.load import field_problem
+from ivr.dialplan.across import Beside
+from ivr.dialplan.load import field_problem, linked
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.numbers import e164
 from ivr.dialplan.problems import Problem, did_you_mean
@@ -23,6 +26,7 @@ from ivr.dialplan.texts import (
 )
 from ivr.hours import checks
 from ivr.hours.check import doubts
+from ivr.hours.text import read_exception
 from ivr.keys import AFTER_A_KEY
 from ivr.outside import NOWHERE, Outside
 
@@ -39,9 +43,11 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
         *_numbers(source, dialplan),
         *_calendars(source, dialplan, today),
         *_ways(source, dialplan),
+        *_gotos(source, dialplan),
         *_keys(source, dialplan),
         *_patience(source, dialplan),
         *_texts(source, dialplan, speakable),
+        *_reasons(source, dialplan, speakable),
         *_callbacks(source, dialplan),
         *_collected(source, dialplan),
     ]
@@ -56,7 +62,9 @@ def check_all(
 ) -> list[Problem]:
     """As `check`, for dialplans by file; also that no number belongs to two lines, and that callers are put
     through only to telephones that `outside` allows."""
-    problems: list[Problem] = []
+    if all(dialplan.beside is None for dialplan in dialplans.values()):
+        dialplans = linked(dialplans)
+    found: dict[str, list[Problem]] = {}
     for file, dialplan in dialplans.items():
         others = {
             number: other.key
@@ -64,9 +72,23 @@ def check_all(
             if other_file != file
             for number in line_numbers(other)
         }
-        problems += check(file, dialplan, today, speakable) + taken_numbers(file, dialplan, others)
-        problems += transfers(file, dialplan, outside)
-    return problems
+        problems = check(file, dialplan, today, speakable) + taken_numbers(file, dialplan, others)
+        found[file] = problems + transfers(file, dialplan, outside)
+    return list(dict.fromkeys(_shared_once(dialplans, found)))
+
+
+def _shared_once(
+    dialplans: Mapping[str, Dialplan], found: Mapping[str, Sequence[Problem]]
+) -> Iterator[Problem]:
+    """A problem of a shared file that not all its users have says whose it is."""
+    users = Counter(file for dialplan in dialplans.values() for file in dialplan.files)
+    times = Counter(problem for problems in found.values() for problem in dict.fromkeys(problems))
+    for file, problems in found.items():
+        for problem in problems:
+            if problem.file != file and times[problem] < users[problem.file]:
+                yield replace(problem, message=f"{problem.message} (used by {file})")
+            else:
+                yield problem
 
 
 def line_numbers(dialplan: Dialplan) -> dict[str, str]:
@@ -110,6 +132,9 @@ def text_problem(file: str, dialplan: Dialplan, part: str, message: str) -> Prob
     for step, field, text in sayings(dialplan):
         if part in parts(text, line=dialplan.line):
             return field_problem(source, step, field, message)
+    for field, text in dialplan.line.says().items():
+        if part in parts(text, line=dialplan.line):
+            return source.problem(("line", *field.split(".")), message)
     return source.problem(("hours",), message, at="key")
 
 
@@ -141,23 +166,50 @@ def _calendars(source: Source, dialplan: Dialplan, today: date) -> Iterator[Prob
 
 def _ways(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     steps, start = dialplan.steps, dialplan.start
-    starts = [start, *([visit.otherwise] if (visit := dialplan.line.visit) else [])]
+    beside = dialplan.beside or Beside([dialplan])
+    starts = [start, *([visit.otherwise] if (visit := dialplan.line.visit) else []), *beside.starts(dialplan)]
     for name in graph.unreachable(steps, *starts):
         message = "no way leads here from the start; lead one here or take the step out"
         yield source.problem(("steps", name), message, at="key")
-    for name in graph.never_served(steps, *starts):
+    for name in beside.never_served(dialplan, starts):
         message = "from here no way leads to a person, a message or a goodbye"
         yield source.problem(("steps", name), message, at="key")
     for name, way in graph.cut_off(steps):
         target = steps[name].exits()[way]
         message = f'leads to "{target}", which hangs up: the caller hears no goodbye; say one in a play step'
         yield field_problem(source, name, way, message)
-    if not steps[start].exits() and not steps[start].says():
+    if steps[start].is_last and not steps[start].says():
         yield source.problem(("start",), "the caller is hung up on without a word")
-    for circle in graph.circles(steps):
+    for circle in [*graph.circles(steps), *beside.circles(dialplan)]:
         way_round = " -> ".join([*circle, circle[0]])
         message = f"the call goes round without the caller's doing: {way_round}"
-        yield source.problem(("steps", circle[0]), message, at="key")
+        yield source.problem(("steps", circle[0].removeprefix(f"{dialplan.key}:")), message, at="key")
+
+
+def _gotos(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    if dialplan.beside is None:
+        return
+    others = {key: other for key, other in dialplan.beside.by_key.items() if key != dialplan.key}
+    for name, step in dialplan.steps.items():
+        where = step.leads_out()
+        if where is None:
+            continue
+        there = others.get(where.line)
+        if where.line == dialplan.key:
+            yield field_problem(
+                source, name, "line", "this is the line itself; name the step where you come from"
+            )
+        elif there is None:
+            message = f'there is no line "{where.line}" without errors{did_you_mean(where.line, others)}'
+            yield field_problem(source, name, "line", message)
+        elif there.line.tenant != dialplan.line.tenant:
+            message = f'the line "{where.line}" is of another tenant, "{there.line.tenant}"'
+            yield field_problem(source, name, "line", message)
+        elif where.step is not None and where.step not in there.steps:
+            message = (
+                f'the line "{where.line}" has no step "{where.step}"{did_you_mean(where.step, there.steps)}'
+            )
+            yield field_problem(source, name, "step", message)
 
 
 def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
@@ -186,7 +238,9 @@ def _patience(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
 def _texts(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> Iterator[Problem]:
     steps, names = dialplan.steps, [*VALUES, *collected(dialplan)]
     makers = [name for name, step in steps.items() if step.makes_ticket]
-    with_ticket = graph.reach(steps, makers)
+    # Whoever comes from another line may bring one.
+    entered = dialplan.beside.starts(dialplan) if dialplan.beside else []
+    with_ticket = graph.reach(steps, [*makers, *entered])
     for step, field, text in sayings(dialplan):
         absent = set() if field in steps[step].says_in_queue() else set(IN_A_QUEUE)
         if step not in with_ticket:
@@ -196,6 +250,16 @@ def _texts(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> I
     for field, text in dialplan.line.says().items():
         for message in _wrong_in(text, dialplan, names, {*IN_A_QUEUE, "ticket"}, speakable):
             yield source.problem(("line", *field.split(".")), message)
+
+
+def _reasons(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> Iterator[Problem]:
+    """Callers hear why a day is closed."""
+    for name, hours in dialplan.hours.items():
+        said = {("closed", days): reason for days, reason in hours.closed.items()}
+        said |= {("exceptions", day): read_exception(text)[1] or "" for day, text in hours.exceptions.items()}
+        for path, reason in said.items():
+            if speakable is not None and reason and (why := speakable(reason)):
+                yield source.problem(("hours", name, *path), why)
 
 
 def _wrong_in(

@@ -1,11 +1,12 @@
 """What a step may use beyond the caller: the line, its calendars, the other rooms."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ivr.call import CallbackPromise, CallState, Closings, Journal, Mailbox, Place, Seats
 from ivr.clock import Clock
-from ivr.dialplan.model import CallbackModel, LineModel
+from ivr.dialplan.model import CallbackModel, Dialplan, LineModel
 from ivr.dialplan.texts import (
     BY_THE_CLOCK,
     IN_A_QUEUE,
@@ -20,6 +21,16 @@ from ivr.hours.calendar import Calendar
 TICKET = "ticket"  # the variable of the state that holds the number of the callback, as texts say it
 
 
+class Target(Protocol):
+    """A line that a call can go on in."""
+
+    @property
+    def dialplan(self) -> Dialplan: ...
+
+    @property
+    def calendars(self) -> Mapping[str, Calendar]: ...
+
+
 @dataclass(frozen=True)
 class Desk:
     key: str  # the dialplan's file name without ending
@@ -30,6 +41,7 @@ class Desk:
     seats: Seats
     journal: Journal
     closings: Closings
+    lines: Callable[[str], "Target | None"] = lambda key: None  # the live lines, by key
 
     def speak(
         self, state: CallState, text: str, hours: str | None = None, place: Place | None = None

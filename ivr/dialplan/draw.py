@@ -23,8 +23,10 @@ TYPES = {
     "callback": "折り返し",
     "transfer": "転送",
     "closing": "臨時休業",
+    "goto": "別の窓口へ",
 }
 WAYS = {"next": "", "open": "営業中", "closed": "営業時間外", "otherwise": "その他"}
+VISIT_OVER = "通話時間の上限"  # no step leads there, but the limit of the visit
 LONGEST_TEXT = 20  # characters of what a step says
 
 
@@ -41,8 +43,13 @@ def label(way: str) -> str:
 def lines_of(name: str, step: Step, line: LineModel) -> list[str]:
     """The name, what it is, and the beginning of what it says."""
     said = next(iter(step.says().values()), "").replace("{line}", line.spoken)
+    if where := step.leads_out():
+        said = f"{where.line}:{where.step}" if where.step else where.line
     shown = said if len(said) <= LONGEST_TEXT else said[: LONGEST_TEXT - 1] + "…"
-    return [name, TYPES.get(step.type, step.type), *([shown] if shown else [])]
+    kind = TYPES.get(step.type, step.type)
+    if line.visit is not None and line.visit.otherwise == name:
+        kind += f"（{VISIT_OVER}）"
+    return [name, kind, *([shown] if shown else [])]
 
 
 def _labelled_ways(step: Step) -> dict[str, str]:

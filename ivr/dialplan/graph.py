@@ -1,8 +1,21 @@
 """What the ways between the steps prove: everybody arrives, and nobody goes round in circles."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from ivr.dialplan.model import Step
+
+
+class Spot(Protocol):
+    """What has ways out: a step, or one of several lines."""
+
+    @property
+    def serves(self) -> bool: ...
+
+    def exits(self) -> Mapping[str, str]: ...
+
+    def caller_exits(self) -> frozenset[str]: ...
+
 
 # A way out that is taken because the step did its work; "otherwise", "closed" and keys are not.
 _DONE = "next"
@@ -13,17 +26,17 @@ def unreachable(steps: Mapping[str, Step], *starts: str) -> list[str]:
     return [name for name in steps if name not in seen]
 
 
-def never_served(steps: Mapping[str, Step], *starts: str) -> list[str]:
+def never_served(steps: Mapping[str, Spot], *starts: str) -> list[str]:
     """Reachable steps from which no way leads to a person, a message or a goodbye."""
-    serving = {name for name, step in steps.items() if step.serves}
-    arriving = set(serving)
-    while True:
-        more = {
-            name for name in steps if name not in arriving and arriving & set(steps[name].exits().values())
-        }
-        if not more:
-            break
-        arriving |= more
+    back: dict[str, list[str]] = {name: [] for name in steps}
+    for name, step in steps.items():
+        for target in step.exits().values():
+            back[target].append(name)
+    waiting = [name for name, step in steps.items() if step.serves]
+    arriving = set(waiting)
+    for name in waiting:
+        waiting += [each for each in dict.fromkeys(back[name]) if each not in arriving]
+        arriving.update(back[name])
     seen = reach(steps, starts)
     return [name for name in steps if name in seen and name not in arriving]
 
@@ -33,7 +46,7 @@ def cut_off(steps: Mapping[str, Step]) -> list[tuple[str, str]]:
 
     A step without a way out that says nothing must follow one that did its work, and not an answer of the caller.
     """
-    silent = {name for name, step in steps.items() if not step.exits() and not step.says()}
+    silent = {name for name, step in steps.items() if step.is_last and not step.says()}
     return [
         (name, way)
         for name, step in steps.items()
@@ -42,20 +55,42 @@ def cut_off(steps: Mapping[str, Step]) -> list[tuple[str, str]]:
     ]
 
 
-def circles(steps: Mapping[str, Step]) -> list[list[str]]:
+def circles(steps: Mapping[str, Spot]) -> list[list[str]]:
     """Loops that a call runs through without the caller's doing, each once, in the order of the file."""
     alone = {
         name: [target for way, target in step.exits().items() if way not in step.caller_exits()]
         for name, step in steps.items()
     }
+    alone = _without_ends(alone)
     found: list[list[str]] = []
     known: set[str] = set()
-    for name in steps:
+    for name in alone:
         circle = way_back(alone, name)
         if circle and not known & set(circle):
             found.append(circle)
             known |= set(circle)
     return found
+
+
+def _without_ends(ways: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """What is left, again and again, without the names that lead nowhere: all circles, and what leads to one."""
+    back: dict[str, list[str]] = {name: [] for name in ways}
+    for name, targets in ways.items():
+        for target in set(targets):
+            back[target].append(name)
+    open_ways = {name: len(set(targets)) for name, targets in ways.items()}
+    ends = [name for name, count in open_ways.items() if count == 0]
+    for end in ends:
+        for name in back[end]:
+            open_ways[name] -= 1
+            if open_ways[name] == 0:
+                ends.append(name)
+    gone = set(ends)
+    return {
+        name: [target for target in targets if target not in gone]
+        for name, targets in ways.items()
+        if name not in gone
+    }
 
 
 def heard_in_a_row(steps: Mapping[str, Step], own: Mapping[str, float]) -> dict[str, float]:
@@ -119,7 +154,7 @@ def way_back(ways: Mapping[str, Iterable[str]], home: str) -> list[str]:
     return []
 
 
-def reach(steps: Mapping[str, Step], names: Iterable[str]) -> set[str]:
+def reach(steps: Mapping[str, Spot], names: Iterable[str]) -> set[str]:
     """`names`, and all that a way leads to from them."""
     waiting = list(names)
     seen = set(waiting)

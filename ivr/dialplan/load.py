@@ -9,8 +9,10 @@ whether it serves every caller is asked by `check`.
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from ivr.dialplan.across import Beside
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.named import fill_in, prompts_of
 from ivr.dialplan.problems import BadDialplan, Problem, Severity, did_you_mean
@@ -54,7 +56,23 @@ def load_all(
     for key in shared.names:
         problems += _shared_problems(shared, shared.file(key), step_types)
     # What is wrong with a shared file is wrong for all who use it, and said once.
-    return dialplans, list(dict.fromkeys(problems))
+    return linked(dialplans), list(dict.fromkeys(problems))
+
+
+def linked(dialplans: Mapping[str, Dialplan]) -> dict[str, Dialplan]:
+    """The same, which know each other."""
+    beside = Beside(dialplans.values())
+    together = {file: replace(dialplan, beside=beside) for file, dialplan in dialplans.items()}
+    beside.by_key = {dialplan.key: dialplan for dialplan in together.values()}
+    return together
+
+
+def load_beside(path: Path, step_types: Mapping[str, type[Step]], name: str | None = None) -> Dialplan:
+    """As `load`, and it knows the sound dialplans of its directory."""
+    dialplan = load(path, step_types, name)
+    others, _ = load_all(path.parent, step_types)
+    found = {file: other for file, other in others.items() if other.key != dialplan.key}
+    return linked({**found, dialplan.files[0]: dialplan})[dialplan.files[0]]
 
 
 def _files(directory: Path) -> list[Path]:

@@ -6,7 +6,7 @@ knows only what all of them have in common.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -17,6 +17,7 @@ from ivr.call import Call
 from ivr.hours.model import HoursModel
 
 if TYPE_CHECKING:
+    from ivr.dialplan.across import Beside
     from ivr.dialplan.desk import Desk
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -151,6 +152,14 @@ class GroupModel(Part):
     """as it is shown"""
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A step of another line, by the line's key; None: its start."""
+
+    line: str
+    step: str | None
+
+
 class Step(Part):
     """One thing that happens to a caller. A type of step is a subclass in `ivr/steps`."""
 
@@ -170,6 +179,15 @@ class Step(Part):
     def exits(self) -> dict[str, str]:
         """Every way out: the YAML path of the field ("next", "keys.#1") -> name of the next step."""
         return {}
+
+    def leads_out(self) -> "Elsewhere | None":
+        """The step of another line that follows it."""
+        return None
+
+    @property
+    def is_last(self) -> bool:
+        """True if nothing follows it."""
+        return not self.exits() and self.leads_out() is None
 
     def caller_exits(self) -> frozenset[str]:
         """Those of `exits` that are taken only by the caller's doing; any other may not close a loop."""
@@ -208,7 +226,7 @@ class Step(Part):
         return {}
 
     async def run(self, call: Call, desk: "Desk") -> str | None:
-        """Does it and returns the name of the next step; None ends the call."""
+        """Does it and returns the name of the next step; None ends the call, or what `leads_out` follows."""
         raise NotImplementedError
 
 
@@ -229,6 +247,12 @@ class Dialplan:
     groups: Mapping[str, GroupModel]  # empty: any name is one
     start: str
     steps: Mapping[str, Step]
+    # The dialplans that were read with it, itself among them; None: it was read alone, nobody knows the others.
+    beside: "Beside | None" = field(default=None, compare=False, repr=False)
+
+    def entry(self, where: Elsewhere) -> str:
+        """The step to which a goto leads here: the start, if this version has no such step."""
+        return where.step if where.step is not None and where.step in self.steps else self.start
 
     @cached_property
     def menus_to_come(self) -> Mapping[str, float]:

@@ -6,23 +6,29 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ivr.dialplan.across import reached
 from ivr.dialplan.check import check
-from ivr.dialplan.load import READINGS, load
+from ivr.dialplan.load import READINGS, load_beside
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, did_you_mean
 from ivr.errors import DialplanError
 
 
 def pick(directory: Path, key: str, step_types: Mapping[str, type[Step]], today: date) -> Dialplan:
-    """BadDialplan names every error of the file; DialplanError, the lines there are if `key` is none."""
+    """BadDialplan names every error of the file and of the lines it goes to; DialplanError, the lines there are if `key` is none."""
     known = sorted(path.stem for path in directory.glob("*.yaml") if path.name != READINGS)
     if key not in known:
         raise DialplanError(f'there is no line "{key}" in {directory}{did_you_mean(key, known)}')
     file = f"{directory.name}/{key}.yaml"
-    dialplan = load(directory / f"{key}.yaml", step_types, file)
-    errors = [problem for problem in check(file, dialplan, today) if problem.severity == "error"]
-    if errors:
-        raise BadDialplan(errors)
+    dialplan = load_beside(directory / f"{key}.yaml", step_types, file)
+    problems = [
+        problem
+        for each in reached(dialplan)
+        for problem in check(each.files[0], each, today)
+        if problem.severity == "error"
+    ]
+    if problems:
+        raise BadDialplan(list(dict.fromkeys(problems)))
     return dialplan
 
 

@@ -1,9 +1,11 @@
 """The loop: step, result, next step. One call is this one coroutine."""
 
+from dataclasses import replace
+
 from ivr.call import Call, CallerHungUp, CallState
 from ivr.dialplan import patience, visit
 from ivr.dialplan.desk import Desk
-from ivr.dialplan.model import SECRET, Dialplan, Step
+from ivr.dialplan.model import SECRET, Dialplan, Elsewhere, Step
 from ivr.errors import DialplanError
 
 LONGEST_PATH = 500  # steps; `check` refuses loops without the caller's doing, this ends the others
@@ -12,10 +14,13 @@ LONGEST_PATH = 500  # steps; `check` refuses loops without the caller's doing, t
 async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
     """Leads the caller through `dialplan` from `call.state.step` (None: from the start) to the end.
 
+    A `goto` changes line and dialplan, also in the state; `dialplan` is the one that the state names.
+
     Raises nothing but CancelledError (we are stopping) and real errors; the caller's
     hanging up ends it quietly. `call.state.outcome` says what came of it.
     """
     state = call.state
+    came_to = ""  # "LINE:" before the first step of another line
     resumed = state.step is not None
     if not resumed:
         state.step = dialplan.start
@@ -29,9 +34,9 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
             if asked is not None:
                 _go_back(state, asked)
             elif not resumed:
-                state.path.append(state.step)
+                state.path.append(came_to + state.step)
                 patience.enter(dialplan, state, state.step)
-            resumed = False
+            resumed, came_to = False, ""
             desk.journal.entered(call)
             step = dialplan.steps[state.step]
             if _is_goodbye(dialplan, step):
@@ -40,6 +45,10 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
             else:
                 following = await visit.within(call, desk, step)
             state.step, state.retries = _unless_over(dialplan, desk, state, following), 0
+            elsewhere = step.leads_out() if following is None else None
+            if elsewhere is not None:
+                dialplan, desk = _go(desk, state, elsewhere)
+                came_to = f"{dialplan.key}:"
         else:
             raise DialplanError(f"the call passed {LONGEST_PATH} steps and is still going")
         if state.outcome == "in_progress":
@@ -55,7 +64,28 @@ def _unless_over(dialplan: Dialplan, desk: Desk, state: CallState, following: st
     if following is None or not visit.is_over(desk, state):
         return following
     step = dialplan.steps[following]
-    return following if _is_goodbye(dialplan, step) or not step.exits() else visit.end(desk, state)
+    return following if _is_goodbye(dialplan, step) or step.is_last else visit.end(desk, state)
+
+
+def _go(desk: Desk, state: CallState, elsewhere: Elsewhere) -> tuple[Dialplan, Desk]:
+    """On in the version of another line that is live now; from its start if it has lost the step.
+
+    DialplanError if the line is not live (any more): the engine then leaves the caller to the fallback.
+    """
+    there = desk.lines(elsewhere.line)
+    if there is None or there.dialplan.line.tenant != desk.line.tenant:
+        raise DialplanError(f'a goto leads to "{elsewhere.line}", which is no live line of this tenant')
+    dialplan = there.dialplan
+    state.line, state.dialplan = dialplan.key, dialplan.hash
+    state.step = dialplan.entry(elsewhere)
+    # Names of the line that was left: hours, and steps to which nobody can be led back for a secret.
+    state.variables.pop("hours", None)
+    for name in [name for name in state.variables if name.startswith(SECRET)]:
+        del state.variables[name]
+    state.secrets.clear()
+    desk = replace(desk, key=dialplan.key, line=dialplan.line, calendars=there.calendars)
+    visit.begin(desk, state)
+    return dialplan, desk
 
 
 def _is_goodbye(dialplan: Dialplan, step: Step) -> bool:
@@ -64,7 +94,7 @@ def _is_goodbye(dialplan: Dialplan, step: Step) -> bool:
     if not step.says() or ways.keys() != {"next"}:
         return False
     last = dialplan.steps[ways["next"]]
-    return not last.exits() and not last.says()
+    return last.is_last and not last.says()
 
 
 def _asked_for_secret(step: Step, state: CallState) -> str | None:
@@ -77,6 +107,7 @@ def _asked_for_secret(step: Step, state: CallState) -> str | None:
 
 def _go_back(state: CallState, step: str) -> None:
     """To a step that the call has passed, as if it had come no further."""
-    behind = len(state.path) - state.path[::-1].index(step)
+    steps = [entry.rpartition(":")[2] for entry in state.path]
+    behind = len(steps) - steps[::-1].index(step)
     del state.path[behind:]
     state.step, state.retries = step, 0

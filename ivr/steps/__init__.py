@@ -8,6 +8,7 @@ from ivr.steps.callback import Callback
 from ivr.steps.closing import ClosingStep
 from ivr.steps.collect import Collect
 from ivr.steps.consent import Consent
+from ivr.steps.goto import Goto
 from ivr.steps.hangup import Hangup
 from ivr.steps.hours import HoursStep
 from ivr.steps.menu import Menu
@@ -32,5 +33,6 @@ STEPS: Mapping[str, type[Step]] = {
     "transfer": Transfer,
     "survey": Survey,
     "closing": ClosingStep,
+    "goto": Goto,
     "hangup": Hangup,
 }

@@ -1,6 +1,6 @@
 """The desk in memory: who could answer, and where messages go. Nothing outlives the call."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -72,6 +72,7 @@ class Message:
     """`words` as far as they are known; `ticket` and `due` None if no callback was made."""
 
     id: str
+    line: str
     promise: CallbackPromise | None
     takes: list[Path]
     state: Literal["recording", "stored", "silent"] = "recording"
@@ -91,11 +92,13 @@ class Asked:
 
 
 class MemoryMailbox:
-    """`Mailbox` for one call. `tapes` are filled by the call while it records."""
+    """`Mailbox` for one call. `tapes` are filled by the call while it records; `calendars`: of a line."""
 
-    def __init__(self, tapes: Mapping[Path, Tape], calendars: Mapping[str, Calendar], clock: Clock) -> None:
+    def __init__(
+        self, tapes: Mapping[Path, Tape], calendars: Callable[[str], Mapping[str, Calendar]], clock: Clock
+    ) -> None:
         self.messages: dict[str, Message] = {}
-        self.asked: dict[str | None, Asked] = {}  # by step
+        self.asked: dict[tuple[str, str | None], Asked] = {}  # by line and step
         self._tapes = tapes
         self._calendars = calendars
         self._clock = clock
@@ -104,7 +107,7 @@ class MemoryMailbox:
         message = self.messages.get(call.state.message_id or "")
         if message is None:
             id = f"m{len(self.messages) + 1}"
-            message = self.messages[id] = Message(id, promise, [Path(f"{id}.wav")])
+            message = self.messages[id] = Message(id, call.state.line, promise, [Path(f"{id}.wav")])
         return Draft(message.id, message.takes[-1])
 
     async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
@@ -118,18 +121,19 @@ class MemoryMailbox:
         message.words = " ".join(words for tape in tapes for words in tape.words)
         message.state = "stored" if said_something else "silent"
         if said_something and message.promise is not None:
-            message.ticket, message.due = TICKET, self._due(message.promise)
+            message.ticket, message.due = TICKET, self._due(message.line, message.promise)
         return Stored(said_something, message.ticket)
 
     async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
-        self.asked.setdefault(call.state.step, Asked(number, promise, self._due(promise)))
+        line = call.state.line
+        self.asked.setdefault((line, call.state.step), Asked(number, promise, self._due(line, promise)))
         return TICKET
 
     def release(self, call_id: str | None) -> None:
         """Nobody else would file it."""
 
-    def _due(self, promise: CallbackPromise) -> datetime:
-        calendar = self._calendars[promise.hours] if promise.hours else None
+    def _due(self, line: str, promise: CallbackPromise) -> datetime:
+        calendar = self._calendars(line)[promise.hours] if promise.hours else None
         return due_at(promise.due, self._clock.now(), calendar)
 
 

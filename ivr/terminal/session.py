@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.call import Call, Caller, CallState
+from ivr.dialplan.across import reached
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.run import run
@@ -91,18 +92,35 @@ class Session:
         }
 
 
+@dataclass(frozen=True)
+class Open:
+    """A line of the files, as if it were live."""
+
+    dialplan: Dialplan
+    calendars: Mapping[str, Calendar]
+
+
+def _lines(dialplan: Dialplan, calendars: Mapping[str, Calendar]) -> Callable[[str], Open | None]:
+    """The line with these calendars of its own, and those that it goes to."""
+    open_lines = {
+        each.key: Open(each, {name: Calendar(hours) for name, hours in each.hours.items()})
+        for each in reached(dialplan)
+    }
+    return {**open_lines, dialplan.key: Open(dialplan, calendars)}.get
+
+
 class Diary:
     """Writes a session; `Journal` and `Listener` at once. `report` gets a line for each happening."""
 
     def __init__(
         self,
         session: Session,
-        dialplan: Dialplan,
+        lines: Callable[[str], Open | None],
         clock: VirtualClock,
         report: Callable[[str], None] | None,
     ) -> None:
         self._session = session
-        self._dialplan = dialplan
+        self._lines = lines
         self._clock = clock
         self._report = report
         self._length = 0  # of the path, at the last entering
@@ -114,10 +132,12 @@ class Diary:
     def entered(self, call: Call) -> None:
         """Also told of what happens inside a step; a longer path that ends with it means a new one."""
         path, step = call.state.path, call.state.step
-        if step is None or len(path) == self._length or path[-1] != step:
+        if step is None or len(path) == self._length or path[-1].rpartition(":")[2] != step:
             return
         self._length = len(path)
-        seen = Seen(step, self._dialplan.steps[step].type, self._local(self._clock.now()))
+        line = self._lines(call.state.line)
+        assert line is not None
+        seen = Seen(path[-1], line.dialplan.steps[step].type, self._local(self._clock.now()))
         self._session.steps.append(seen)
         self._tell(f"[{seen.step}] {seen.type}")
 
@@ -168,8 +188,9 @@ class Diary:
 
 
 def groups(dialplan: Dialplan) -> list[str]:
-    """The groups of agents that the line rings, in the order of the file."""
-    return list(dict.fromkeys(step.agents for step in dialplan.steps.values() if isinstance(step, Queue)))
+    """The groups of agents that the line and those that it goes to ring, in the order of the files."""
+    steps = [step for each in reached(dialplan) for step in each.steps.values()]
+    return list(dict.fromkeys(step.agents for step in steps if isinstance(step, Queue)))
 
 
 def staff(dialplan: Dialplan, free: Mapping[str, int] | None = None, *, talking: bool = False) -> list[Agent]:
@@ -201,12 +222,13 @@ async def visit(
     """
     clock = VirtualClock(at)
     tapes: dict[Path, Tape] = {}
-    mailbox = MemoryMailbox(tapes, calendars, clock)
+    lines = _lines(dialplan, calendars)
+    mailbox = MemoryMailbox(tapes, lambda line: there.calendars if (there := lines(line)) else {}, clock)
     state = state or CallState("simulated", dialplan.key, dialplan.hash)
     before = [Agent(each.name, each.group, each.answers, each.talks, each.state) for each in agents]
     session = Session(dialplan.key, at, zone, before, state, caller)
     session.outside = outside or session.outside
-    diary = Diary(session, dialplan, clock, report)
+    diary = Diary(session, lines, clock, report)
     call = TerminalCall(
         state,
         caller,
@@ -219,7 +241,7 @@ async def visit(
     )
     queues = Queues(MemoryRoster(agents), clock)
     closings = MemoryClosings(dialplan, clock)
-    desk = Desk(dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary, closings)
+    desk = Desk(dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary, closings, lines)
     diary.started(call, clock.now())
     await run(call, dialplan, desk)
     diary.ended(call, clock.now())

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.call import CallState
+from ivr.dialplan.across import reached
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.load import load
 from ivr.dialplan.model import Dialplan
@@ -39,6 +40,12 @@ def calendars(dialplan: Dialplan) -> Mapping[str, Calendar]:
 def ecforce() -> tuple[Dialplan, Mapping[str, Calendar]]:
     dialplan = load(ECFORCE, STEPS)
     return dialplan, calendars(dialplan)
+
+
+@dataclass(frozen=True)
+class Line:
+    dialplan: Dialplan
+    calendars: Mapping[str, Calendar]
 
 
 @dataclass
@@ -70,6 +77,8 @@ class Office:
         dialplan: Dialplan | None = None,
     ) -> None:
         self.dialplan, self.calendars = ecforce() if dialplan is None else (dialplan, calendars(dialplan))
+        self.lines = {each.key: Line(each, calendars(each)) for each in reached(self.dialplan)}
+        self.lines[self.dialplan.key] = Line(self.dialplan, self.calendars)
         self.visits = visits
         self.agents = [agent for agent, _ in agents]
         self.telephones = {telephone.name: telephone for _, telephone in agents}
@@ -88,6 +97,12 @@ class Office:
         if killer is not None:
             killer.cancel()
         self.room.reconcile()
+
+    async def stop(self) -> None:
+        """As the engine is stopped: its calls are cancelled, and what they began for good comes to its end."""
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     def never_began(self, message: Message) -> bool:
         """Its intent was written and no recording of it begun, not even one that failed."""
@@ -133,12 +148,15 @@ class Office:
                 raise error
 
     async def _lead(self, visit: Visit) -> None:
-        dialplan = self.dialplan
         saved = self.ledger.saved.get(visit.id)
         known: dict[str, Any] | None = json.loads(saved) if saved else None
         visit.state = (
-            CallState.from_json(known) if known else CallState(visit.id, dialplan.key, dialplan.hash)
+            CallState.from_json(known)
+            if known
+            else CallState(visit.id, self.dialplan.key, self.dialplan.hash)
         )
+        there = self.lines[visit.state.line]
+        dialplan = there.dialplan
         call = FakeCall(
             self.world,
             visit.telephone,
@@ -151,12 +169,13 @@ class Office:
         desk = Desk(
             dialplan.key,
             dialplan.line,
-            self.calendars,
+            there.calendars,
             self.clock,
             self.mailbox,
             self.queues,
             self.journal,
             FakeClosings(self.book, self.clock, self._life),
+            self.lines.get,
         )
         if known is None:
             self.journal.started(call, self.clock.now())

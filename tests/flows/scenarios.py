@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ivr.call import CallbackPromise
-from ivr.dialplan.load import load
+from ivr.dialplan.load import load_beside
 from ivr.dialplan.model import Dialplan
 from ivr.steps import STEPS
 from tests.fakes.fake_roster import Agent
@@ -192,4 +192,4 @@ def read(name: str, text: str) -> Iterator[Scenario]:
 @functools.cache
 def _dialplan(name: str) -> Dialplan:
     files = (DIALPLANS / f"{name}.yaml", LIVE / f"{name}.yaml")
-    return next((load(file, STEPS) for file in files if file.exists()), ecforce()[0])
+    return next((load_beside(file, STEPS) for file in files if file.exists()), ecforce()[0])

@@ -130,11 +130,13 @@ async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
     )
     clock = VirtualClock(datetime.fromisoformat(str(scenario.data.get("at", OPEN))).replace(tzinfo=TOKYO))
     known = calendars(plan)
-    mailbox = MemoryMailbox(tapes, known, clock)
+    mailbox = MemoryMailbox(tapes, lambda line: office.lines[line].calendars, clock)
     queues = Queues(MemoryRoster(agents), clock)
     telephone.happens("answer")
     closings = FakeClosings(office.book, clock)
-    desk = Desk(plan.key, plan.line, known, clock, mailbox, queues, FakeJournal(Ledger()), closings)
+    desk = Desk(
+        plan.key, plan.line, known, clock, mailbox, queues, FakeJournal(Ledger()), closings, office.lines.get
+    )
     await run(call, plan, desk)
     return visit, mailbox
 

@@ -15,7 +15,7 @@ from watchfiles import Change, awatch
 log = logging.getLogger("ivr.watch")
 logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts the changes of every save
 
-REST = 0.3  # seconds
+REST = 0.2  # seconds
 EVERY = 10.0  # seconds
 LONGEST_UNREST = 5.0  # seconds; who writes without a pause for longer is taken in as it stands
 ENDINGS = (".yaml", ".wav")
@@ -59,7 +59,7 @@ class Watch:
             except (OSError, RuntimeError) as error:
                 log.warning("changes of files are seen late", extra={"reason": str(error)})
                 await asyncio.sleep(EVERY)
-                await self._look()
+                await self._look(at_rest=False)
 
     async def _watch(self, directories: Sequence[Path]) -> None:
         """Returns when the system ought to have reported a change and did not: it watches what is gone."""
@@ -75,19 +75,18 @@ class Watch:
             ignore_permission_denied=True,
         )
         async for changes in reports:
-            if await self._look() and not changes:
+            if await self._look(at_rest=bool(changes)) and not changes:
                 return
 
-    async def _look(self) -> bool:
-        """True if there is something to take in."""
+    async def _look(self, *, at_rest: bool) -> bool:
+        """True if there is something to take in; waits for the files to come to rest unless they are."""
         state = await asyncio.to_thread(self.state)
-        if state == self._taken:
-            return False
         for _ in range(int(LONGEST_UNREST / REST)):
+            if at_rest or state == self._taken:
+                break
             await asyncio.sleep(REST)
             before, state = state, await asyncio.to_thread(self.state)
-            if state == before:
-                break
+            at_rest = state == before
         # An order to publish may have been quicker, and a change may have been taken back.
         if state == self._taken:
             return False

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from ivr.dialplan.model import Step
-from ivr.dialplan.shape import Shape
+from ivr.dialplan.shape import Shape, SharedShape
 
 _UNITS = (("h", 3600), ("m", 60), ("s", 1))
 
@@ -24,9 +24,21 @@ def schema_text(step_types: Mapping[str, type[Step]]) -> str:
     return json.dumps(schema(step_types), ensure_ascii=False, indent=2) + "\n"
 
 
+def shared_schema_text(step_types: Mapping[str, type[Step]]) -> str:
+    """The content of `dialplans/shared/schema.json`."""
+    return json.dumps(_schema(SharedShape, step_types), ensure_ascii=False, indent=2) + "\n"
+
+
 def schema(step_types: Mapping[str, type[Step]]) -> dict[str, Any]:
     """JSON schema, draft 2020-12."""
-    whole = _of(Shape)
+    whole = _schema(Shape, step_types)
+    # All of its steps may stand in files that it uses.
+    whole["required"].remove("steps")
+    return {**whole, "anyOf": [{"required": ["steps"]}, {"required": ["use"]}]}
+
+
+def _schema(shape: type[BaseModel], step_types: Mapping[str, type[Step]]) -> dict[str, Any]:
+    whole = _of(shape)
     definitions: dict[str, Any] = whole.pop("$defs")
     for kind, model in step_types.items():
         step = _of(model)
@@ -35,8 +47,9 @@ def schema(step_types: Mapping[str, type[Step]]) -> dict[str, Any]:
         step["properties"]["type"] = {"const": kind, "description": _first_sentence(model)}
         step["required"] = list(dict.fromkeys(["type", *step.get("required", [])]))
         definitions[f"step_{kind}"] = step
-    (name,) = whole["properties"]["steps"].pop("patternProperties")
-    whole["properties"]["steps"]["propertyNames"] = {"pattern": name}
+    for named in (whole["properties"]["steps"], whole["properties"]["prompts"]):
+        ((pattern, content),) = named.pop("patternProperties").items()
+        named |= {"propertyNames": {"pattern": pattern}, "additionalProperties": content}
     # By the type, and not "any of these": so an editor complains about the one that is meant.
     whole["properties"]["steps"]["additionalProperties"] = {
         "type": "object",

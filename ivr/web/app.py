@@ -9,7 +9,7 @@ from ivr.lines import Lines
 from ivr.settings import Settings
 from ivr.store.database import Store
 from ivr.web import guard, health, keys, pages
-from ivr.web.admin.routes import FORM_LIMITS, ROUTES
+from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
 from ivr.web.api import views as api
 from ivr.web.audio import message_audio
 from ivr.web.auth import views as auth
@@ -32,6 +32,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     app[keys.LOCKOUT] = Lockout()
     app[keys.LINES] = Lines()
     app[keys.FORM_LIMITS] = FORM_LIMITS
+    app[keys.FOR_SUPERVISORS] = FOR_SUPERVISORS
     app.on_response_prepare.append(guard.add_headers)
     app.router.add_static("/static/", Path(__file__).parent / "static")
     app.add_routes(

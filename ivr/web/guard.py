@@ -11,7 +11,7 @@ from ivr.errors import IvrError, NotFound
 from ivr.store import tokens, users
 from ivr.web.auth import session
 from ivr.web.auth.views import set_session
-from ivr.web.keys import CLOCK, FORM_LIMITS, SESSION, SESSION_KEY, STORE, VIEWER, Viewer
+from ivr.web.keys import CLOCK, FOR_SUPERVISORS, FORM_LIMITS, SESSION, SESSION_KEY, STORE, VIEWER, Viewer
 from ivr.web.pages import POLICY, problem
 
 log = logging.getLogger("ivr.web")
@@ -27,7 +27,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 OPEN = ("/healthz", "/readyz")  # no login, no session
-ADMIN = "/admin/"  # all below it needs the role
+ADMIN = "/admin/"  # all below it needs a role
 
 
 class BadRequest(Exception):
@@ -117,6 +117,12 @@ async def _person(request: web.Request, handler: Handler) -> web.StreamResponse:
     return answer
 
 
+def _may(request: web.Request) -> bool:
+    resource, viewer = request.match_info.route.resource, request[VIEWER]
+    path = resource.canonical if resource is not None else ""
+    return viewer.is_admin or (viewer.manages and path in request.app[FOR_SUPERVISORS])
+
+
 async def _page(request: web.Request, handler: Handler) -> web.StreamResponse:
     given = session.unseal(
         request.cookies.get(session.COOKIE, ""), request.app[SESSION_KEY], request.app[CLOCK].now()
@@ -128,7 +134,7 @@ async def _page(request: web.Request, handler: Handler) -> web.StreamResponse:
         # a form that was sent too late cannot be sent again from here, so it leads to the list
         back = request.path_qs if request.method == "GET" else ""
         raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
-    if f"{request.path}/".startswith(ADMIN) and not request[VIEWER].is_admin:
+    if f"{request.path}/".startswith(ADMIN) and not _may(request):
         return problem(request, 403, "この画面は管理者用です", "使うには、管理者の権限が必要です。")
     if request.method not in ("GET", "HEAD"):
         form = await request.post()

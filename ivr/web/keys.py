@@ -33,8 +33,15 @@ class Viewer:
     def is_admin(self) -> bool:
         return self.role == "admin"
 
+    @property
+    def manages(self) -> bool:
+        """Sees the pages of lines; what only admins may do there is refused to the others."""
+        return self.role in ("supervisor", "admin")
+
 
 # Matched path, such as "/admin/lines/{key}/check" -> bytes that its form may have instead of the usual 64 kB.
 FORM_LIMITS: web.AppKey[dict[str, int]] = web.AppKey("form_limits")
+# Matched paths below /admin/ that supervisors may use; the others are for admins.
+FOR_SUPERVISORS: web.AppKey[frozenset[str]] = web.AppKey("for_supervisors")
 VIEWER = web.RequestKey("viewer", Viewer)
 SESSION = web.RequestKey("session", Session)

@@ -18,7 +18,12 @@ GETS = sorted(route.path for route in ROUTES if route.method == "GET")
 POSTS = sorted(route.path for route in ROUTES if route.method == "POST")
 # What exists only after something else was done.
 NOT_YET = {"/admin/lines/{key}/prompts/{id}.wav"}
-
+CHANGING_WHAT_A_LINE_DOES = [
+    *("/admin/lines/{key}/edit", "/admin/lines/{key}/check", "/admin/lines/{key}/difference"),
+    *("/admin/lines/{key}/simulate", "/admin/lines/{key}/publish", "/admin/lines/{key}/orders/{order}"),
+    *("/admin/lines/{key}/versions", "/admin/lines/{key}/versions/{hash}"),
+    "/admin/lines/{key}/versions/{hash}/roll-back",
+]
 
 Example = dict[str, str]
 
@@ -80,9 +85,11 @@ async def test_an_admin_changes_nothing_of_another_company(
     assert await office.pending() == []
 
 
-@pytest.mark.parametrize("name", ["alice", "sam"])
-@pytest.mark.parametrize("path", [*GETS, *POSTS])
-async def test_the_pages_are_for_admins(example: Example, login: Login, name: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("alice", path) for path in [*GETS, *POSTS]] + [("sam", path) for path in CHANGING_WHAT_A_LINE_DOES],
+)
+async def test_the_pages_are_not_for_everybody(example: Example, login: Login, name: str, path: str) -> None:
     somebody = await login(name)
     there = address(path, example)
     if path in POSTS:
@@ -118,6 +125,16 @@ async def test_no_form_is_taken_that_this_site_did_not_give_out(
 async def test_only_who_manages_sees_the_link(office: Office, login: Login, name: str, seen: bool) -> None:
     somebody = await login(name)
     assert ("/admin" in await (await somebody.get("/callbacks")).text()) is seen
+
+
+@pytest.mark.parametrize("page", ["", "/flow", "/calendar", "/prompts", "/closing"])
+async def test_supervisors_see_what_the_day_needs(office: Office, login: Login, page: str) -> None:
+    sam = await login("sam")
+    answer = await sam.get(f"/admin/lines/shop{page}")
+    text = await answer.text()
+    assert answer.status == 200 and "山田商店" in text
+    assert "/edit" not in text and "/versions" not in text
+    assert (await sam.get(f"/admin/lines/sakura{page}")).status == 404
 
 
 async def test_a_role_that_is_taken_away_ends_at_once(office: Office, login: Login) -> None:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from ivr.dialplan.load import LARGEST
-from ivr.web.admin import calendar, edit, flow, lines, orders, prompts, versions
+from ivr.web.admin import calendar, closing, edit, flow, lines, orders, prompts, versions
 
 _LINE = "/admin/lines/{key}"
 _EDITS = {
@@ -13,7 +13,8 @@ _EDITS = {
     f"{_LINE}/publish": edit.publish,
 }
 
-ROUTES = [
+# What supervisors may see and do as well: they run the day, admins change what a line does.
+_DAILY = [
     web.get("/admin", lines.home),
     web.get("/admin/lines", lines.show_list),
     web.get(_LINE, lines.show_one),
@@ -21,6 +22,13 @@ ROUTES = [
     web.get(f"{_LINE}{calendar.TAB}", calendar.show),
     web.get(f"{_LINE}{prompts.TAB}", prompts.show),
     web.get(f"{_LINE}{prompts.TAB}/{{id}}.wav", prompts.audio),
+    web.get(f"{_LINE}{closing.TAB}", closing.show),
+    web.post(f"{_LINE}{closing.TAB}", closing.close),
+    web.post(f"{_LINE}{closing.TAB}/reopen", closing.reopen),
+]
+
+ROUTES = [
+    *_DAILY,
     web.get(f"{_LINE}/edit", edit.show),
     *(web.post(path, handler) for path, handler in _EDITS.items()),
     web.get(f"{_LINE}/orders/{{order}}", orders.show),
@@ -28,6 +36,8 @@ ROUTES = [
     web.get(f"{_LINE}/versions/{{hash}}", versions.show_one),
     web.post(f"{_LINE}/versions/{{hash}}/roll-back", versions.roll_back),
 ]
+
+FOR_SUPERVISORS = frozenset(route.path for route in _DAILY)
 
 # A dialplan, and what stands around it in a form. One that is too large is told so by its check.
 FORM_LIMITS = dict.fromkeys(_EDITS, LARGEST + 200_000)

@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from ivr.store.dialplans import LiveLine
+from ivr.web.keys import VIEWER
 from ivr.web.pages import render
 
 # What follows /admin/lines/KEY, and what the link is called
@@ -13,13 +14,16 @@ TABS = (
     ("/flow", "フロー"),
     ("/calendar", "営業日"),
     ("/prompts", "アナウンス"),
+    ("/closing", "臨時休業"),
     ("/edit", "編集"),
     ("/versions", "版の履歴"),
 )
+FOR_ADMINS = ("/edit", "/versions")
 
 
 def render_line(
     request: web.Request, template: str, line: LiveLine, tab: str, *, status: int = 200, **values: Any
 ) -> web.Response:
     """`template` extends admin/line.html; `tab` is the first of one of TABS."""
-    return render(request, template, status=status, line=line, tab=tab, tabs=TABS, **values)
+    tabs = [each for each in TABS if request[VIEWER].is_admin or each[0] not in FOR_ADMINS]
+    return render(request, template, status=status, line=line, tab=tab, tabs=tabs, **values)

@@ -88,8 +88,6 @@ async def engine(settings: Settings) -> None:
             if order.kind == "reload":
                 live_sounds.reload()
                 await lines.reload(store)
-            elif order.kind == "closings":
-                await lines.reload(store)
             elif order.kind == "asterisk":
                 for module in ("res_pjsip.so", "pbx_config.so"):
                     await ari.http("PUT", f"asterisk/modules/{module}")

@@ -90,7 +90,7 @@ async def reopen_line(
 
 async def _order(session: AsyncSession, at: datetime) -> None:
     """To both at once: a closing does not wait for its sentence to be spoken."""
-    await orders.put(session, "engine", "closings", {}, at)
+    await orders.put(session, "engine", "reload", {}, at)
     await orders.put(session, "jobs", "closings", {}, at)
 
 
@@ -154,16 +154,23 @@ def read_until(text: str, line: LiveLine, begins: datetime) -> datetime | None:
 
 
 def new_pin() -> str:
-    return f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
+    while True:
+        pin = f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
+        if _is_good(pin):
+            return pin
 
 
 def pin_digest(pin: str) -> str:
     """Takes a tenth of a second on purpose. ClosingError if it is too easy."""
     from argon2 import PasswordHasher  # here, so that an engine starts without it
 
-    if not _PIN.fullmatch(pin) or len(set(pin)) < 3:
+    if not _is_good(pin):
         raise ClosingError("a PIN has 6 to 8 digits, at least three of them different")
     return PasswordHasher().hash(pin)
+
+
+def _is_good(pin: str) -> bool:
+    return _PIN.fullmatch(pin) is not None and len(set(pin)) >= 3
 
 
 def _matches(digest: str, pin: str) -> bool:
@@ -226,6 +233,7 @@ class StoreClosings:
         self._announce()
 
     async def reopen(self, line: str, tenant: str, by: str) -> None:
+        self._line(line, tenant)
         await _in_time(self._reopen(line, tenant, by))
         self._announce()
 

@@ -55,8 +55,10 @@ ALLOWED: dict[str, set[str]] = {
     "past": {"replay", "traffic", "dialplan", "steps", "store", "clock", "settings", "errors"},
     "audition": {"dialplan", "steps", "prompts", "settings", "errors"},
     "alerts": {"store"},
+    "closings": {"call", "dialplan", "hours", "lines", "prompts", "steps", "store", "wake"} | BASE,
+    "closings_admin": {"closings", "dialplan", "lines", "store"} | BASE,
     "watch": set(),
-    "sounds": {"asterisk", "prompts", "settings"},
+    "sounds": {"asterisk", "dialplan", "prompts", "settings"},
     "checking": {"dialplan", "steps", "prompts", "outside", "settings", "errors"},
     "editing": {"checking", "dialplan", "orders", "store", "settings", "errors"},
     # the edges: Asterisk, browsers, the job engine, the guard

@@ -92,6 +92,18 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "wrong input": "contact: keys while it rings are for nobody",
         "hang-up": "contact: hangs up while the head office rings",
     },
+    "closing": {
+        "success": "staff: closed for today because of a typhoon, at six in the morning",
+        "timeout": "staff: no PIN is entered",
+        "wrong input": "staff: a wrong PIN, then the right one, and what was typed behind the wrong one is dropped",
+        "hang-up": "staff: hangs up before the confirmation, and nothing is set",
+    },
+    "goto": {
+        "success": "reception: on to a step of the other line, whose agents ring",
+        "timeout": "- it waits for nothing",
+        "wrong input": "- it asks the caller nothing: keys stay for the other line, reception: keys typed ahead",
+        "hang-up": "- it is over in a moment: reception: hangs up in the other line's menu",
+    },
     "hangup": {
         "success": "open: not yet a customer",
         "timeout": "- it waits for nothing",

@@ -25,6 +25,8 @@ class FakeAri:
         self.played: list[str] = []
         self.missing: set[str] = set()  # media without a file
         self.bridges: dict[str, list[str]] = {}
+        self.said: list[str] = []  # to all in a bridge
+        self.limits: dict[str, int] = {}  # channel -> seconds after which Asterisk hangs up
         self.handed_over: list[str] = []
         self.recordings: set[str] = set()  # that run
         self.rung: list[str] = []  # ids of the channels of agents and outside
@@ -117,6 +119,8 @@ class FakeAri:
             case "POST", "channels", channel, "continue":
                 self.handed_over.append(channel)
                 self.leaves(channel)
+            case "POST", "channels", channel, "variable" if body and body["variable"] == "TIMEOUT(absolute)":
+                self.limits[channel] = int(body["value"])
             case "POST", "channels", channel, "record":
                 self.recordings.add((body or {})["name"])
             case "GET", "recordings", "live", name:
@@ -132,6 +136,8 @@ class FakeAri:
                 if not set(wanted) <= self.channels:
                     return 400, None
                 self.bridges[id] += wanted
+            case "POST", "bridges", id, "play":
+                self.said += (body or {})["media"] if id in self.bridges else []
             case "DELETE", "bridges", id:
                 return (204 if self.bridges.pop(id, None) is not None else 404), None
         return 200, None

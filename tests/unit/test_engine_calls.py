@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from ivr.asterisk.caller import AriCall, Sound, Sounds
-from ivr.call import Announcement, Caller, CallState, Offer, Seat, Verdict, Waited
+from ivr.call import (
+    Announcement,
+    Caller,
+    CallState,
+    Offer,
+    Seat,
+    Talked,
+    TalkLimit,
+    Verdict,
+    Waited,
+)
 from ivr.engine import UNKNOWN_NUMBER, Engine
 from ivr.keys import KeyTable
 from ivr.lines import Lines
@@ -87,6 +97,66 @@ async def test_a_stop_leaves_a_talk_alone() -> None:
     await asyncio.gather(talking, return_exceptions=True)
     await asyncio.sleep(SOON)
     assert list(ari.bridges.values()) == [["c1", agent]]
+
+
+LIMIT = TalkLimit(180.0, ["over", "goodbye"], 120.0, ["soon"])
+
+
+async def talk_with_limit(ari: FakeAri) -> tuple[AriCall, str, "asyncio.Task[Talked]"]:
+    call, place = a_call(ari), OneOffer("tanaka")
+    wait = waiting(call, place)
+    agent = await answered_by(ari)
+    await wait
+    return call, agent, asyncio.create_task(call.talk(LIMIT))
+
+
+@in_virtual_time
+async def test_a_talk_with_a_limit_is_warned_and_ended() -> None:
+    ari = FakeAri()
+    _, agent, talking = await talk_with_limit(ari)
+    await asyncio.sleep(119)
+    assert ari.said == []
+    # 180 s, two seconds of "over" and "goodbye", and ten should nobody be there to say them.
+    assert ari.limits == {"c1": 192}
+    await asyncio.sleep(2)
+    assert ari.said == ["sound:soon"]
+    await asyncio.sleep(60)
+    assert ari.said == ["sound:soon", "sound:over", "sound:goodbye"]
+    assert agent in ari.channels, "the agent hears it to its end"
+    assert await talking == Talked("limit")
+    await asyncio.sleep(SOON)
+    assert (agent in ari.channels, "c1" in ari.channels, ari.bridges) == (False, True, {})
+    assert ari.limits == {"c1": 0}
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(60, []), (150, ["sound:soon"])])
+@in_virtual_time
+async def test_a_talk_that_ends_by_itself_leaves_no_limit(seconds: int, said: list[str]) -> None:
+    ari = FakeAri()
+    _, agent, talking = await talk_with_limit(ari)
+    await asyncio.sleep(seconds)
+    ari.leaves(agent)
+    assert await talking == Talked("agent")
+    assert (ari.said, ari.limits) == (said, {"c1": 0})
+
+
+@in_virtual_time
+async def test_a_stop_leaves_the_limit_of_a_talk_to_asterisk() -> None:
+    ari = FakeAri()
+    _, _, talking = await talk_with_limit(ari)
+    await asyncio.sleep(60)
+    talking.cancel()
+    await asyncio.gather(talking, return_exceptions=True)
+    await asyncio.sleep(SOON)
+    assert ari.limits == {"c1": 192}
+
+
+@in_virtual_time
+async def test_nothing_to_say_is_said_at_once() -> None:
+    """Every sentence of a text held a value that is empty."""
+    ari = FakeAri()
+    assert (await a_call(ari).play()).ended_by == "end"
+    assert ari.played == []
 
 
 @pytest.mark.parametrize("who", ["agent", "caller"])

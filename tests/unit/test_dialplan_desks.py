@@ -1,0 +1,24 @@
+"""The dialplans as shipped: nothing is wrong with them, nothing warned of, and each is one of the five desks."""
+
+from ivr.dialplan.check import check_all
+from ivr.dialplan.load import load_all
+from ivr.steps import STEPS
+from tests.dialplans import TODAY
+from tests.flows.scenarios import LIVE
+from tests.flows.test_promises import DESKS
+
+
+def test_nothing_is_wrong_with_any_desk() -> None:
+    dialplans, problems = load_all(LIVE, STEPS)
+    assert [str(problem) for problem in [*problems, *check_all(dialplans, TODAY)]] == []
+    lines = [dialplan.key for dialplan in dialplans.values()]
+    assert {desk for desk in DESKS if desk not in lines} == set()
+    shops = [line for line in lines if line not in DESKS]
+    assert len(shops) >= 2 and all(shop.startswith("eccall-") for shop in shops)
+
+
+def test_each_desk_is_a_company_of_its_own() -> None:
+    """Their users and messages must not meet."""
+    dialplans, _ = load_all(LIVE, STEPS)
+    tenants = [dialplan.line.tenant for dialplan in dialplans.values()]
+    assert len(set(tenants)) == len(tenants)

@@ -93,6 +93,11 @@ class Settings:
         return self.data / "prompts"
 
     @property
+    def readings(self) -> Path:
+        """How words are read in the prompts that are live."""
+        return self.data / "readings.json"
+
+    @property
     def holidays(self) -> Path:
         """A newer list of public holidays than that of the package, if there is one."""
         return self.data / "syukujitsu.csv"

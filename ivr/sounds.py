@@ -17,7 +17,8 @@ class LiveSounds:
         self._ready: dict[str, Sound] = {}
 
     def _live(self) -> PromptLibrary:
-        return PromptLibrary.live(self._settings.prompt_cache, self._settings.prompts)
+        settings = self._settings
+        return PromptLibrary.live(settings.prompt_cache, settings.prompts, settings.readings)
 
     def reload(self) -> None:
         """After a publish: other readings, recordings of another length."""

@@ -57,7 +57,7 @@ class Upkeep:
             settings.dialplans,
             STEPS,
             store,
-            PromptLibrary.live(settings.prompt_cache, settings.prompts),
+            PromptLibrary.live(settings.prompt_cache, settings.prompts, settings.readings),
             self.voice,
             self._write_bundle,
             lambda: wake(settings.run, "engine"),

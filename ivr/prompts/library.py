@@ -19,7 +19,6 @@ from ivr.prompts.audio import Audio, seconds_of, write_pair, write_whole
 from ivr.prompts.readable import unreadable
 from ivr.prompts.reading import normalise
 
-_KEPT = "readings.json"  # in the cache: the readings by which the live prompts were made
 # Change it when the same text would sound different: another voice, level, or synthesiser.
 VOICE = "mei-normal pyopenjtalk-plus 0.4.1 v1"
 RECORDED = "file:"
@@ -30,29 +29,37 @@ logger = logging.getLogger("ivr.prompts")
 class PromptLibrary:
     """`cache` is shared by all processes; `recorded` holds the WAV files made by people."""
 
-    def __init__(self, cache: Path, recorded: Path | None, readings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        recorded: Path | None,
+        readings: Mapping[str, str] | None = None,
+        kept: Path | None = None,
+    ) -> None:
         self._cache = cache.absolute()  # Asterisk plays by absolute path
         self._recorded = recorded
         self.readings = readings or {}
+        self._kept = kept
         self._ready: set[str] = set()
         # Only a few hundred prompts are alive; those with a ticket number in them come and go.
         self.key = lru_cache(maxsize=4096)(self._key)
 
     @classmethod
-    def live(cls, cache: Path, recorded: Path | None) -> "PromptLibrary":
-        """With the readings by which the live prompts were made."""
+    def live(cls, cache: Path, recorded: Path | None, kept: Path) -> "PromptLibrary":
+        """With the readings by which the live prompts were made, kept in that file."""
         try:
-            kept = json.loads((cache / _KEPT).read_bytes())
+            readings = json.loads(kept.read_bytes())
         except FileNotFoundError:
-            kept = {}
-        return cls(cache, recorded, kept)
+            readings = {}
+        return cls(cache, recorded, readings, kept)
 
     def with_readings(self, readings: Mapping[str, str]) -> "PromptLibrary":
-        return PromptLibrary(self._cache, self._recorded, readings)
+        return PromptLibrary(self._cache, self._recorded, readings, self._kept)
 
     def keep_readings(self) -> None:
         """From now on `live` has those of this library: make all live prompts with it first."""
-        write_whole(self._cache / _KEPT, json.dumps(dict(self.readings), ensure_ascii=False).encode())
+        assert self._kept is not None, "not of `live`"
+        write_whole(self._kept, json.dumps(dict(self.readings), ensure_ascii=False).encode())
 
     def _key(self, text: str) -> str:
         """32 hex digits that stand for the text as it is spoken: two spellings of one reading share it."""

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ivr.clock import SystemClock
 from ivr.hours import Calendar, HoursModel
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -16,6 +17,11 @@ def d(year: int, month: int, day: int) -> date:
 def jst(text: str) -> datetime:
     """`2026-11-24 10:00` in Tokyo."""
     return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
+
+
+def offset_to(text: str) -> str:
+    """IVR_CLOCK_OFFSET with which a command believes that it is `2026-11-24 10:00` in Tokyo."""
+    return str((jst(text) - SystemClock(0).now()).total_seconds())
 
 
 def desk(weekly: dict[str, str] | None = None, **fields: Any) -> Calendar:

@@ -16,7 +16,7 @@ Doubt = tuple[tuple[str, ...], str]  # where under the hours it stands, and a se
 AHEAD = timedelta(days=400)
 FAR_OFF, LONG = timedelta(days=3 * 366), timedelta(days=60)
 MOST_NAMED = 5
-HOW = "take syukujitsu.csv from there and do: ivr holidays --update syukujitsu.csv"
+HOW = "take syukujitsu.csv and do: ivr holidays --update syukujitsu.csv"
 
 
 @dataclass(frozen=True, slots=True)

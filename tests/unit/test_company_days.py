@@ -17,6 +17,7 @@ from ivr.dialplan.source import read
 from ivr.errors import CalendarError, DialplanError, IvrError
 from ivr.steps import STEPS
 from tests.dialplans import SHOP, changed
+from tests.hours_helpers import offset_to
 
 FILE = "dialplans/shop.yaml"
 WEEKLY = '    weekly: {月-金: "10:00-17:00"}\n'
@@ -398,7 +399,7 @@ def test_any_bytes_make_a_sound_file_or_a_clear_error(data: bytes) -> None:
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IVR_DATA", str(tmp_path / "var"))
     monkeypatch.setenv("IVR_DIALPLANS", str(tmp_path / "dialplans"))
-    monkeypatch.setenv("IVR_CLOCK", "2026-11-24T11:00+09:00")
+    monkeypatch.setenv("IVR_CLOCK_OFFSET", offset_to("2026-11-24 11:00"))
     (tmp_path / "dialplans").mkdir()
     (tmp_path / "dialplans" / "shop.yaml").write_text(HOLIDAYS, "utf-8")
     (tmp_path / "company.ics").write_bytes(WHOLE)
@@ -462,7 +463,9 @@ def test_wrong_arguments(desk: Path, words: list[str], said: str, capsys: pytest
     assert said in capsys.readouterr().err
 
 
-def test_holidays_command(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_holidays_command(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["holidays", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "first": 1955,
@@ -472,5 +475,8 @@ def test_holidays_command(desk: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "differences": [],
         "alarms": [],
     }
+    monkeypatch.setenv("IVR_CLOCK_OFFSET", offset_to("2027-03-01 10:00"))
+    assert main(["holidays"]) == 0
+    assert "祝日一覧に2028年の祝日がありません" in capsys.readouterr().out
     assert main(["holidays", "--update", str(desk / "company.ics")]) == 1
     assert "syukujitsu.csv" in capsys.readouterr().err

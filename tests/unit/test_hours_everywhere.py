@@ -22,6 +22,7 @@ from ivr.fallback import bundle_line
 from ivr.hours import Calendar
 from ivr.steps import STEPS
 from tests.dialplans import FILE, TODAY, changed, checked
+from tests.hours_helpers import offset_to
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 HOURS = """\
@@ -196,7 +197,7 @@ def test_no_more_days_than_a_year(days: int) -> None:
 
 
 def test_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IVR_CLOCK", "2026-11-22T23:30+09:00")
+    monkeypatch.setenv("IVR_CLOCK_OFFSET", offset_to("2026-11-22 23:30"))
     assert main(["calendar", "ecforce", "--next", "2"]) == 0
     out = capsys.readouterr().out
     assert "2026-11-22(日)  -  weekend\n  「本日は休業日でございます。" in out

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr import editing
+from ivr import checking, editing
 from ivr.dialplan.problems import Problem
 from ivr.errors import CalendarError, DialplanError, NotFound
 from ivr.hours import State
@@ -112,7 +112,7 @@ def _problems(settings: Settings, key: str, text: str, today: date) -> list[Prob
     wrong = {problem.message.partition(" has errors")[0] for problem in found}
     shared = [
         problem
-        for problem in (editing.check_directory(settings, today) if found else [])
+        for problem in (checking.check_directory(settings, today) if found else [])
         if any(said.endswith(problem.file) for said in wrong) and problem not in found
     ]
     return [*found, *shared]

@@ -152,6 +152,20 @@ async def test_a_stop_leaves_the_limit_of_a_talk_to_asterisk() -> None:
 
 
 @in_virtual_time
+async def test_the_end_of_a_visit_stops_a_prompt_and_a_question_and_the_call_goes_on() -> None:
+    ari = FakeAri()
+    call = a_call(ari)
+    for cut in (call.play("choices"), call.read_keys(KeyTable(["1"]), first=5.0)):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await cut
+    await asyncio.sleep(SOON)
+    assert (await call.play("goodbye")).ended_by == "end"
+    assert ari.played == ["['sound:choices']", "['sound:goodbye']"]
+    assert "c1" in ari.channels
+
+
+@in_virtual_time
 async def test_nothing_to_say_is_said_at_once() -> None:
     """Every sentence of a text held a value that is empty."""
     ari = FakeAri()

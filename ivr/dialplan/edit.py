@@ -5,7 +5,7 @@ PyYAML tells where things stand; it does not write: it would lose comments, quot
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -150,3 +150,47 @@ def _items(entries: Mapping[str, str]) -> list[str]:
 def scalar(value: str) -> str:
     """A text as YAML has it on one line, in quotes unless it is words alone."""
     return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+
+
+def take_out(file: str, text: str, path: tuple[str, ...], names: Iterable[str]) -> str:
+    """The text without these entries of the mapping at `path`; one that would be empty goes, too.
+
+    Names that are not there are ignored. BadDialplan and DialplanError as for `put`.
+    """
+    source = read(file, text)
+    problems = [problem for problem in source.problems if problem.severity == "error"]
+    if problems:
+        raise BadDialplan(problems)
+    wanted: Any = deepcopy(source.tree)
+    parent: Any = wanted
+    for name in path[:-1]:
+        parent = parent[name]
+    gone = [name for name in names if name in parent.get(path[-1], {})]
+    if not gone:
+        return text
+    if len(gone) == len(parent[path[-1]]) and len(path) > 1:
+        return take_out(file, text, path[:-1], [path[-1]])
+    for name in gone:
+        del parent[path[-1]][name]
+    edited = text
+    for name in gone:
+        edited = _without(edited, path, name)
+    if read(file, edited).tree != wanted:
+        raise DialplanError(
+            f"{file} is laid out so that nothing can be taken out safely; take out of {path[-1]}: {', '.join(gone)}"
+        )
+    return edited
+
+
+def _without(text: str, path: tuple[str, ...], name: str) -> str:
+    node: Node = yaml.compose(text, Loader=yaml.BaseLoader)
+    for step in path:
+        _, node, _ = _child(node, step, False)
+    at = next(number for number, (key, _) in enumerate(node.value) if key.value == name)
+    key, value = node.value[at]
+    begin, end = key.start_mark.index, _end(text, value)
+    if node.flow_style:
+        if at + 1 < len(node.value):
+            return text[:begin] + text[node.value[at + 1][0].start_mark.index :]
+        return text[: _end(text, node.value[at - 1][1])] + text[end:]
+    return text[: begin - key.start_mark.column] + text[_line_end(text, end) :].removeprefix(_newline(text))

@@ -44,6 +44,7 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
         *_calendars(source, dialplan, today),
         *_ways(source, dialplan),
         *_gotos(source, dialplan),
+        *_closings(source, dialplan),
         *_keys(source, dialplan),
         *_patience(source, dialplan),
         *_texts(source, dialplan, speakable),
@@ -210,6 +211,24 @@ def _gotos(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
                 f'the line "{where.line}" has no step "{where.step}"{did_you_mean(where.step, there.steps)}'
             )
             yield field_problem(source, name, "step", message)
+
+
+def _closings(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    others = dialplan.beside.by_key if dialplan.beside else {}
+    for name, step in dialplan.steps.items():
+        key = step.closes()
+        if key is None or (key and dialplan.beside is None):
+            continue
+        there = others.get(key) if key else dialplan
+        if there is None:
+            message = f'there is no line "{key}" without errors{did_you_mean(key, others)}'
+            yield field_problem(source, name, "line", message)
+        elif there.line.tenant != dialplan.line.tenant:
+            message = f'the line "{key}" is of another tenant, "{there.line.tenant}"'
+            yield field_problem(source, name, "line", message)
+        elif not any(each.type == "hours" for each in there.steps.values()):
+            message = "the line that it closes has no step of type hours, so nothing would be closed"
+            yield source.problem(("steps", name), message, at="key")
 
 
 def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:

@@ -221,6 +221,10 @@ class Step(Part):
         """YAML path -> telephone number (E.164) outside that it puts callers through to."""
         return {}
 
+    def closes(self) -> str | None:
+        """The key of a line that staff close by it at once; "" is its own, None: it closes none."""
+        return None
+
     def groups_used(self) -> dict[str, str]:
         """YAML path -> name of the group of agents that it refers to."""
         return {}

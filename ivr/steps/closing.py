@@ -103,6 +103,9 @@ class ClosingStep(Step):
     def names_day(self, day: date) -> list[str]:
         return [_up_to(day)]
 
+    def closes(self) -> str | None:
+        return self.line or ""
+
     async def run(self, call: Call, desk: Desk) -> str | None:
         """Entered again after a take-back, it asks for the PIN again and tells what stands by then."""
         try:

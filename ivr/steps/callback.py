@@ -35,8 +35,8 @@ CONFIRM = (
     "折り返し先のお電話番号は、{number}でございます。よろしければ1を、訂正される場合は2を押してください。"
 )
 REFUSED = (
-    "恐れ入りますが、ご入力いただいた番号には、折り返しお電話することができません。"
-    "日本国内の、固定電話、携帯電話、またはアイピー電話の番号をお願いいたします。"
+    "恐れ入りますが、ご入力いただいた番号には、折り返しのお電話を差し上げることができません。"
+    "日本国内の、固定電話、携帯電話、またはアイピー電話の番号を、押してください。"
 )
 NUMBER = "number"  # the digits that texts say as {number}
 MADE = "callback:"  # + line:step: the variable of the state that says that its promise was made

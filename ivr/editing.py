@@ -192,10 +192,12 @@ def _check(settings: Settings, texts: Mapping[str, str], today: date) -> list[Pr
     with tempfile.TemporaryDirectory() as folder:
         there = replace(settings, dialplans=Path(folder) / directory.name)
         _copy(directory, there.dialplans)
-        before = _problems_elsewhere(there, files, today)
         for key, text in texts.items():
             _path(there.dialplans, key).write_text(text, "utf-8")
         after = check_directory(there, today)
+    if all(problem.file in files for problem in after):
+        return after
+    before = _problems_before(settings, today)
     return [problem for problem in after if problem.file in files or problem not in before]
 
 
@@ -209,10 +211,10 @@ def _copy(directory: Path, copy: Path) -> None:
         raise DialplanError(f"the dialplans in {directory} cannot be read: {error.strerror}") from error
 
 
-def _problems_elsewhere(settings: Settings, files: set[str], today: date) -> set[Problem]:
+def _problems_before(settings: Settings, today: date) -> set[Problem]:
     """Those that other files have anyway: whoever saves this one did not make them."""
     try:
-        return {problem for problem in check_directory(settings, today) if problem.file not in files}
+        return set(check_directory(settings, today))
     except DialplanError:
         return set()  # there is no dialplan yet; this is the first
 

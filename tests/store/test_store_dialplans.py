@@ -6,7 +6,7 @@ from ivr.errors import Conflict, NotFound
 from ivr.store import dialplans
 from ivr.store.database import Store
 from ivr.store.dialplans import LiveLine
-from tests.store.rows import NOON
+from tests.store.rows import NOON, after
 
 FIRST = LiveLine(
     "ecforce", "ecforce", "ecforceカスタマーサポート", ("+815031859080", "+81312345678"), "h1", "start: a"
@@ -119,3 +119,19 @@ async def test_a_version_is_found_by_the_beginning_of_its_hash(store: Store) -> 
         for unknown in ("x", "", "%"):
             with pytest.raises(NotFound, match='line "ecforce" never had a dialplan'):
                 await dialplans.find_version(session, "ecforce", unknown)
+
+
+async def test_a_name_is_put_to_what_an_editor_saved_if_it_is_live_yet_and_not_long_ago(store: Store) -> None:
+    early, late = NOON, after(7200)
+    third = LiveLine("shop", "shop", "店", (), "h3", "start: c")
+    async with store.write() as session:
+        for version, by, at in ((FIRST, "file", early), (SECOND, "file", late), (third, "alice", late)):
+            await dialplans.publish(session, version, at=at, by=by, why="changed on disk")
+        await dialplans.sign(session, of="file", since=after(3600), by="bob", why="年末", line=None)
+    async with store.read() as session:
+        rows = await dialplans.publications(session, "ecforce")
+        assert [(row.hash, row.by, row.why) for row in rows] == [
+            ("h2", "bob", "年末"),
+            ("h1", "file", "changed on disk"),
+        ]
+        assert [row.by for row in await dialplans.publications(session, "shop")] == ["alice"]

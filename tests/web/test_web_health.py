@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from aiohttp.test_utils import TestClient
 
-from ivr.store import health
+from ivr.store import alarms, health
 from ivr.store.database import Store
 from tests.web.conftest import StoppedClock
 from tests.web.desk import NOW
@@ -67,3 +67,11 @@ async def test_not_ready_without_a_live_line(visitor: TestClient, store: Store) 
 async def test_not_ready_by_a_row_from_another_time(visitor: TestClient, store: Store) -> None:
     await beat(store, ok=True, ago=-3600)
     assert (await visitor.get("/readyz")).status == 503
+
+
+async def test_ready_in_spite_of_alarms_which_are_counted(visitor: TestClient, store: Store) -> None:
+    async with store.write() as db:
+        await health.beat(db, "engine", NOW, ok=True, detail={"lines": 1})
+        await alarms.raise_(db, "dialplan:shop", "誤り", tenant="shop", at=NOW)
+    answer = await visitor.get("/readyz")
+    assert (answer.status, await answer.json()) == (200, {"ready": True, "alarms": 1})

@@ -28,6 +28,7 @@ class FakeAri:
         self.said: list[str] = []  # to all in a bridge
         self.limits: dict[str, int] = {}  # channel -> seconds after which Asterisk hangs up
         self.handed_over: list[str] = []
+        self.contexts: list[str] = []  # where to
         self.recordings: set[str] = set()  # that run
         self.rung: list[str] = []  # ids of the channels of agents and outside
         self.dialled: list[str] = []  # endpoints
@@ -118,6 +119,7 @@ class FakeAri:
                 self.music.discard(channel)
             case "POST", "channels", channel, "continue":
                 self.handed_over.append(channel)
+                self.contexts.append((body or {})["context"])
                 self.leaves(channel)
             case "POST", "channels", channel, "variable" if body and body["variable"] == "TIMEOUT(absolute)":
                 self.limits[channel] = int(body["value"])

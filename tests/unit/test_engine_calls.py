@@ -363,3 +363,18 @@ async def test_a_call_cut_short_by_a_stop_failed_and_is_handed_over() -> None:
     await run.engine.drain(0.1)
     assert run.ari.handed_over == ["c1"]
     assert run.ledger.ended["c1"]["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "context"),
+    [("message", "ivr-last-resort"), ("callback", "ivr-last-resort"), ("in_progress", "ivr-fallback")],
+)
+@in_virtual_time
+async def test_who_was_promised_a_callback_is_not_asked_for_a_message_again(
+    outcome: str, context: str
+) -> None:
+    ari = FakeAri()
+    call = a_call(ari)
+    call.state.outcome = outcome  # type: ignore[assignment]
+    await call.leave_to_fallback()
+    assert ari.contexts == [context]

@@ -97,7 +97,7 @@ def shared_in(directory: Path, heading: str) -> Shared:
         keys = [path.stem for path in _yaml_files(folder)]
     except OSError:
         keys = []  # whoever names one hears that it is not there
-    named = f"{heading}/{FOLDER}"
+    named = str(Path(heading) / FOLDER)
     return Shared(named, keys, lambda key: file_text(folder / f"{key}.yaml", f"{named}/{key}.yaml"))
 
 
@@ -143,7 +143,7 @@ def load_text(
         raise _refused(name, f'"{key}" is no name for a dialplan; use small letters, digits, "-" and "_"')
     if shared is None:
         files = split_source(text)
-        text, shared = files[""], Shared.stored(f"{Path(name).parent}/{FOLDER}", files)
+        text, shared = files[""], Shared.stored(str(Path(name).parent / FOLDER), files)
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise _refused(name, f"the file is larger than {LARGEST} bytes")
     own = read(name, text)

@@ -154,7 +154,7 @@ def read_whole(file: str, source: str) -> Source:
     """All files of a version that loads; to be read only. Asked for the same one by check after check."""
     files = split_source(source)
     own = read(file, files[""])
-    return merge(own, Shared.stored(f"{Path(file).parent}/{FOLDER}", files).used_by(own)[0])[0]
+    return merge(own, Shared.stored(str(Path(file).parent / FOLDER), files).used_by(own)[0])[0]
 
 
 def _take(whole: Source, source: Source, problems: list[Problem]) -> set[YamlPath]:

@@ -1,5 +1,6 @@
 """Sudden closings (臨時休業) laid over a calendar: open or closed, until when, what becomes of business time."""
 
+import random
 from datetime import date, timedelta
 
 import pytest
@@ -115,6 +116,26 @@ def test_open_intervals_and_days() -> None:
     assert calendar.day(date(2026, 11, 24)).intervals == ()
     assert calendar.day(date(2026, 11, 24)).reason == TYPHOON
     assert calendar.day(date(2026, 11, 25)).intervals == ((600, 1020),)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_open_is_what_is_usually_open_and_not_closed(seed: int) -> None:
+    """At any moment, of any closings; and so what a change leads to."""
+    dice = random.Random(seed)
+    monday = jst("2026-11-16 00:00")
+    week = [monday + timedelta(minutes=dice.randrange(14 * 1440)) for _ in range(8)]
+    closings = [Closing(*sorted(week[i : i + 2]), "台風") for i in range(0, 2 * dice.randrange(1, 5), 2)]
+    closings = [each for each in closings if each.end is not None and each.begin < each.end]
+    model = dice.choice([OFFICE, LUNCH, BAR])
+    calendar, usual = closed(*closings, model=model), Calendar(model)
+    for _ in range(60):
+        at = monday + timedelta(minutes=dice.randrange(14 * 1440))
+        state = calendar.state(at)
+        covered = any(each.covers(at) for each in closings)
+        assert state.open == (usual.state(at).open and not covered)
+        assert (state.reason.kind == "sudden") == covered
+        assert state.until is not None and calendar.state(state.until).open != state.open
+        assert calendar.state(state.until - timedelta(seconds=1)).open == state.open
 
 
 WEDNESDAY = "次の営業は、11月25日、水曜日の、午前10時からでございます。"

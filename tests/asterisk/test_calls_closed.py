@@ -1,6 +1,7 @@
 """Out of hours: four instances whose clocks stand at a closed moment, each called once."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -64,8 +65,10 @@ MOMENTS = {
 
 @pytest.fixture(scope="module")
 def closed_desks(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iterator[dict[str, Desk]]:
+    dialplans = tmp_path_factory.mktemp("dialplans")
+    shutil.copy(ROOT / "dialplans" / "ecforce.yaml", dialplans)
     desks = {
-        name: Desk(tmp_path_factory.mktemp("closed"), moment.clock, ROOT / "dialplans", spoken_prompts)
+        name: Desk(tmp_path_factory.mktemp("closed"), moment.clock, dialplans, spoken_prompts)
         for name, moment in MOMENTS.items()
     }
     with ExitStack() as stack:

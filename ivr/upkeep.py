@@ -145,13 +145,16 @@ class Upkeep:
 
     async def _alert(self, wrong: Mapping[str, Sequence[str]]) -> None:
         async with self._store.write() as session:
-            await alerts.of_files(session, wrong, self.lines.tenants, self._clock.now())
+            await alerts.of_files(session, wrong, self._live_tenants(), self._clock.now())
         await self._alert_prompts()
+
+    def _live_tenants(self) -> dict[str, str]:
+        return {line: self.lines.tenants[line] for line in self.lines.keys()}  # noqa: SIM118
 
     async def _alert_prompts(self) -> None:
         unspoken = self._publisher.unspoken
         async with self._store.write() as session:
-            await alerts.of_prompts(session, unspoken, self.lines.tenants, self._clock.now())
+            await alerts.of_prompts(session, unspoken, self._live_tenants(), self._clock.now())
 
     async def _write_bundle(self, dialplans: Sequence[Dialplan]) -> None:
         """The bundle, and what of it Asterisk itself reads; the engine has Asterisk read it again."""

@@ -84,3 +84,29 @@ def test_every_text_and_where_its_audio_is_from(instance: Path, capsys: pytest.C
     with wave.open(str(after[TEXTS["WELCOME"]]["audio"])) as audio:
         seconds = audio.getnframes() / audio.getframerate()
     assert after[TEXTS["WELCOME"]]["seconds"] == pytest.approx(seconds, abs=0.01)
+
+
+def test_readings_are_heard_before_they_are_live(instance: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lengths = []
+    for readings in ("efo: えふ\n", "efo: えふぉーむのさいてきか\n"):
+        (instance / "dialplans" / "readings.yaml").write_text(readings, "utf-8")
+        assert main(["say", "efoについて。", "--out", str(instance / "said.wav")]) == 0
+        with wave.open(str(instance / "said.wav")) as audio:
+            lengths.append(audio.getnframes())
+    assert lengths[1] > 1.5 * lengths[0]
+    (instance / "dialplans" / "readings.yaml").write_text("efo: EFO\n", "utf-8")
+    assert main(["say", "efoについて。", "--out", str(instance / "said.wav")]) == 1
+    assert 'dialplans/readings.yaml:1:6: "EFO" is no reading' in capsys.readouterr().err
+
+
+def test_a_reading_makes_the_prompts_that_hold_the_word_missing_again(
+    instance: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["say", TEXTS["THANKS"], "--out", str(instance / "said.wav")]) == 0
+    assert main(["say", TEXTS["CLOSED"], "--out", str(instance / "said.wav")]) == 0
+    before = listed(capsys)
+    assert (before[TEXTS["THANKS"]]["source"], before[TEXTS["CLOSED"]]["source"]) == ("synthesised",) * 2
+    assert "担当者" in TEXTS["THANKS"] and "担当者" not in TEXTS["CLOSED"]
+    (instance / "dialplans" / "readings.yaml").write_text("担当者: たんとうのもの\n", "utf-8")
+    after = listed(capsys)
+    assert (after[TEXTS["THANKS"]]["source"], after[TEXTS["CLOSED"]]["source"]) == ("missing", "synthesised")

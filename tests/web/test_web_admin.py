@@ -20,7 +20,7 @@ POSTS = sorted(route.path for route in ROUTES if route.method == "POST")
 NOT_YET = {"/admin/lines/{key}/prompts/{id}.wav"}
 CHANGING_WHAT_A_LINE_DOES = [
     *("/admin/lines/{key}/edit", "/admin/lines/{key}/check", "/admin/lines/{key}/difference"),
-    *("/admin/lines/{key}/simulate", "/admin/lines/{key}/publish", "/admin/lines/{key}/orders/{order}"),
+    *("/admin/lines/{key}/simulate", "/admin/lines/{key}/publish"),
     *("/admin/lines/{key}/versions", "/admin/lines/{key}/versions/{hash}"),
     "/admin/lines/{key}/versions/{hash}/roll-back",
 ]
@@ -127,7 +127,7 @@ async def test_only_who_manages_sees_the_link(office: Office, login: Login, name
     assert ("/admin" in await (await somebody.get("/callbacks")).text()) is seen
 
 
-@pytest.mark.parametrize("page", ["", "/flow", "/calendar", "/prompts", "/closing"])
+@pytest.mark.parametrize("page", ["", "/flow", "/calendar", "/prompts", "/closing", "/hours"])
 async def test_supervisors_see_what_the_day_needs(office: Office, login: Login, page: str) -> None:
     sam = await login("sam")
     answer = await sam.get(f"/admin/lines/shop{page}")

@@ -62,7 +62,7 @@ async def show(request: web.Request) -> web.Response:
         special=[row for row in rows if row.kind not in ("open", "weekend")],
         weekdays=year.WEEKDAYS,
         marks=year.MARKS,
-        ahead=_ahead(calendar, now) if calendar else [],
+        ahead=ahead(calendar, now) if calendar else [],
     )
 
 
@@ -75,7 +75,7 @@ def _year(request: web.Request, now: datetime) -> tuple[int, str | None]:
     return int(text), None
 
 
-def _ahead(calendar: Calendar, now: datetime) -> list[Ahead]:
+def ahead(calendar: Calendar, now: datetime) -> list[Ahead]:
     """Sudden closings are in it."""
     found = []
     for number in range(DAYS):

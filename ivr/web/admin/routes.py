@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from ivr.dialplan.load import LARGEST
-from ivr.web.admin import calendar, closing, edit, flow, lines, orders, prompts, versions
+from ivr.web.admin import calendar, closing, edit, flow, hours, lines, orders, prompts, versions
 
 _LINE = "/admin/lines/{key}"
 _EDITS = {
@@ -25,13 +25,16 @@ _DAILY = [
     web.get(f"{_LINE}{closing.TAB}", closing.show),
     web.post(f"{_LINE}{closing.TAB}", closing.close),
     web.post(f"{_LINE}{closing.TAB}/reopen", closing.reopen),
+    web.get(f"{_LINE}{hours.TAB}", hours.show),
+    web.post(f"{_LINE}{hours.TAB}/preview", hours.preview),
+    web.post(f"{_LINE}{hours.TAB}/publish", hours.publish),
+    web.get(f"{_LINE}/orders/{{order}}", orders.show),
 ]
 
 ROUTES = [
     *_DAILY,
     web.get(f"{_LINE}/edit", edit.show),
     *(web.post(path, handler) for path, handler in _EDITS.items()),
-    web.get(f"{_LINE}/orders/{{order}}", orders.show),
     web.get(f"{_LINE}/versions", versions.show_list),
     web.get(f"{_LINE}/versions/{{hash}}", versions.show_one),
     web.post(f"{_LINE}/versions/{{hash}}/roll-back", versions.roll_back),

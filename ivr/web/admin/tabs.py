@@ -14,6 +14,7 @@ TABS = (
     ("/flow", "フロー"),
     ("/calendar", "営業日"),
     ("/prompts", "アナウンス"),
+    ("/hours", "営業時間"),
     ("/closing", "臨時休業"),
     ("/edit", "編集"),
     ("/versions", "版の履歴"),

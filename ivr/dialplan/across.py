@@ -120,4 +120,6 @@ def _spot(key: str, step: Step, chosen: Mapping[str, Dialplan]) -> _Spot:
     there = chosen.get(where.line) if where else None
     if where and there:
         ways["goto"] = f"{there.key}:{there.entry(where)}"
-    return _Spot(ways, step.caller_exits(), step.serves)
+    # That a line is not there is an error of its own, or nobody knows.
+    unknown = where is not None and there is None
+    return _Spot(ways, step.caller_exits(), step.serves or unknown)

@@ -22,7 +22,7 @@ from ivr.call import (
 )
 from ivr.engine import UNKNOWN_NUMBER, Engine
 from ivr.keys import KeyTable
-from ivr.lines import Lines
+from ivr.lines import Lines, LiveLine
 from ivr.queues.queues import Queues
 from tests.fakes.fake_ari import FakeAri
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
@@ -33,6 +33,21 @@ from tests.fakes.virtual_time import FakeClock, in_virtual_time
 
 SOON = 0.05  # seconds: some requests and their answers
 HELLO = (Announcement(lambda: ("hello",)), Announcement(lambda: ("busy",), after=10, every=30))
+
+GOES_ON = """\
+line: {tenant: shop, name: 総合受付, numbers: ["03-1234-5678"]}
+start: welcome
+steps:
+  welcome: {type: play, say: お電話ありがとうございます。, next: on}
+  on: {type: goto, line: workshop}
+"""
+GONE_TO = """\
+line: {tenant: shop, name: 工房, numbers: ["03-1234-5679"]}
+start: thanks
+steps:
+  thanks: {type: play, say: お電話ありがとうございました。, next: bye}
+  bye: {type: hangup}
+"""
 
 
 def sounds() -> Sounds:
@@ -378,3 +393,25 @@ async def test_who_was_promised_a_callback_is_not_asked_for_a_message_again(
     call.state.outcome = outcome  # type: ignore[assignment]
     await call.leave_to_fallback()
     assert ari.contexts == [context]
+
+
+@in_virtual_time
+async def test_a_call_goes_on_in_the_line_that_is_live_then_and_without_one_to_the_fallback() -> None:
+    run, lines = Run(), Lines()
+    front, workshop = LiveLine.read("front", GOES_ON), LiveLine.read("workshop", GONE_TO)
+    lines._by_key = {"front": front, "workshop": workshop}
+    lines._by_number = {"+81312345678": front}
+    run.engine.lines = lines
+    await asyncio.sleep(SOON)
+    run.ari.comes("c1", "0312345678")
+    await asyncio.sleep(5)
+    assert run.ledger.ended["c1"]["path"] == ["welcome", "on", "workshop:thanks", "bye"]
+    assert (run.ledger.ended["c1"]["line"], run.ledger.ended["c1"]["dialplan"]) == (
+        "workshop",
+        workshop.dialplan.hash,
+    )
+    del lines._by_key["workshop"]  # withdrawn
+    run.ari.comes("c2", "0312345678")
+    await asyncio.sleep(5)
+    assert run.ledger.ended["c2"]["outcome"] == "failed"
+    assert run.ari.handed_over == ["c2"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,8 @@ async def test_closed_by_telephone_until_it_is_opened_by_command(desk: Desk) -> 
         await staff.hears(DONE, due=pressed)
         # Committed before it was said.
         assert desk.rows("SELECT line, reason, ended_at FROM closures") == [("shop", "台風", None)]
+    await until(lambda: taken_in_after(desk), 5, "the engine knows of it")
+    assert taken_in_after(desk) < 1
     async with desk.caller("09011190003") as caller:
         up = await caller.dial(SHOP)
         await caller.hears(GREETING, due=up)
@@ -93,6 +96,13 @@ async def test_closed_by_telephone_until_it_is_opened_by_command(desk: Desk) -> 
     assert fallback_is_open(desk)
     for log in (desk.data / "logs").glob("*.log"):
         assert pin not in log.read_text("utf-8"), log.name
+
+
+def taken_in_after(desk: Desk) -> float:
+    """Seconds from the commit of the closing until the engine had it; 0 while it has it not."""
+    newest = "SELECT created_at, done_at FROM orders WHERE recipient = 'engine' AND kind = 'reload' ORDER BY id DESC"
+    begun, done = desk.rows(newest)[0]
+    return (datetime.fromisoformat(done) - datetime.fromisoformat(begun)).total_seconds() if done else 0.0
 
 
 def fallback_is_open(desk: Desk) -> bool:

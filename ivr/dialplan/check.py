@@ -65,13 +65,14 @@ def check_all(
     through only to telephones that `outside` allows."""
     if all(dialplan.beside is None for dialplan in dialplans.values()):
         dialplans = linked(dialplans)
+    numbers = {file: line_numbers(dialplan) for file, dialplan in dialplans.items()}
     found: dict[str, list[Problem]] = {}
     for file, dialplan in dialplans.items():
         others = {
             number: other.key
             for other_file, other in dialplans.items()
             if other_file != file
-            for number in line_numbers(other)
+            for number in numbers[other_file]
         }
         problems = check(file, dialplan, today, speakable) + taken_numbers(file, dialplan, others)
         found[file] = problems + transfers(file, dialplan, outside)

@@ -39,6 +39,8 @@ def environment() -> jinja2.Environment:
         short_path=words.short_path,
         who=words.who,
         closed_because=words.closed_because,
+        publisher=words.publisher,
+        published_because=words.published_because,
         silent_because=words.SILENT_BECAUSE,
         events_said=words.EVENTS,
     )

@@ -9,6 +9,7 @@ import phonenumbers
 from ivr.callbacks.service import SYSTEM
 from ivr.callbacks.states import State
 from ivr.hours import Reason
+from ivr.publish import FILE
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 
@@ -77,6 +78,15 @@ def closed_because(reason: Reason) -> str:
     """祝日（勤労感謝の日）"""
     said = CLOSED_BECAUSE[reason.kind]
     return f"{said}（{reason.name}）" if reason.name else said
+
+
+def publisher(by: str) -> str:
+    """Who took a version live: nobody's name, if a file changed on disk."""
+    return "ファイルの変更" if by == FILE else by
+
+
+def published_because(by: str, why: str | None) -> str:
+    return why if why and by != FILE else "—"
 
 
 def time_left(due: datetime | None, now: datetime) -> str:

@@ -155,7 +155,7 @@ async def test_the_list_says_what_an_admin_wants_to_know(
     text = words(await (await root.get("/admin/lines")).text())
     assert "山田商店 shop" in text and "050-3185-9080" in text
     assert "営業中 今日 17:00まで" in text
-    assert "今日 11:00に test が公開" in text
+    assert "今日 11:00 公開：test" in text
     assert "ファイルに未公開の内容があります" not in text
     clock.at += timedelta(hours=7)
     text = words(await (await root.get("/admin/lines")).text())

@@ -41,6 +41,14 @@ async def test_the_list_says_who_when_and_why(hashes: list[str], login: Login) -
     ]
 
 
+async def test_a_change_on_disk_has_nobodys_name(office: Office, login: Login) -> None:
+    office.file("shop").write_text(THREE, "utf-8")
+    assert await office.publish("file", "changed on disk") == []
+    carol = await login("carol")
+    found = rows(await (await carol.get(VERSIONS)).text())
+    assert found[0].startswith("今日 11:00 ファイルの変更 — ")
+
+
 async def test_a_version_is_compared_with_the_one_before_and_the_live_one(
     hashes: list[str], login: Login
 ) -> None:

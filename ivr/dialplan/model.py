@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call
+from ivr.dialplan.part import Part
+from ivr.dialplan.reading import Priority, ReadingRules
 from ivr.hours.model import HoursModel
 
 if TYPE_CHECKING:
@@ -70,12 +72,6 @@ SECRET = (
 )
 
 
-class Part(BaseModel):
-    """Base of everything written in YAML: unknown keys are errors, nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
 WARNING = "恐れ入りますが、お話しいただけるお時間が、残り少なくなっております。"
 OVER = "恐れ入りますが、お時間となりましたので、お話を終了いたします。お電話ありがとうございました。"
 
@@ -123,6 +119,8 @@ class LineModel(Part):
     voicemail do not count."""
     visit: VisitModel | None = None
     """the longest call, talks and waiting included: `{max: 60m, warn: 5m, otherwise: time_is_up}`"""
+    reading: ReadingRules = ReadingRules()
+    """what is looked for in the text of a message"""
 
     @property
     def spoken(self) -> str:
@@ -136,7 +134,7 @@ class LineModel(Part):
 class CallbackModel(Part):
     """The callback that a message makes."""
 
-    priority: Literal["critical", "high", "medium", "low"] = "medium"
+    priority: Priority = "medium"
     """`critical`, `high`, `medium`, `low`"""
     due: Due = "1 business day"
     """`N business days`: the close of the Nth business day after the day of receipt; `N business hours`:

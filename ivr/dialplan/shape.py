@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from ivr.dialplan.model import GroupModel, LineModel, Part, Step, StepName, Text, parse_key
+from ivr.dialplan.model import GroupModel, LineModel, Step, StepName, Text, parse_key
+from ivr.dialplan.part import Part
 from ivr.dialplan.problems import Problem, did_you_mean
 from ivr.dialplan.source import Source, YamlPath, shorten
 from ivr.hours.model import HoursModel

@@ -24,8 +24,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call
 from ivr.dialplan.desk import Desk
-from ivr.dialplan.model import DigitsName, Duration, Part, Step, StepName
+from ivr.dialplan.model import DigitsName, Duration, Step, StepName
 from ivr.dialplan.numbers import e164
+from ivr.dialplan.part import Part
 
 Number = Annotated[str, BeforeValidator(lambda value: e164(str(value)))]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     # what happens around calls
     "callbacks": {"store", "hours", "errors"},
     "queues": {"callbacks", "store", "hours"} | PROTOCOLS,
-    "messages": {"callbacks", "store", "hours"} | PROTOCOLS,
+    "messages": {"callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
     "notify": {"callbacks", "messages", "store", "hours"} | PROTOCOLS,
     "journal": {"alerts", "store"} | PROTOCOLS,
     "lines": {"call", "steps", "dialplan", "hours", "store", "errors"},

@@ -49,6 +49,7 @@ CLOSED = "臨時休業に設定しました。"
 REOPENED = "臨時休業を解除しました。"
 FAILED = "設定できたことを確認できませんでした。お手数ですが、おかけ直しのうえ、設定をお確かめください。"
 
+MADE = "closing:"  # + name of the step: the variable of the state that says what was committed
 LONGEST_PIN = 8
 BETWEEN = 4.0  # seconds without a further digit, which end an entry
 DAYS_AHEAD = timedelta(days=13)  # the days that the jobs process has spoken
@@ -107,10 +108,17 @@ class ClosingStep(Step):
         return self.line or ""
 
     async def run(self, call: Call, desk: Desk) -> str | None:
-        """Entered again after a take-back, it asks for the PIN again and tells what stands by then."""
+        """Taken back after the commit, it confirms again; before, it asks for the PIN again."""
+        made = f"{MADE}{call.state.step}"
         try:
-            if await self._may(call, desk) and await self._set(call, desk):
-                return self.next
+            if made not in call.state.variables:
+                if not await self._may(call, desk) or (done := await self._set(call, desk)) is None:
+                    return self.otherwise
+                call.state.variables[made] = done
+                desk.journal.entered(call)
+            await call.play(call.state.variables[made], whole=True)
+            del call.state.variables[made]
+            return self.next
         except (StoreError, NotFound, ClosingError) as error:
             log.error("a closing by telephone failed", extra={"call_id": call.id, "error": str(error)})
             await call.play(FAILED, whole=True)
@@ -140,8 +148,8 @@ class ClosingStep(Step):
                     return False
         return False
 
-    async def _set(self, call: Call, desk: Desk) -> bool:
-        """True when something was changed; it is committed then."""
+    async def _set(self, call: Call, desk: Desk) -> str | None:
+        """What confirms the change, which is committed then; None: nothing was changed."""
         line, tenant, by = self._line(desk), desk.line.tenant, f"telephone {call.id}"
         while True:
             today = desk.closings.today(line, tenant)
@@ -152,23 +160,21 @@ class ClosingStep(Step):
                 sure = await self._key(call, [SURE_TO_REOPEN], (YES, AGAIN))
                 if sure == YES:
                     await desk.closings.reopen(line, tenant, by)
-                    await call.play(REOPENED, whole=True)
-                    return True
+                    return REOPENED
             else:
                 last: date | None = today.date
                 if chosen != FOR_TODAY:
                     last = await self._last_day(call, today.date) if chosen else None
                 key = await self._key(call, [self._which()], self.reasons) if last else None
                 if last is None or key is None:
-                    return False
+                    return None
                 day = TODAY if last == today.date else _up_to(last)
                 sure = await self._key(call, [self._because(key), day, SURE_TO_CLOSE], (YES, AGAIN))
                 if sure == YES:
                     await desk.closings.close(line, tenant, last, self.reasons[key], by)
-                    await call.play(CLOSED, whole=True)
-                    return True
+                    return CLOSED
             if sure is None:
-                return False
+                return None
 
     async def _last_day(self, call: Call, today: date) -> date | None:
         excuse: list[str] = []

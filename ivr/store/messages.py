@@ -52,7 +52,7 @@ async def promote(session: AsyncSession, message_id: str, now: datetime) -> bool
         session,
         update(MessageRow)
         .where(MessageRow.id == message_id, MessageRow.state == "silent")
-        .values(state="stored", transcript_state="waiting", transcript_next_at=now),
+        .values(state="stored", transcript_state="waiting", transcript_next_at=now, told_at=None),
     )
 
 

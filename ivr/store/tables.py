@@ -166,6 +166,9 @@ class CallRow(Base):
     )
 
 
+_UNTOLD = text("told_at IS NULL")
+
+
 class MessageRow(Base):
     """A voicemail. `audio` is relative to the recordings directory, e.g. "messages/01J….wav"."""
 
@@ -209,7 +212,12 @@ class MessageRow(Base):
     # retention: when what was deleted
     audio_deleted_at: Mapped[datetime | None]
     text_deleted_at: Mapped[datetime | None]
-    __table_args__ = (Index(None, "created_at"), Index(None, "transcript_state", "transcript_next_at"))
+    told_at: Mapped[datetime | None]  # when its notices were put into the ledger; NULL: they are to be
+    __table_args__ = (
+        Index(None, "created_at"),
+        Index(None, "transcript_state", "transcript_next_at"),
+        Index("ix_messages_untold", "created_at", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
+    )
 
 
 class CallbackRow(Base):
@@ -240,9 +248,11 @@ class CallbackRow(Base):
     done_at: Mapped[datetime | None]
     result: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=0)  # compare-and-set
+    told_at: Mapped[datetime | None]  # as of a message, and only of one without a message
     __table_args__ = (
         Index(None, "state", "due_at"),
         Index(None, "line", "created_at"),
+        Index("ix_callbacks_untold", "created_at", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
         Index("uq_callbacks_request_id", "request_id", unique=True),
     )
 
@@ -260,26 +270,32 @@ class CallbackEvent(Base):
 
 
 class Delivery(Base):
-    """A notice on its way to somebody: the ledger. `key` goes with it, so that a second arrival can be told."""
+    """A notice on its way to one place: the ledger. `key` goes with it, so that a second arrival can be told."""
 
     __tablename__ = "deliveries"
     id: Mapped[int] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     line: Mapped[str] = mapped_column(String(64))
-    event: Mapped[str] = mapped_column(String(32))  # message | callback | …
-    subject: Mapped[str] = mapped_column(String(64))  # id of the message, ticket of the callback
+    event: Mapped[str] = mapped_column(String(32))  # message | callback | urgent | silent | step
+    subject: Mapped[str] = mapped_column(String(200))  # ticket of the callback, id of the message or call
+    message_id: Mapped[str | None] = mapped_column(String(40))
     channel: Mapped[str] = mapped_column(String(16))  # mail | webhook | slack
     target: Mapped[str] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(16))  # waiting | sending | sent | unsure | failed | seen
+    state: Mapped[str] = mapped_column(String(16))  # waiting | sending | sent | unsure | failed | seen | spared
+    awaits_text: Mapped[bool] = mapped_column(default=False)  # until then `next_at` is the end of patience
     attempts: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(Text)  # of the other side, the last one
     key: Mapped[str] = mapped_column(String(100), unique=True)
-    data: Mapped[dict[str, Any]]
+    data: Mapped[dict[str, Any]]  # what it may tell; never what it tells
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     seen_at: Mapped[datetime | None]
-    __table_args__ = (Index(None, "state", "next_at"), Index(None, "line", "created_at"))
+    __table_args__ = (
+        Index(None, "state", "next_at"),
+        Index(None, "line", "created_at"),
+        Index(None, "subject"),
+    )
 
 
 class Deletion(Base):

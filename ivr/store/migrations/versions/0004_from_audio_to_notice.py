@@ -9,6 +9,7 @@ down_revision = "0003"
 
 def upgrade() -> None:
     _messages()
+    _told()
     _deliveries()
     _deletions()
     _models()
@@ -33,6 +34,17 @@ def _messages() -> None:
         op.add_column("messages", column)
 
 
+def _told() -> None:
+    """What is there already is told to nobody."""
+    untold = sa.text("told_at IS NULL")
+    for table in ("messages", "callbacks"):
+        op.add_column(table, sa.Column("told_at", sa.DateTime(), nullable=True))
+        op.execute(f"UPDATE {table} SET told_at = created_at")
+        op.create_index(
+            f"ix_{table}_untold", table, ["created_at"], sqlite_where=untold, postgresql_where=untold
+        )
+
+
 def _deliveries() -> None:
     op.create_table(
         "deliveries",
@@ -40,10 +52,12 @@ def _deliveries() -> None:
         sa.Column("tenant", sa.String(64), nullable=False),
         sa.Column("line", sa.String(64), nullable=False),
         sa.Column("event", sa.String(32), nullable=False),
-        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("subject", sa.String(200), nullable=False),
+        sa.Column("message_id", sa.String(40), nullable=True),
         sa.Column("channel", sa.String(16), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("awaits_text", sa.Boolean(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", sa.DateTime(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
@@ -57,6 +71,7 @@ def _deliveries() -> None:
     )
     op.create_index("ix_deliveries_state_next_at", "deliveries", ["state", "next_at"])
     op.create_index("ix_deliveries_line_created_at", "deliveries", ["line", "created_at"])
+    op.create_index("ix_deliveries_subject", "deliveries", ["subject"])
 
 
 def _deletions() -> None:

@@ -1,7 +1,12 @@
 """The dialplans as shipped: nothing is wrong with them, nothing warned of, and each is one of the five desks."""
 
+import pyopenjtalk
+import pytest
+
 from ivr.dialplan.check import check_all
 from ivr.dialplan.load import load_all
+from ivr.dialplan.readings import load_readings
+from ivr.prompts.reading import normalise
 from ivr.steps import STEPS
 from tests.dialplans import TODAY
 from tests.flows.scenarios import LIVE
@@ -22,3 +27,13 @@ def test_each_desk_is_a_company_of_its_own() -> None:
     dialplans, _ = load_all(LIVE, STEPS)
     tenants = [dialplan.line.tenant for dialplan in dialplans.values()]
     assert len(set(tenants)) == len(tenants)
+
+
+@pytest.mark.filterwarnings("ignore:Dictionary.create:DeprecationWarning")
+def test_the_names_of_products_are_read_as_people_say_them() -> None:
+    readings, problems = load_readings(LIVE)
+    assert problems == []
+    text = normalise("ecforceのefo、chat、profile、ma、ECcall、emailに関するお問い合わせ", readings)
+    assert pyopenjtalk.g2p(text, kana=True).startswith(
+        "イーシーフォースノイーエフオー、チャット、プロフィール、エムエー、イーシーコール、イーエムエーアイエル"
+    )

@@ -128,7 +128,9 @@ def test_a_calendar_that_never_opens_is_refused() -> None:
     )
     assert checked(closed) == [
         f'{FILE}:7:3: hours "office": the line is never open in the 400 days from 2026-11-24; '
-        "correct weekly, closed or exceptions"
+        "correct weekly, closed or exceptions",
+        f'{FILE}:10:14: warning: hours "office": closed.1/1-12/31: "1/1-12/31" closes 366 days of each year; '
+        'did you mean "12/31-1/1"?',
     ]
 
 

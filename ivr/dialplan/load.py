@@ -230,6 +230,7 @@ def _come_to(source: Source, shape: Shape, steps: Mapping[str, Step]) -> dict[st
 def _hours_of(source: Source, shape: Shape, steps: Mapping[str, Step]) -> dict[str, HoursModel]:
     """All own hours, and those of shared files that a step names."""
     used = {name for step in steps.values() for name in step.hours_used().values()}
+    used |= {name for rule in shape.line.notify for name in rule.during}
     return {
         name: hours
         for name, hours in shape.hours.items()
@@ -246,6 +247,11 @@ def _references(source: Source, shape: Shape, steps: Mapping[str, Step]) -> list
     if (visit := shape.line.visit) and visit.otherwise not in steps:
         message = f'there is no step "{visit.otherwise}"{did_you_mean(visit.otherwise, steps)}'
         problems.append(source.problem(("line", "visit", "otherwise"), message))
+    for place, rule in enumerate(shape.line.notify):
+        for hours in rule.during:
+            if hours not in shape.hours:
+                why = f'there are no hours "{hours}"{did_you_mean(hours, shape.hours)}'
+                problems.append(source.problem(("line", "notify", place, "during", hours), why, at="key"))
     for name, step in steps.items():
         wrong = [
             *_unknown(step.exits(), steps, "there is no step"),

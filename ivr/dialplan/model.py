@@ -7,14 +7,17 @@ knows only what all of them have in common.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call
+from ivr.dialplan.notices import NoticeRule
+from ivr.dialplan.part import Duration as Duration
 from ivr.dialplan.part import Part
+from ivr.dialplan.part import parse_duration as parse_duration
 from ivr.dialplan.reading import Priority, ReadingRules
 from ivr.hours.model import HoursModel
 
@@ -22,23 +25,8 @@ if TYPE_CHECKING:
     from ivr.dialplan.across import Beside
     from ivr.dialplan.desk import Desk
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _KEY = re.compile(r"[0-9*#]{1,8}")
 NAMED_KEYS = {"star": "*", "hash": "#", "米印": "*", "シャープ": "#"}
-
-
-def parse_duration(value: object) -> timedelta:
-    """ "2m", "1m30s", "10s" -> timedelta; anything else is an error that offers the fix."""
-    if isinstance(value, timedelta):
-        return value
-    text = str(value).strip()
-    parts = _DURATION.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return timedelta(seconds=sum(float(number) * _UNIT[unit] for number, unit in parts))
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        raise ValueError(f'"{text}" has no unit; did you mean "{text}s"?')
-    raise ValueError(f'"{text}" is no duration; write for example "30s", "2m" or "1m30s"')
 
 
 def parse_key(value: object) -> object:
@@ -58,9 +46,6 @@ def parse_due(value: object) -> object:
     return text
 
 
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(examples=["30s"])])
-]
 Key = Annotated[str, BeforeValidator(parse_key)]
 Due = Annotated[str, BeforeValidator(parse_due)]
 StepName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -121,6 +106,8 @@ class LineModel(Part):
     """the longest call, talks and waiting included: `{max: 60m, warn: 5m, otherwise: time_is_up}`"""
     reading: ReadingRules = ReadingRules()
     """what is looked for in the text of a message"""
+    notify: Annotated[tuple[NoticeRule, ...], Field(max_length=50)] = ()
+    """who is told of what"""
 
     @property
     def spoken(self) -> str:

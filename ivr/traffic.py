@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.call import since_goto
 from ivr.dialplan.model import Dialplan
 from ivr.store import calls
 from ivr.store.calls import Passage
@@ -58,10 +57,11 @@ class Traffic:
 
 async def traffic(session: AsyncSession, dialplan: Dialplan, since: datetime, until: datetime) -> Traffic:
     """Of the calls that ended and began in [since, until)."""
-    return count(dialplan, await calls.passages(session, dialplan.key, since, until))
+    return count(dialplan, await calls.passages(session, dialplan.key, since, until, gone_on=True))
 
 
 def count(dialplan: Dialplan, passages: Iterable[Passage]) -> Traffic:
+    """Of calls that a goto led here or away, what was walked in this line."""
     ways: Counter[tuple[str, str]] = Counter()
     visited: Counter[str] = Counter()
     left: Counter[str] = Counter()
@@ -69,26 +69,48 @@ def count(dialplan: Dialplan, passages: Iterable[Passage]) -> Traffic:
     number = strange = 0
     for passage in passages:
         number += 1
-        # What is no step is a key, or a step of another version or line.
-        path = since_goto(passage.path)
-        times = _times(passage)[-len(path) :] if path else []
-        steps = [(step, at) for step, at in zip(path, times, strict=True) if step in dialplan.steps]
-        names = [step for step, _ in steps]
-        strange += any(not _is_key(part) and part not in dialplan.steps for part in path)
-        visited.update(set(names))
-        ways.update({pair for pair in pairwise(names) if pair[1] in dialplan.steps[pair[0]].exits().values()})
-        if passage.outcome == "abandoned" and names:
-            left[names[-1]] += 1
-        for (step, begun), (_, ended) in pairwise([*steps, ("", passage.seconds)]):
-            if begun is not None and ended is not None:
-                stays.setdefault(step, []).append(ended - begun)
+        # What is no step is a key, or a step of another version.
+        here = _walks(passage, dialplan.key)
+        walks = [
+            ([(step, at) for step, at in walked if step in dialplan.steps], end, last)
+            for walked, end, last in here
+        ]
+        strange += any(
+            not _is_key(part) and part not in dialplan.steps for walked, _, _ in here for part, _ in walked
+        )
+        visited.update({step for walk, _, _ in walks for step, _ in walk})
+        pairs = {(one, other) for walk, _, _ in walks for (one, _), (other, _) in pairwise(walk)}
+        ways.update({pair for pair in pairs if pair[1] in dialplan.steps[pair[0]].exits().values()})
+        for walk, end, last in walks:
+            if last and passage.outcome == "abandoned" and walk:
+                left[walk[-1][0]] += 1
+            for (step, begun), (_, ended) in pairwise([*walk, ("", end)]):
+                if begun is not None and ended is not None:
+                    stays.setdefault(step, []).append(ended - begun)
     seconds = {step: round(median(each), 1) for step, each in stays.items()}
     return Traffic(number, dict(ways), dict(visited), dict(left), seconds, strange)
 
 
-def _times(passage: Passage) -> list[float | None]:
+Walk = tuple[list[tuple[str, float | None]], float | None, bool]
+
+
+def _walks(passage: Passage, line: str) -> list[Walk]:
+    """What was walked in `line` without leaving it, and when each was entered; when that was over; if the call was."""
     times: list[float | None] = [*passage.times]
-    return times if len(times) == len(passage.path) else [None] * len(passage.path)
+    if len(times) != len(passage.path):
+        times = [None] * len(passage.path)
+    walks: list[tuple[str, list[tuple[str, float | None]]]] = []
+    for entry, at in zip(passage.path, times, strict=True):
+        came_to, _, part = entry.rpartition(":")
+        if came_to or not walks:
+            walks.append((came_to or line, []))
+        walks[-1][1].append((part, at))
+    ends = [*(walked[0][1] for _, walked in walks[1:]), passage.seconds]
+    return [
+        (walked, end, number == len(walks))
+        for number, ((where, walked), end) in enumerate(zip(walks, ends, strict=True), 1)
+        if where == line
+    ]
 
 
 def _is_key(part: str) -> bool:

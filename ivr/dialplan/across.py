@@ -19,7 +19,7 @@ def walked(dialplan: Dialplan, path: Sequence[str]) -> Iterator[tuple[Dialplan, 
     for entry in path:
         line, _, name = entry.rpartition(":")
         if line:
-            here = dialplan.beside.by_key.get(line) if dialplan.beside else None
+            here = next((each for each in reached(dialplan) if each.key == line), None)
         if here is not None and name in here.steps:
             yield here, name
 

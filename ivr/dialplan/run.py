@@ -76,6 +76,8 @@ def _go(desk: Desk, state: CallState, elsewhere: Elsewhere) -> tuple[Dialplan, D
     if there is None or there.dialplan.line.tenant != desk.line.tenant:
         raise DialplanError(f'a goto leads to "{elsewhere.line}", which is no live line of this tenant')
     dialplan = there.dialplan
+    if ":" not in state.path[0]:  # what was walked before is told apart by its line, too
+        state.path[0] = f"{state.line}:{state.path[0]}"
     state.line, state.dialplan = dialplan.key, dialplan.hash
     state.step = dialplan.entry(elsewhere)
     # Names of the line that was left: hours, and steps to which nobody can be led back for a secret.

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, case, select, update
+from sqlalchemy import Select, Text, case, cast, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -74,9 +74,18 @@ class Passage:
 
 
 async def passages(
-    session: AsyncSession, line: str, since: datetime, until: datetime, *, newest: int | None = None
+    session: AsyncSession,
+    line: str,
+    since: datetime,
+    until: datetime,
+    *,
+    newest: int | None = None,
+    gone_on: bool = False,
 ) -> list[Passage]:
-    """Calls of `line` that began in [since, until) and are over, the oldest first; at most the `newest`."""
+    """Calls of `line` that began in [since, until) and are over, the oldest first; at most the `newest`.
+
+    `gone_on`: also those that a goto led from this line to another, of which they are now.
+    """
     columns = (
         CallRow.id,
         CallRow.dialplan,
@@ -89,7 +98,7 @@ async def passages(
         CallRow.path,
         CallRow.path_times,
     )
-    query = _over(select(*columns), line, since, until, newest)
+    query = _over(select(*columns), line, since, until, newest, gone_on)
     rows = (await session.execute(query)).all()
     return [
         Passage(
@@ -116,9 +125,19 @@ async def answers(
     return [row for row in reversed((await session.scalars(query)).all()) if row]
 
 
-def _over(query: Select[Any], line: str, since: datetime, until: datetime, newest: int | None) -> Select[Any]:
+def _over(
+    query: Select[Any],
+    line: str,
+    since: datetime,
+    until: datetime,
+    newest: int | None,
+    gone_on: bool = False,
+) -> Select[Any]:
     """The newest first."""
-    query = query.where(CallRow.line == line, CallRow.ended_at.is_not(None))
+    theirs = CallRow.line == line
+    if gone_on:
+        theirs |= cast(CallRow.path, Text).contains(f'"{line}:', autoescape=True)
+    query = query.where(theirs, CallRow.ended_at.is_not(None))
     query = query.where(CallRow.started_at >= since, CallRow.started_at < until)
     return query.order_by(CallRow.started_at.desc(), CallRow.id.desc()).limit(newest)
 

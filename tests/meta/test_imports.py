@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "explain": {"terminal", "dialplan", "hours", "keys"},
     "year": {"explain", "dialplan", "hours", "errors"},
     "replay": {"terminal", "call", "dialplan", "errors", "hours", "keys", "steps", "store"},
-    "traffic": {"call", "dialplan", "store"},
+    "traffic": {"dialplan", "store"},
     "past": {"replay", "traffic", "dialplan", "steps", "store", "clock", "settings", "errors"},
     "audition": {"dialplan", "steps", "prompts", "settings", "errors"},
     "alerts": {"store"},

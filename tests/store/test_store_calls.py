@@ -106,3 +106,29 @@ async def test_unfinished_calls_are_those_of_one_engine_oldest_first(store: Stor
         )
     async with store.read() as session:
         assert [row.id for row in await calls.unfinished(session, "1")] == ["early", "late"]
+
+
+async def test_calls_that_went_on_are_found_from_every_line_they_were_in(store: Store) -> None:
+    paths = {
+        "own": ["menu", "1", "shop_queue"],
+        "gone": ["shop:menu", "1", "on", "workshop:times", "on", "depot:start"],
+        "other": ["my_shop:menu", "on", "workshop:times"],
+    }
+    lines = {"own": "shop", "gone": "depot", "other": "workshop"}
+    rows = [call(id, line=lines[id], path=path, ended_at=after(60)) for id, path in paths.items()]
+    async with store.write() as session:
+        await calls.save(session, rows)
+    found: dict[tuple[str, bool], list[str]] = {}
+    async with store.read() as session:
+        for line in ("shop", "workshop", "depot"):
+            for gone_on in (False, True):
+                passages = await calls.passages(session, line, NOON, after(3600), gone_on=gone_on)
+                found[line, gone_on] = sorted(passage.id for passage in passages)
+    assert found == {
+        ("shop", False): ["own"],
+        ("shop", True): ["gone", "own"],
+        ("workshop", False): ["other"],
+        ("workshop", True): ["gone", "other"],
+        ("depot", False): ["gone"],
+        ("depot", True): ["gone"],
+    }

@@ -215,7 +215,7 @@ def test_a_version_that_has_lost_the_step_is_entered_at_its_start() -> None:
     lost = WORKSHOP.replace("person", "anybody")
     front = files(front=FRONT, workshop=lost)["front.yaml"]
     session = simulate(front, Scripted("2", []), at("2026-11-24T11:00"), [], zone=TOKYO)
-    assert session.state.path[:4] == ["menu", "2", "urgent", "workshop:times"]
+    assert session.state.path[:4] == ["front:menu", "2", "urgent", "workshop:times"]
 
 
 def test_the_fallback_knows_agents_hours_and_promise_of_the_line_that_follows() -> None:
@@ -259,13 +259,24 @@ def test_the_last_part_of_a_path() -> None:
     assert since_goto([]) == []
 
 
-def test_callers_are_counted_on_the_flow_of_the_line_they_came_to() -> None:
-    path = ["menu", "1", "repairs", "workshop:times", "message", "thanks", "bye"]
+def test_callers_are_counted_on_the_flows_of_both_lines() -> None:
+    path = ["front:menu", "1", "repairs", "workshop:times", "message", "thanks", "bye"]
     began = datetime(2026, 11, 24, 3, tzinfo=UTC)
     call = Passage("c1", "", None, None, began, 30.0, "message", "closed", path, [0, 1, 1, 2, 3, 20, 29])
     workshop = count(load_text("workshop.yaml", WORKSHOP, STEPS), [call])
     assert workshop.visited == {"times": 1, "message": 1, "thanks": 1, "bye": 1}
     assert workshop.seconds["message"] == 17.0 and workshop.strange == 0
+    front = count(load_text("front.yaml", FRONT, STEPS), [call])
+    assert front.visited == {"menu": 1, "repairs": 1} and front.ways == {("menu", "repairs"): 1}
+    assert front.seconds == {"menu": 1.0, "repairs": 1.0} and front.strange == 0
+
+
+def test_who_hangs_up_in_the_other_line_has_left_there() -> None:
+    began = datetime(2026, 11, 24, 3, tzinfo=UTC)
+    path = ["front:menu", "2", "urgent", "workshop:person"]
+    call = Passage("c1", "", None, None, began, 30.0, "abandoned", None, path, [])
+    assert count(load_text("workshop.yaml", WORKSHOP, STEPS), [call]).left == {"person": 1}
+    assert count(load_text("front.yaml", FRONT, STEPS), [call]).left == {}
 
 
 def test_names_of_the_line_that_was_left_are_forgotten() -> None:
@@ -276,7 +287,7 @@ def test_names_of_the_line_that_was_left_are_forgotten() -> None:
     front = files(front=text, workshop=WORKSHOP)["front.yaml"]
     session = simulate(front, Scripted("4821", []), at("2026-11-24T11:00"), [], zone=TOKYO)
     state: CallState = session.state
-    assert state.path[:3] == ["pin", "urgent", "workshop:person"]
+    assert state.path[:3] == ["front:pin", "urgent", "workshop:person"]
     assert state.secrets == {} and not [
         name for name in state.variables if "secret" in name or name == "hours"
     ]

@@ -405,7 +405,7 @@ async def test_a_call_goes_on_in_the_line_that_is_live_then_and_without_one_to_t
     await asyncio.sleep(SOON)
     run.ari.comes("c1", "0312345678")
     await asyncio.sleep(5)
-    assert run.ledger.ended["c1"]["path"] == ["welcome", "on", "workshop:thanks", "bye"]
+    assert run.ledger.ended["c1"]["path"] == ["front:welcome", "on", "workshop:thanks", "bye"]
     assert (run.ledger.ended["c1"]["line"], run.ledger.ended["c1"]["dialplan"]) == (
         "workshop",
         workshop.dialplan.hash,

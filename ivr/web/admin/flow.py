@@ -35,7 +35,7 @@ async def show(request: web.Request) -> web.Response:
         wrong = "期間を読み取れませんでした。7日間を表示しています。"
         since, until = beginning("7d", request.app[CLOCK].now(), zone), request.app[CLOCK].now()
     async with request.app[STORE].read() as db:
-        passages = await calls.passages(db, line.key, since, until, newest=MOST)
+        passages = await calls.passages(db, line.key, since, until, newest=MOST, gone_on=True)
         answers = await calls.answers(db, line.key, since, until, newest=MOST)
     traffic = await asyncio.to_thread(count, live.dialplan, passages)
     picture = await asyncio.to_thread(draw.svg, live.dialplan, *traffic.labels())

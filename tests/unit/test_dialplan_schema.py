@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from ivr.dialplan.load import READINGS
 from ivr.dialplan.schema import schema_text, shared_schema_text
 from ivr.steps import STEPS
 from tests.dialplans import SHOP, changed
@@ -48,7 +49,10 @@ def test_good_dialplans_please_an_editor(text: str) -> None:
     assert complaints(text) == []
 
 
-@pytest.mark.parametrize("file", sorted(DIALPLANS.glob("*.yaml")), ids=lambda file: file.name)
+SHIPPED = [file for file in sorted(DIALPLANS.glob("*.yaml")) if file.name != READINGS]
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.name)
 def test_the_shipped_dialplans_please_an_editor(file: Path) -> None:
     assert complaints(file.read_text("utf-8")) == []
 

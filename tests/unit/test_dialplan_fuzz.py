@@ -175,10 +175,12 @@ def test_any_text_that_a_store_may_hold(text: str, name: str) -> None:
 
 
 scalars = st.one_of(st.text(max_size=8), st.integers(), st.floats(), st.booleans(), st.none())
-anything = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-)
+anything = scalars
+for _ in range(3):
+    inner = anything
+    anything = st.one_of(
+        scalars, st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    )
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

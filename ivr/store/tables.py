@@ -196,6 +196,8 @@ class MessageRow(Base):
     transcript_trial: Mapped[bool] = mapped_column(default=False)
     transcript_attempts: Mapped[int] = mapped_column(default=0)
     transcript_next_at: Mapped[datetime | None]
+    transcript_at: Mapped[datetime | None]  # when its state became final; so below
+    transcript_seconds: Mapped[float | None]  # that the transcriber took for it, its line included
     # The original is never changed: its SHA-256, hex, once it is whole
     sha256: Mapped[str | None] = mapped_column(String(64))
     kind: Mapped[str | None] = mapped_column(String(16))  # speech | silent | tone | music | fax
@@ -203,11 +205,18 @@ class MessageRow(Base):
     # made of the original: levelled audio for the browser, peaks of its waveform (0 to 1)
     audio_state: Mapped[str] = mapped_column(String(16), default="none")
     audio_reason: Mapped[str | None] = mapped_column(Text)
+    audio_attempts: Mapped[int] = mapped_column(default=0)
+    audio_next_at: Mapped[datetime | None]
+    audio_at: Mapped[datetime | None]
     playback: Mapped[str | None] = mapped_column(String(200))  # relative, as `audio`
+    playback_start: Mapped[float | None]  # seconds of the original that were cut off before it
     peaks: Mapped[list[Any] | None]
     # what was read out of the text: `ivr.messages.reading`
     reading_state: Mapped[str] = mapped_column(String(16), default="none")
     reading_reason: Mapped[str | None] = mapped_column(Text)
+    reading_attempts: Mapped[int] = mapped_column(default=0)
+    reading_next_at: Mapped[datetime | None]
+    reading_at: Mapped[datetime | None]
     reading: Mapped[dict[str, Any] | None]
     # retention: when what was deleted
     audio_deleted_at: Mapped[datetime | None]
@@ -216,6 +225,8 @@ class MessageRow(Base):
     __table_args__ = (
         Index(None, "created_at"),
         Index(None, "transcript_state", "transcript_next_at"),
+        Index(None, "audio_state", "audio_next_at"),
+        Index(None, "reading_state", "reading_next_at"),
         Index("ix_messages_untold", "created_at", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
     )
 
@@ -281,7 +292,9 @@ class Delivery(Base):
     message_id: Mapped[str | None] = mapped_column(String(40))
     channel: Mapped[str] = mapped_column(String(16))  # mail | webhook | slack
     target: Mapped[str] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(16))  # waiting | sending | sent | unsure | failed | seen | spared
+    state: Mapped[str] = mapped_column(
+        String(16)
+    )  # waiting | sending | sent | unsure | failed | seen | spared
     awaits_text: Mapped[bool] = mapped_column(default=False)  # until then `next_at` is the end of patience
     attempts: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime | None]

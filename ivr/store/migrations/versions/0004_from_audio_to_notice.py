@@ -18,20 +18,32 @@ def upgrade() -> None:
 def _messages() -> None:
     json = sa.JSON(none_as_null=True)
     for column in (
+        sa.Column("transcript_at", sa.DateTime(), nullable=True),
+        sa.Column("transcript_seconds", sa.Double(), nullable=True),
         sa.Column("sha256", sa.String(64), nullable=True),
         sa.Column("kind", sa.String(16), nullable=True),
         sa.Column("urgent", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("audio_state", sa.String(16), nullable=False, server_default="none"),
         sa.Column("audio_reason", sa.Text(), nullable=True),
+        sa.Column("audio_attempts", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("audio_next_at", sa.DateTime(), nullable=True),
+        sa.Column("audio_at", sa.DateTime(), nullable=True),
         sa.Column("playback", sa.String(200), nullable=True),
+        sa.Column("playback_start", sa.Double(), nullable=True),
         sa.Column("peaks", json, nullable=True),
         sa.Column("reading_state", sa.String(16), nullable=False, server_default="none"),
         sa.Column("reading_reason", sa.Text(), nullable=True),
+        sa.Column("reading_attempts", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("reading_next_at", sa.DateTime(), nullable=True),
+        sa.Column("reading_at", sa.DateTime(), nullable=True),
         sa.Column("reading", json, nullable=True),
         sa.Column("audio_deleted_at", sa.DateTime(), nullable=True),
         sa.Column("text_deleted_at", sa.DateTime(), nullable=True),
     ):
         op.add_column("messages", column)
+    for stage in ("audio", "reading"):
+        due = [f"{stage}_state", f"{stage}_next_at"]
+        op.create_index(f"ix_messages_{stage}_state_{stage}_next_at", "messages", due)
 
 
 def _told() -> None:

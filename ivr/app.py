@@ -173,6 +173,7 @@ async def jobs(settings: Settings) -> None:
     from ivr.messages.reconciler import Reconciler
     from ivr.messages.transcriber import HttpTranscriber
     from ivr.messages.transcription import Transcription
+    from ivr.notify.notices import Notices, ways
     from ivr.upkeep import Upkeep
 
     clock = SystemClock(settings.clock_offset)
@@ -184,7 +185,10 @@ async def jobs(settings: Settings) -> None:
         )
         transcriber = HttpTranscriber(f"http://{settings.transcriber}")
         transcription = Transcription(store, settings.recordings, transcriber, clock)
-        work = Jobs(settings.data, settings.database_url, "jobs-1", transcription, reconciler, desk.look)
+        notices = Notices(store, desk.lines, ways(settings), clock)
+        work = Jobs(
+            settings.data, settings.database_url, "jobs-1", transcription, reconciler, desk.look, notices
+        )
         desk.wake_up = work.wake
         ear = WakeUp(settings.run, "jobs")
         await ear.listen(work.wake)

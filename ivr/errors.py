@@ -60,3 +60,14 @@ class TranscriberError(IvrError):
     """The transcriber did not answer."""
 
     retryable = True
+
+
+class DeliveryFailed(IvrError):
+    """A notice was not taken by the other side."""
+
+    retryable = True
+
+    def __init__(self, answer: str, *, retryable: bool = True, unsure: bool = False) -> None:
+        """`answer` of the other side, or in its place what is wrong; `unsure`: it may have arrived all the same."""
+        super().__init__(answer, retryable=retryable)
+        self.unsure = unsure

@@ -20,12 +20,15 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from ivr.errors import IvrError, SettingsError
 from ivr.messages.reconciler import Reconciler
 from ivr.messages.transcription import Transcription
+from ivr.notify.notices import Notices
 from ivr.store.database import driver_url
 
 log = logging.getLogger("ivr.jobs")
 
 EVERY = 10.0  # seconds; a wake-up may be lost
 QUEUE = "transcripts"
+NOTICES = "notices"  # a queue of its own: a mail server that stalls holds up no text
+MAILS_AT_ONCE = 4
 AT_ONCE = 2  # the transcriber queues the others anyway
 # Work of another version is left lying: raise it never, change steps by patching (facts: "stranded").
 VERSION = "1"
@@ -40,6 +43,7 @@ class Jobs:
         transcription: Transcription,
         reconciler: Reconciler,
         orders: Callable[[], Awaitable[None]],
+        notices: Notices,
     ) -> None:
         """`executor` is the same after each restart, and no two processes with one store have the same.
 
@@ -51,8 +55,10 @@ class Jobs:
         self._transcription = transcription
         self._reconciler = reconciler
         self._orders = orders
+        self._notices = notices
         self._woken: list[asyncio.Event] = []
         self._job: Callable[[str], Coroutine[Any, Any, None]]
+        self._delivery: Callable[[int], Coroutine[Any, Any, None]]
 
     def wake(self) -> None:
         """Look at the store now."""
@@ -66,6 +72,7 @@ class Jobs:
             await self._launch()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._loop(self.look), name="messages")
+                group.create_task(self._loop(self.tell), name="notices")
                 group.create_task(self._loop(self._orders), name="orders")
         finally:
             # What is in the middle of a step goes on from there at the next start.
@@ -78,6 +85,13 @@ class Jobs:
         for message_id, due in await self._transcription.due():
             with SetWorkflowID(job_id(message_id, due)):
                 await DBOS.enqueue_workflow_async(QUEUE, self._job, message_id)
+
+    async def tell(self) -> None:
+        """One round: makes the notices of what is new and hands each that is due to the job engine, once."""
+        await self._notices.sweep()
+        for delivery_id, due in await self._notices.due():
+            with SetWorkflowID(f"notice-{delivery_id}-{due:%Y%m%dT%H%M%S.%f}"):
+                await DBOS.enqueue_workflow_async(NOTICES, self._delivery, delivery_id)
 
     async def _loop(self, work: Callable[[], Awaitable[None]]) -> None:
         woken = asyncio.Event()
@@ -107,7 +121,11 @@ class Jobs:
         }
         DBOS(config=config)
         self._job = _register(self._transcription)
+        self._delivery = _register_delivery(self._notices)
         DBOS.launch()
+        await DBOS.register_queue_async(
+            NOTICES, worker_concurrency=MAILS_AT_ONCE, polling_interval_sec=0.5, on_conflict="always_update"
+        )
         await DBOS.register_queue_async(
             QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=0.5, on_conflict="always_update"
         )
@@ -126,6 +144,16 @@ def _register(transcription: Transcription) -> Callable[[str], Coroutine[Any, An
             await DBOS.run_step_async({"name": "transcribe"}, transcription.transcribe, message_id)
 
     return transcript
+
+
+def _register_delivery(notices: Notices) -> Callable[[int], Coroutine[Any, Any, None]]:
+    @DBOS.workflow(name="notice")
+    async def notice(delivery_id: int) -> None:
+        # As above. One attempt: when the next one is due stands in the ledger, and is another job.
+        if await DBOS.run_step_async({"name": "claim"}, notices.claim, delivery_id):
+            await DBOS.run_step_async({"name": "send"}, notices.send, delivery_id)
+
+    return notice
 
 
 def _job_database(data: Path, database_url: str) -> str:

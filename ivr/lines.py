@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ivr.call import CallbackPromise, since_goto
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
+from ivr.dialplan.notices import NoticeRule
 from ivr.errors import IvrError
 from ivr.hours import official
 from ivr.hours.calendar import Calendar
@@ -81,6 +82,11 @@ class Lines:
         if live is None:
             return None
         return live.calendars.get(hours or next(iter(live.calendars), ""))
+
+    def notices(self, line: str) -> Sequence[NoticeRule]:
+        """Who is told of what; nobody, if the line does not live."""
+        live = self._by_key.get(line)
+        return live.dialplan.line.notify if live else ()
 
     def promise(self, line: str, path: Sequence[str]) -> CallbackPromise:
         """What the last voicemail on `path` promises; what is usual if there was none."""

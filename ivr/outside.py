@@ -26,6 +26,18 @@ def national(number: str) -> str:
     return "0" + number.removeprefix("+81")
 
 
+def spelled(number: str) -> str:
+    """+81312345678 -> 03-1234-5678, as Japanese read it; one from abroad as +1 650-253-0000."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    style = phonenumbers.PhoneNumberFormat
+    return phonenumbers.format_number(
+        parsed, style.NATIONAL if parsed.country_code == 81 else style.INTERNATIONAL
+    )
+
+
 def _japanese(text: str, kinds: Collection[int]) -> str | None:
     try:
         number = phonenumbers.parse(_SHOW_OR_HIDE.sub("", text), "JP")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TINY_MODEL = ROOT / "transcribe" / "models" / "vosk-tiny-ja"
 
 
-def setting(default: str, description: str) -> Any:
-    return field(metadata={"default": default, "description": description})
+def setting(default: str, description: str, *, secret: bool = False) -> Any:
+    """`secret`: never shown when settings are printed."""
+    return field(metadata={"default": default, "description": description}, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,18 @@ class Settings:
     outbound: str = setting(
         "", 'how Asterisk dials a telephone outside, e.g. "PJSIP/{number}@trunk"; empty: it cannot'
     )
+    url: str = setting(
+        "", "address of the pages as people reach it, for links in notices; empty: http://IVR_HTTP"
+    )
+    smtp: Address | None = setting("", "host:port of the mail server for notices; empty: no mail leaves")
+    smtp_tls: str = setting("starttls", "how it is encrypted: starttls (587), tls (465), or none")
+    smtp_user: str = setting("", "login at the mail server; empty: none")
+    smtp_password: str = setting("", "password of that login", secret=True)
+    smtp_ca: str = setting("", "file of certificates to trust beside the machine's own (PEM)")
+    mail_from: str = setting("", 'sender of the mails, e.g. "折り返し窓口 <ivr@example.co.jp>"')
+    notices: Path | None = setting(
+        "", "file of the webhooks and Slack channels that dialplans may name (TOML)"
+    )
     engine: str = setting("1", "id of this engine; its ARI application is ivr-<id>")
     asterisk: str = setting("", "an Asterisk executable to use instead of the fetched one")
     clock: datetime | None = setting(
@@ -78,6 +92,10 @@ class Settings:
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.data / 'ivr.db'}"
+
+    @property
+    def pages_url(self) -> str:
+        return self.url or f"http://{self.http}"
 
     @property
     def messages(self) -> Path:
@@ -150,6 +168,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             errors.append(f"{name}: {error}")
     if errors:
         raise SettingsError("\n".join(errors))
+    if values["smtp"] and not values["mail_from"]:
+        raise SettingsError("IVR_MAIL_FROM: it is needed with IVR_SMTP; write the sender of the mails")
     values["recordings"] = values["recordings"] or values["data"] / "recordings"
     values["model"] = values["model"] or TINY_MODEL
     return Settings(**values)
@@ -188,10 +208,26 @@ def _convert(name: str, text: str) -> Any:
     match name:
         case "data" | "dialplans" | "prompts":
             return Path(text).expanduser().resolve()
-        case "recordings" | "model":
+        case "recordings" | "model" | "notices":
             return Path(text).expanduser().resolve() if text else None
         case "http" | "sip" | "ari" | "transcriber":
             return _address(text)
+        case "smtp":
+            return _address(text) if text else None
+        case "smtp_tls":
+            if text not in ("starttls", "tls", "none"):
+                raise ValueError(f'"{text}" is none of starttls, tls, none')
+        case "mail_from":
+            if text and not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(text)[1]):
+                raise ValueError(
+                    f'"{text}" is no sender; write for example "折り返し窓口 <ivr@example.co.jp>"'
+                )
+        case "url":
+            if text and not re.fullmatch(r"https?://[^\s?#]+", text):
+                raise ValueError(
+                    f'"{text}" is no address of pages; write for example "https://ivr.example.co.jp"'
+                )
+            return text.rstrip("/")
         case "rtp":
             first, _, last = text.partition("-")
             if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):

@@ -11,6 +11,8 @@ import numpy as np
 from ivr.call import Call, Caller, CallState, Cause
 from ivr.hours.calendar import Calendar
 from ivr.hours.model import HoursModel
+from ivr.lines import Lines
+from ivr.notify.notices import Notices, Ways
 from ivr.store import dialplans
 from ivr.store.database import Store
 from tests.speech import speak, wav
@@ -68,6 +70,11 @@ async def publish(store: Store, key: str = "ecforce", number: str = "+8150318590
     line = dialplans.LiveLine(key, key, key, (number,), "0" * 64, "line: {}")
     async with store.write() as session:
         await dialplans.publish(session, line, at=EVENING, by="test")
+
+
+def no_notices(store: Store, recordings: Path) -> Notices:
+    """Nobody is told of anything."""
+    return Notices(store, Lines(), Ways(None, None, "http://127.0.0.1:8080", recordings), ManualClock())
 
 
 def said(path: Path, text: str = "もしもし、田中です。折り返しお電話ください。") -> Path:

@@ -4,11 +4,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-
 from ivr.callbacks.service import SYSTEM
 from ivr.callbacks.states import State
 from ivr.hours import Reason
+from ivr.outside import spelled
 from ivr.publish import FILE
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
@@ -64,14 +63,7 @@ def phone(number: str | None, withheld: str | None) -> str:
     """`number` in E.164 as Japanese read it: 03-1234-5678."""
     if number is None:
         return WITHHELD.get(withheld or "", "番号不明")
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return number
-    style = phonenumbers.PhoneNumberFormat
-    return phonenumbers.format_number(
-        parsed, style.NATIONAL if parsed.country_code == 81 else style.INTERNATIONAL
-    )
+    return spelled(number)
 
 
 def closed_because(reason: Reason) -> str:

@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "callbacks": {"store", "hours", "errors"},
     "queues": {"callbacks", "store", "hours"} | PROTOCOLS,
     "messages": {"callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
-    "notify": {"callbacks", "messages", "store", "hours"} | PROTOCOLS,
+    "notify": {"dialplan", "store", "hours"} | PROTOCOLS,
     "journal": {"alerts", "store"} | PROTOCOLS,
     "lines": {"call", "steps", "dialplan", "hours", "store", "errors"},
     "orders": {"store", "wake"} | BASE,
@@ -95,6 +95,7 @@ ALLOWED: dict[str, set[str]] = {
 EDGES = {
     "vosk": {"transcribe/recognizer.py"},
     "dbos": {"ivr/jobs.py"},
+    "aiosmtplib": {"ivr/notify/mail.py"},
     "pyopenjtalk": {"ivr/prompts/"},
     "holidays": {"ivr/hours/"},
     "icalendar": {"ivr/hours/ical.py"},

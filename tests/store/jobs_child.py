@@ -10,7 +10,7 @@ from ivr.messages.reconciler import Reconciler
 from ivr.messages.transcriber import Transcript
 from ivr.messages.transcription import Transcription
 from ivr.store.database import Store
-from tests.messages_helpers import EVENING, calendars, e164
+from tests.messages_helpers import EVENING, calendars, e164, no_notices
 
 
 class Endless:
@@ -32,7 +32,8 @@ async def main(directory: Path, url: str) -> None:
     )
     transcription = Transcription(store, recordings, Endless(), clock)
     reconciler = Reconciler(store, recordings, calendars, clock, e164)
-    await Jobs(directory, url, "jobs-1", transcription, reconciler, nothing).run()
+    notices = no_notices(store, recordings)
+    await Jobs(directory, url, "jobs-1", transcription, reconciler, nothing, notices).run()
 
 
 asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

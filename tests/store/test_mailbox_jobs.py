@@ -21,7 +21,7 @@ from ivr.messages.transcription import Transcription
 from ivr.store.database import Store
 from ivr.store.tables import MessageRow
 from tests.fakes.fake_transcriber import FakeTranscriber
-from tests.messages_helpers import EVENING, NUMBER, calendars, e164, publish, said
+from tests.messages_helpers import EVENING, NUMBER, calendars, e164, no_notices, publish, said
 
 ROOT = Path(__file__).parents[2]
 SOON = 30.0
@@ -52,7 +52,8 @@ class Desk:
         clock = SystemClock(offset_for(EVENING))
         transcription = Transcription(self.store, self.recordings, self.transcriber, clock)
         reconciler = Reconciler(self.store, self.recordings, calendars, clock, e164)
-        return Jobs(self.directory, self.url, "jobs-1", transcription, reconciler, self._order)
+        notices = no_notices(self.store, self.recordings)
+        return Jobs(self.directory, self.url, "jobs-1", transcription, reconciler, self._order, notices)
 
     async def _order(self) -> None:
         self.orders += 1

@@ -18,6 +18,7 @@ from ivr.dialplan.texts import BY_THE_CLOCK, parts
 from ivr.errors import AsteriskError
 from ivr.keys import KeyTable
 from ivr.lines import LiveLine
+from ivr.steps.consent import Consent
 from ivr.steps.menu import Menu
 from ivr.steps.queue import Queue
 from ivr.store import agents, callbacks
@@ -68,6 +69,16 @@ def _is_tone(frame: npt.NDArray[np.float64]) -> bool:
     power = float(np.mean(frame**2))
     at_beep = 2 * abs(complex(frame @ _WAVE)) ** 2 / _FRAME**2
     return power > _QUIETEST**2 and at_beep > 0.9 * power
+
+
+def keys_asked(step: Step | None) -> list[str]:
+    """What the caller may press at a step; for entries of digits there is `ivr simulate`."""
+    match step:
+        case Menu() | Queue():
+            return [*step.keys]
+        case Consent():
+            return [key for key in (step.agree, step.refuse) if key]
+    return []
 
 
 def next_keys(keys: str, table: KeyTable | None) -> str:
@@ -224,8 +235,9 @@ class Caller:
         if place[1]:
             self._diary.note("is asked again")
         step = self._step(row.state["step"])
-        if self._keys and isinstance(step, Menu | Queue) and step.keys:
-            self._in(BEFORE_A_KEY, lambda: self._press(KeyTable(step.keys)))
+        asked = keys_asked(step)
+        if self._keys and asked:
+            self._in(BEFORE_A_KEY, lambda: self._press(KeyTable(asked)))
 
     def _step(self, name: str) -> Step | None:
         return self._line.dialplan.steps.get(name) if self._line else None

@@ -3,20 +3,24 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ivr.dialplan.load import load
 from ivr.keys import KeyTable
 from ivr.prompts import music
+from ivr.steps import STEPS
 from ivr.store.tables import AgentRow
 from ivr.trial import TrialResult, choose_agents
-from ivr.trial_caller import Diary, Ear, next_keys
+from ivr.trial_caller import Diary, Ear, keys_asked, next_keys
 from tests.speech import from_mulaw, speak, to_mulaw
 
 pytestmark = pytest.mark.filterwarnings("ignore:Dictionary.create:DeprecationWarning")
 
+DIALPLANS = Path(__file__).parents[2] / "dialplans"
 RATE = 8000
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 Samples = npt.NDArray[np.int16]
@@ -56,6 +60,20 @@ def test_each_menu_gets_the_keys_that_belong_to_it(keys: str, groups: list[str])
 
 def test_a_menu_with_keys_of_two_digits_gets_both() -> None:
     assert pressed("10#2", ["10", "20"], SECOND) == ["10", "#2", ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "step", "keys"),
+    [
+        ("ecforce", "product", ["#1", "#2"]),
+        ("ecforce", "support", ["#9"]),
+        ("sakura", "rules", ["1", "2"]),
+        ("sakura", "member", []),
+        ("sakura", "welcome", []),
+    ],
+)
+def test_keys_are_pressed_where_the_caller_is_asked_for_one(line: str, step: str, keys: list[str]) -> None:
+    assert keys_asked(load(DIALPLANS / f"{line}.yaml", STEPS).steps[step]) == keys
 
 
 # -- the beep: 1 kHz for 0.4 s at -12 dBFS -------------------------------------------------------

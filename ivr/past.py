@@ -1,6 +1,8 @@
 """The calls of a period as the commands show them: on the flow of their line, and through another version."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
@@ -9,11 +11,12 @@ from ivr.dialplan.load import load_text
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.numbers import e164
 from ivr.dialplan.pick import beginning, pick, zone_of
-from ivr.errors import DialplanError
+from ivr.errors import DialplanError, NotFound
 from ivr.replay import Replayed, replay
 from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import calls, dialplans
+from ivr.store.calls import Passage
 from ivr.store.database import opened
 from ivr.traffic import Traffic, traffic
 
@@ -25,7 +28,7 @@ async def traffic_of(settings: Settings, dialplan: Dialplan, since: str, until: 
         return await traffic(session, dialplan, begin, end)
 
 
-async def replayed(
+def replayed(
     settings: Settings,
     file: Path,
     line: str | None,
@@ -34,16 +37,26 @@ async def replayed(
     progress: Callable[[int, int], None],
 ) -> list[Replayed]:
     """The calls of a line through the version in `file`, which need not be in the dialplans' directory."""
-    today = SystemClock(settings.clock_offset).now().date()
-    new = _read(file, today)
+    new = _read(file, SystemClock(settings.clock_offset).now().date())
+    found, versions = asyncio.run(_calls(settings, new, line, since, until))
+    return replay(found, versions, new, lambda done: progress(done, len(found)))
+
+
+async def _calls(
+    settings: Settings, new: Dialplan, line: str | None, since: str, until: str | None
+) -> tuple[list[Passage], dict[str, Dialplan]]:
+    """And the versions that they ran on, by hash, as far as the present program understands them."""
     async with opened(settings.database_url) as store, store.read() as session:
         live = await dialplans.live(session)
         key = line or _line_of(new, {each.key: each.numbers for each in live})
         begin, end = period(settings, new, since, until)
         found = await calls.passages(session, key, begin, end)
-        hashes = {call.dialplan for call in found}
-        sources = {hash: (await dialplans.version(session, key, hash)).source for hash in hashes}
-    return replay(found, _readable(key, sources), new, lambda done: progress(done, len(found)))
+        versions = {}
+        for hash in {call.dialplan for call in found}:
+            with suppress(NotFound, DialplanError):
+                source = (await dialplans.version(session, key, hash)).source
+                versions[hash] = load_text(f"{key}.yaml", source, STEPS)
+    return found, versions
 
 
 def period(
@@ -74,14 +87,3 @@ def _line_of(new: Dialplan, live: dict[str, tuple[str, ...]]) -> str:
             + ", ".join(sorted(live))
         )
     return owners[0]
-
-
-def _readable(key: str, sources: dict[str, str]) -> dict[str, Dialplan]:
-    """Without the versions that the present program does not understand any more."""
-    found = {}
-    for hash, source in sources.items():
-        try:
-            found[hash] = load_text(f"{key}.yaml", source, STEPS)
-        except DialplanError:
-            continue
-    return found

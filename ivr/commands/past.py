@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from ivr.commands.common import Commands, command, print_json, run
+from ivr.commands.common import Commands, command, print_json
 from ivr.settings import Settings
 
 
@@ -32,8 +32,7 @@ def _replay(settings: Settings, options: argparse.Namespace) -> None:
         if shown and (done % 50 == 0 or done == of):
             print(f"\r{done} of {of} calls", end="" if done < of else "\n", file=sys.stderr, flush=True)
 
-    work = past.replayed(settings, options.file, options.line, options.since, options.until, progress)
-    results = run(work)
+    results = past.replayed(settings, options.file, options.line, options.since, options.until, progress)
     total = counts(results)
     if options.json:
         print_json({"counts": total, "calls": [result.as_json() for result in results]})

@@ -33,7 +33,7 @@ from tests.speech import speak
 
 ROOT = Path(__file__).resolve().parents[2]
 UP = "Ctrl-C stops everything."
-STARTS_WITHIN = 90.0  # seconds, with every prompt still to be spoken
+STARTS_WITHIN = 180.0  # seconds, with every prompt still to be spoken, on a busy machine
 LOOK_BACK = 5 * 8000  # samples
 SLICE = 0.02  # seconds between two looks at what somebody has heard
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ivr.dialplan import graph
+from ivr.dialplan import graph, patience
 from ivr.dialplan.model import Dialplan, Elsewhere, Step
 
 
@@ -104,6 +104,24 @@ class Beside:
             if mine and len(mine) < len(circle):
                 found.append([*circle[mine[0] :], *circle[: mine[0]]])
         return found
+
+    @cached_property
+    def menus_heard(self) -> Mapping[str, float]:
+        """ "LINE:STEP" -> as `graph.heard_in_a_row`, menus of other lines before it among them."""
+        return graph.heard_in_a_row(self._spots(self.by_key.values()), self._lengths)
+
+    @cached_property
+    def menus_to_come(self) -> Mapping[str, float]:
+        """ "LINE:STEP" -> as `graph.to_come`."""
+        return graph.to_come(self._spots(self.by_key.values()), self._lengths)
+
+    @cached_property
+    def _lengths(self) -> Mapping[str, float]:
+        return {
+            f"{key}:{name}": seconds
+            for key, dialplan in self.by_key.items()
+            for name, seconds in patience.lengths(dialplan.steps).items()
+        }
 
     def _spots(self, dialplans: Iterable[Dialplan]) -> dict[str, _Spot]:
         chosen = {dialplan.key: dialplan for dialplan in dialplans}

@@ -245,8 +245,10 @@ def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
 def _patience(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     """How long a caller listens to menus, each heard once, before something happens."""
     own = patience.lengths(dialplan.steps)
-    heard = graph.heard_in_a_row(dialplan.steps, own)
-    for name, seconds in heard.items():
+    beside = dialplan.beside
+    alone = graph.heard_in_a_row(dialplan.steps, own) if beside is None else {}
+    for name in own:
+        seconds = beside.menus_heard[f"{dialplan.key}:{name}"] if beside else alone[name]
         if seconds > patience.LONGEST_MENUS >= seconds - own[name]:
             longest = f"{patience.LONGEST_MENUS:.0f} s"
             message = (

@@ -93,7 +93,7 @@ def _without_ends(ways: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     }
 
 
-def heard_in_a_row(steps: Mapping[str, Step], own: Mapping[str, float]) -> dict[str, float]:
+def heard_in_a_row(steps: Mapping[str, Spot], own: Mapping[str, float]) -> dict[str, float]:
     """The most seconds of menus that a caller hears up to the end of each, with nothing but menus between.
 
     `own`: seconds of each menu; 0 for a step that says nothing. A way back to a menu that was heard is left out.
@@ -108,7 +108,7 @@ def heard_in_a_row(steps: Mapping[str, Step], own: Mapping[str, float]) -> dict[
     return heard
 
 
-def to_come(steps: Mapping[str, Step], own: Mapping[str, float]) -> dict[str, float]:
+def to_come(steps: Mapping[str, Spot], own: Mapping[str, float]) -> dict[str, float]:
     """The most seconds of menus that may follow each in a row; `own` and ways back as in `heard_in_a_row`."""
     ways = {name: [target for target in steps[name].exits().values() if target in own] for name in own}
     order = _ancestors_first(ways)

@@ -248,4 +248,7 @@ class Dialplan:
         """Step -> the most seconds of menus that may follow it in a row; see ivr/dialplan/patience.py."""
         from ivr.dialplan import graph, patience  # they know this room's models
 
-        return graph.to_come(self.steps, patience.lengths(self.steps))
+        own = patience.lengths(self.steps)
+        if self.beside is None:
+            return graph.to_come(self.steps, own)
+        return {name: self.beside.menus_to_come[f"{self.key}:{name}"] for name in own}

@@ -131,6 +131,20 @@ def test_lines_that_only_lead_to_each_other_serve_nobody() -> None:
         assert any("goes round" in problem for problem in found if problem.startswith(line))
 
 
+def test_menus_in_a_row_are_counted_over_both_lines() -> None:
+    # 200 characters take about 29 s: one menu is no trouble, two in a row are 57 s.
+    long = "あ" * 199 + "。"
+    front = FRONT.replace("修理の方は1を、お急ぎの方は2を押してください。", long)
+    menu = f"menu: {{type: menu, say: {long}, keys: {{'1': person}}, otherwise: person}}\n  times:"
+    second = WORKSHOP.replace("start: times", "start: menu").replace("times:", menu, 1)
+    second = second.replace("'1': person", "'1': person, '2': times")
+    assert said(front=front, workshop=WORKSHOP) == []
+    told = [problem for problem in said(front=front, workshop=second) if "of menus" in problem]
+    assert told == [
+        'workshop.yaml:6:27: menu "menu": say: up to here a caller hears about 57 s of menus; more than 45 s are too long'
+    ]
+
+
 def test_alone_a_line_is_checked_as_far_as_it_goes() -> None:
     plan = load_text("front.yaml", FRONT, STEPS)
     assert check("front.yaml", plan, TODAY) == [], "where a goto leads is not known; that it leads on is"

@@ -170,6 +170,7 @@ def session_key(settings: Settings) -> bytes:
 async def jobs(settings: Settings) -> None:
     """Durable work, prompts, publishing, the fallback bundle."""
     from ivr.jobs import Jobs
+    from ivr.messages.pipeline import Normalising, Reading
     from ivr.messages.reconciler import Reconciler
     from ivr.messages.transcriber import HttpTranscriber
     from ivr.messages.transcription import Transcription
@@ -184,11 +185,13 @@ async def jobs(settings: Settings) -> None:
             store, settings.recordings, desk.lines.calendar, clock, to_e164=numbers.to_e164
         )
         transcriber = HttpTranscriber(f"http://{settings.transcriber}")
-        transcription = Transcription(store, settings.recordings, transcriber, clock)
-        notices = Notices(store, desk.lines, ways(settings), clock)
-        work = Jobs(
-            settings.data, settings.database_url, "jobs-1", transcription, reconciler, desk.look, notices
+        stages = (
+            Transcription(store, settings.recordings, transcriber, clock),
+            Normalising(store, settings.recordings, clock),
+            Reading(store, clock, desk.lines.reading),
         )
+        notices = Notices(store, desk.lines, ways(settings), clock)
+        work = Jobs(settings.data, settings.database_url, "jobs-1", stages, reconciler, desk.look, notices)
         desk.wake_up = work.wake
         ear = WakeUp(settings.run, "jobs")
         await ear.listen(work.wake)

@@ -56,6 +56,10 @@ class SynthesisError(IvrError):
     """A text could not be spoken."""
 
 
+class AudioError(IvrError):
+    """Audio could not be read or written."""
+
+
 class TranscriberError(IvrError):
     """The transcriber did not answer."""
 

@@ -1,4 +1,4 @@
-"""The jobs process: files what others left, then sees each message through to its transcript.
+"""The jobs process: files what others left, then sees each message through its stages: audio, text, reading.
 
 The only file that imports the job engine (DBOS; docs/decisions). It keeps the ids of messages and which step
 of a job is done, in tables of its own; what people see is in ours. Every job is safe to run twice.
@@ -10,26 +10,37 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
-from ivr.errors import IvrError, SettingsError
+from ivr.errors import IvrError, SettingsError, StoreError
 from ivr.messages.reconciler import Reconciler
-from ivr.messages.transcription import Transcription
+from ivr.messages.stage import LEASE, StageWork
+from ivr.messages.transcription import AT_ONCE
 from ivr.notify.notices import Notices
 from ivr.store.database import driver_url
+from ivr.store.stages import Due, Stage
 
 log = logging.getLogger("ivr.jobs")
 
+Job = Callable[[str], Coroutine[Any, Any, None]]
+
 EVERY = 10.0  # seconds; a wake-up may be lost
-QUEUE = "transcripts"
+# Stage -> its queue, the name of its jobs, what their second step is called, how many at once in one process.
+# Names that jobs in flight have; they stay. ffmpeg takes a core.
+QUEUES: Mapping[Stage, tuple[str, str, str, int]] = {
+    "transcript": ("transcripts", "transcript", "transcribe", AT_ONCE),
+    "audio": ("audio", "audio", "normalise", 1),
+    "reading": ("readings", "reading", "read", 1),
+}
+# What was handed over and did not come to its claim within this time is handed over once more.
+FORGOTTEN = LEASE
 NOTICES = "notices"  # a queue of its own: a mail server that stalls holds up no text
 MAILS_AT_ONCE = 4
-AT_ONCE = 2  # the transcriber queues the others anyway
 # Work of another version is left lying: raise it never, change steps by patching (facts: "stranded").
 VERSION = "1"
 
@@ -40,7 +51,7 @@ class Jobs:
         data: Path,
         database_url: str,
         executor: str,
-        transcription: Transcription,
+        stages: Sequence[StageWork],
         reconciler: Reconciler,
         orders: Callable[[], Awaitable[None]],
         notices: Notices,
@@ -52,12 +63,13 @@ class Jobs:
         self._data = data
         self._database_url = database_url
         self._executor = executor
-        self._transcription = transcription
+        self._stages = {work.stage: work for work in stages}
         self._reconciler = reconciler
         self._orders = orders
         self._notices = notices
         self._woken: list[asyncio.Event] = []
-        self._job: Callable[[str], Coroutine[Any, Any, None]]
+        self._stage_over = asyncio.Event()
+        self._jobs: dict[Stage, Job] = {}
         self._delivery: Callable[[int], Coroutine[Any, Any, None]]
 
     def wake(self) -> None:
@@ -71,20 +83,36 @@ class Jobs:
         try:
             await self._launch()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._loop(self.look), name="messages")
+                group.create_task(self._loop(self._file), name="messages")
                 group.create_task(self._loop(self.tell), name="notices")
                 group.create_task(self._loop(self._orders), name="orders")
+                group.create_task(self._hand_over_forever(), name="stages")
         finally:
             # What is in the middle of a step goes on from there at the next start.
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
             os.close(lock)
 
-    async def look(self) -> None:
-        """One round: files what is left lying and hands each due transcript to the job engine, once."""
+    async def _file(self) -> None:
+        """What was left lying, and what the engine filed since: its stages begin."""
         await self._reconciler.run()
-        for message_id, due in await self._transcription.due():
-            with SetWorkflowID(job_id(message_id, due)):
-                await DBOS.enqueue_workflow_async(QUEUE, self._job, message_id)
+        self._stage_over.set()
+
+    async def _hand_over_forever(self) -> None:
+        while True:
+            await self._stage_over.wait()
+            self._stage_over.clear()
+            try:
+                await self.hand_over()
+            except StoreError:
+                log.exception("what is due was not handed over and is looked for again")
+
+    async def hand_over(self) -> None:
+        """Every stage that is due goes to the job engine, once."""
+        for stage, work in self._stages.items():
+            for due in await work.due():
+                name = job_id(stage, due, work.now())
+                with SetWorkflowID(name), SetEnqueueOptions(priority=1 if due.urgent else 2):
+                    await DBOS.enqueue_workflow_async(QUEUES[stage][0], self._jobs[stage], due.message_id)
 
     async def tell(self) -> None:
         """One round: makes the notices of what is new and hands each that is due to the job engine, once."""
@@ -120,30 +148,39 @@ class Jobs:
             "max_executor_threads": 16,
         }
         DBOS(config=config)
-        self._job = _register(self._transcription)
+        self._jobs = {stage: _register(work, self._stage_over.set) for stage, work in self._stages.items()}
         self._delivery = _register_delivery(self._notices)
         DBOS.launch()
         await DBOS.register_queue_async(
             NOTICES, worker_concurrency=MAILS_AT_ONCE, polling_interval_sec=0.5, on_conflict="always_update"
         )
-        await DBOS.register_queue_async(
-            QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=0.5, on_conflict="always_update"
-        )
+        for stage in self._stages:
+            queue, _, _, at_once = QUEUES[stage]
+            await DBOS.register_queue_async(
+                queue, worker_concurrency=at_once, polling_interval_sec=0.5, on_conflict="always_update"
+            )
 
 
-def job_id(message_id: str, due: datetime) -> str:
-    """One job for each attempt, however often it is handed over."""
-    return f"msg-{message_id}-{due:%Y%m%dT%H%M%S.%f}"
+def job_id(stage: Stage, due: Due, now: datetime) -> str:
+    """One job for each attempt, however often it is handed over; another if that one came to nothing."""
+    prefix = "msg" if stage == "transcript" else stage
+    name = f"{prefix}-{due.message_id}-{due.at:%Y%m%dT%H%M%S.%f}"
+    forgotten = (now - due.at) // FORGOTTEN
+    return f"{name}-{forgotten}" if forgotten > 0 else name
 
 
-def _register(transcription: Transcription) -> Callable[[str], Coroutine[Any, Any, None]]:
-    @DBOS.workflow(name="transcript")
-    async def transcript(message_id: str) -> None:
+def _register(stage: StageWork, over: Callable[[], None]) -> Job:
+    """`over` is called when it came to an end: another stage may be due."""
+    _, name, step, _ = QUEUES[stage.stage]
+
+    @DBOS.workflow(name=name)
+    async def job(message_id: str) -> None:
         # Two steps: after a crash the claim is remembered, and the work is done again at once.
-        if await DBOS.run_step_async({"name": "claim"}, transcription.claim, message_id):
-            await DBOS.run_step_async({"name": "transcribe"}, transcription.transcribe, message_id)
+        if await DBOS.run_step_async({"name": "claim"}, stage.claim, message_id):
+            await DBOS.run_step_async({"name": step}, stage.work, message_id)
+            over()
 
-    return transcript
+    return job
 
 
 def _register_delivery(notices: Notices) -> Callable[[int], Coroutine[Any, Any, None]]:

@@ -11,6 +11,7 @@ from ivr.call import CallbackPromise, since_goto
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.notices import NoticeRule
+from ivr.dialplan.reading import ReadingRules
 from ivr.errors import IvrError
 from ivr.hours import official
 from ivr.hours.calendar import Calendar
@@ -87,6 +88,11 @@ class Lines:
         """Who is told of what; nobody, if the line does not live."""
         live = self._by_key.get(line)
         return live.dialplan.line.notify if live else ()
+
+    def reading(self, line: str) -> ReadingRules:
+        """How texts of its messages are read; as usual, if the line does not live."""
+        live = self._by_key.get(line)
+        return live.dialplan.line.reading if live else ReadingRules()
 
     def promise(self, line: str, path: Sequence[str]) -> CallbackPromise:
         """What the last voicemail on `path` promises; what is usual if there was none."""

@@ -1,4 +1,4 @@
-"""Messages from intent to transcript. Every change may be made twice without harm."""
+"""Messages from intent to text. Every change may be made twice without harm. What is made of them: stages.py."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ from sqlalchemy import CursorResult, Update, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import NotFound
+from ivr.store import stages
 from ivr.store.pages import beyond
 from ivr.store.tables import MessageRow
 from ivr.store.upsert import insert_new
@@ -30,11 +31,11 @@ async def stored(
     ended_by: str | None,
     duration: float | None,
 ) -> bool:
-    """Ends a recording; False if it had ended already. `stored` makes its transcript due at once.
+    """Ends a recording; False if it had ended already. `stored` makes its first stages due at once.
 
     NotFound if there was no `intend`; both may stand in one transaction.
     """
-    wants = {"transcript_state": "waiting", "transcript_next_at": ended_at} if state == "stored" else {}
+    wants = _to_do(ended_at) if state == "stored" else {}
     changed = await _changed(
         session,
         update(MessageRow)
@@ -52,7 +53,7 @@ async def promote(session: AsyncSession, message_id: str, now: datetime) -> bool
         session,
         update(MessageRow)
         .where(MessageRow.id == message_id, MessageRow.state == "silent")
-        .values(state="stored", transcript_state="waiting", transcript_next_at=now, told_at=None),
+        .values(state="stored", told_at=None, **_to_do(now)),
     )
 
 
@@ -84,64 +85,37 @@ async def listing(
     return (await session.scalars(query)).all()
 
 
-# -- transcripts: waiting -> working -> done, or failed; a failed one with a time is tried again -----------
-
-_TRYABLE = ("waiting", "working", "failed")
-
-
-async def due_transcripts(session: AsyncSession, now: datetime, limit: int = 100) -> Sequence[str]:
-    """Ids of messages to transcribe now, the longest due first; also of those whose worker is gone."""
-    query = select(MessageRow.id).where(
-        MessageRow.transcript_state.in_(_TRYABLE), MessageRow.transcript_next_at <= now
-    )
-    return (await session.scalars(query.order_by(MessageRow.transcript_next_at).limit(limit))).all()
-
-
-async def claim_transcript(session: AsyncSession, message_id: str, *, now: datetime, until: datetime) -> bool:
-    """True for one worker, which then has until `until`; counts the attempt."""
-    return await _changed(
-        session,
-        update(MessageRow)
-        .where(
-            MessageRow.id == message_id,
-            MessageRow.transcript_state.in_(_TRYABLE),
-            MessageRow.transcript_next_at <= now,
-        )
-        .values(
-            transcript_state="working",
-            transcript_attempts=MessageRow.transcript_attempts + 1,
-            transcript_next_at=until,
-        ),
-    )
+def _to_do(at: datetime) -> dict[str, Any]:
+    return {**stages.waiting("audio", at), **stages.waiting("transcript", at)}
 
 
 async def transcript_done(
-    session: AsyncSession, message_id: str, *, text: str, words: list[Any], model: str, trial: bool
+    session: AsyncSession,
+    message_id: str,
+    *,
+    text: str,
+    words: list[Any],
+    model: str,
+    trial: bool,
+    at: datetime,
+    seconds: float | None = None,
 ) -> None:
-    """`words` as the transcriber gives them; `trial` if the model is only for trying things out."""
+    """Makes the reading due. `words` as the transcriber gives them; `trial` if the model is only for trying things out.
+
+    `seconds` that the transcriber took, None if it heard the caller speak.
+    """
     await session.execute(
         update(MessageRow)
         .where(MessageRow.id == message_id)
         .values(
-            transcript_state="done",
-            transcript_reason=None,
             transcript_text=text,
             transcript_words=words,
             transcript_model=model,
             transcript_trial=trial,
-            transcript_next_at=None,
+            transcript_seconds=seconds,
+            **stages.finished("transcript", at),
+            **stages.waiting("reading", at),
         )
-    )
-
-
-async def transcript_failed(
-    session: AsyncSession, message_id: str, *, reason: str, retry_at: datetime | None
-) -> None:
-    """`reason` is for people. Tried again at `retry_at`, or never if None. A finished one stays as it is."""
-    await session.execute(
-        update(MessageRow)
-        .where(MessageRow.id == message_id, MessageRow.transcript_state.in_(_TRYABLE))
-        .values(transcript_state="failed", transcript_reason=reason, transcript_next_at=retry_at)
     )
 
 

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 from ivr.clock import SystemClock, offset_for
+from ivr.dialplan.reading import ReadingRules
 from ivr.jobs import Jobs
+from ivr.messages.pipeline import Normalising, Reading
 from ivr.messages.reconciler import Reconciler
 from ivr.messages.transcriber import Transcript
 from ivr.messages.transcription import Transcription
@@ -30,10 +32,14 @@ async def main(directory: Path, url: str) -> None:
         SystemClock(offset_for(EVENING)),
         directory / "recordings",
     )
-    transcription = Transcription(store, recordings, Endless(), clock)
+    stages = (
+        Transcription(store, recordings, Endless(), clock),
+        Normalising(store, recordings, clock),
+        Reading(store, clock, lambda line: ReadingRules()),
+    )
     reconciler = Reconciler(store, recordings, calendars, clock, e164)
     notices = no_notices(store, recordings)
-    await Jobs(directory, url, "jobs-1", transcription, reconciler, nothing, notices).run()
+    await Jobs(directory, url, "jobs-1", stages, reconciler, nothing, notices).run()
 
 
 asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

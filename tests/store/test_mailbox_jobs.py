@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import select
 
 from ivr.clock import SystemClock, offset_for
+from ivr.dialplan.reading import ReadingRules
 from ivr.errors import SettingsError
 from ivr.jobs import Jobs
+from ivr.messages.pipeline import Normalising, Reading
 from ivr.messages.reconciler import Reconciler
 from ivr.messages.sidecar import new_id
 from ivr.messages.transcription import Transcription
@@ -50,10 +52,14 @@ class Desk:
 
     def jobs(self) -> Jobs:
         clock = SystemClock(offset_for(EVENING))
-        transcription = Transcription(self.store, self.recordings, self.transcriber, clock)
+        stages = (
+            Transcription(self.store, self.recordings, self.transcriber, clock),
+            Normalising(self.store, self.recordings, clock),
+            Reading(self.store, clock, lambda line: ReadingRules()),
+        )
         reconciler = Reconciler(self.store, self.recordings, calendars, clock, e164)
         notices = no_notices(self.store, self.recordings)
-        return Jobs(self.directory, self.url, "jobs-1", transcription, reconciler, self._order, notices)
+        return Jobs(self.directory, self.url, "jobs-1", stages, reconciler, self._order, notices)
 
     async def _order(self) -> None:
         self.orders += 1

@@ -29,9 +29,9 @@ class Desk:
     async def attempt(self) -> bool:
         """One round of the jobs process; False if nothing was due."""
         due = await self.transcription.due()
-        for id, _ in due:
-            if await self.transcription.claim(id):
-                await self.transcription.transcribe(id)
+        for one in due:
+            if await self.transcription.claim(one.message_id):
+                await self.transcription.work(one.message_id)
         return bool(due)
 
 
@@ -140,4 +140,4 @@ async def test_silent_messages_are_not_transcribed(desk: Desk) -> None:
             session, other, state="silent", ended_at=EVENING, ended_by="hangup", duration=3.0
         )
         assert (await messages.get(session, other)).transcript_state == "none"
-    assert [id for id, _ in await desk.transcription.due()] == [ID]
+    assert [one.message_id for one in await desk.transcription.due()] == [ID]

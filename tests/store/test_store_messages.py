@@ -4,10 +4,10 @@ from datetime import datetime
 import pytest
 
 from ivr.errors import NotFound
-from ivr.store import messages
+from ivr.store import messages, stages
 from ivr.store.database import Store
 from ivr.store.tables import MessageRow
-from tests.store.rows import NOON, after, message
+from tests.store.rows import after, message
 
 LEASE = after(600)
 
@@ -37,17 +37,21 @@ async def get(store: Store, message_id: str = "m1") -> MessageRow:
 
 async def due(store: Store, now: datetime) -> list[str]:
     async with store.read() as session:
-        return list(await messages.due_transcripts(session, now))
+        return [one.message_id for one in await stages.due(session, "transcript", now)]
 
 
 async def claim(store: Store, now: datetime, until: datetime = LEASE) -> bool:
     async with store.write() as session:
-        return await messages.claim_transcript(session, "m1", now=now, until=until)
+        return await stages.claim(session, "transcript", "m1", now=now, until=until)
 
 
 async def fail(store: Store, retry_at: datetime | None) -> None:
+    reason = "モデルがありません"
     async with store.write() as session:
-        await messages.transcript_failed(session, "m1", reason="モデルがありません", retry_at=retry_at)
+        if retry_at is None:
+            await stages.failed(session, "transcript", "m1", reason=reason, at=after(20))
+        else:
+            await stages.postponed(session, "transcript", "m1", reason=reason, until=retry_at, counted=True)
 
 
 async def done(store: Store) -> None:
@@ -59,6 +63,7 @@ async def done(store: Store) -> None:
             words=[{"word": "ログイン", "start": 0.1}],
             model="tiny",
             trial=True,
+            at=after(30),
         )
 
 
@@ -156,7 +161,7 @@ async def test_a_failure_says_why_and_is_tried_again(store: Store) -> None:
     await claim(store, after(10))
     await fail(store, retry_at=after(60))
     row = await get(store)
-    assert (row.transcript_state, row.transcript_reason) == ("failed", "モデルがありません")
+    assert (row.transcript_state, row.transcript_reason) == ("waiting", "モデルがありません")
     assert await due(store, after(59)) == []
     assert await due(store, after(60)) == ["m1"]
     assert await claim(store, after(60))
@@ -194,14 +199,71 @@ async def test_a_late_failure_does_not_spoil_a_finished_transcript(store: Store)
     assert await due(store, after(86400)) == []
 
 
-async def test_what_waits_longest_is_transcribed_first(store: Store) -> None:
-    await intend(store, "m1", "m2", "m3")
-    for message_id in ("m3", "m1"):
+async def test_urgent_ones_go_before_the_oldest(store: Store) -> None:
+    for number, message_id in enumerate(("m1", "m2", "m3", "m4")):
+        async with store.write() as session:
+            row = message(message_id, created_at=after(number), urgent=message_id == "m3")
+            await messages.intend(session, row)
+    for message_id in ("m4", "m3", "m2", "m1"):
         await end(store, message_id)
+    async with store.read() as session:
+        order = [one.message_id for one in await stages.due(session, "transcript", after(100))]
+        assert order == ["m3", "m1", "m2", "m4"]
+        first = await stages.due(session, "transcript", after(100), limit=1)
+        assert [(one.message_id, one.urgent) for one in first] == [("m3", True)]
+
+
+async def test_a_text_makes_its_reading_due_and_every_stage_can_be_run_again(store: Store) -> None:
+    await intend(store, "m1")
+    await end(store)
+    row = await get(store)
+    assert (row.audio_state, row.transcript_state, row.reading_state) == ("waiting", "waiting", "none")
     async with store.write() as session:
-        await messages.transcript_failed(session, "m3", reason="r", retry_at=NOON)
-        assert list(await messages.due_transcripts(session, after(100))) == ["m3", "m1"]
-        assert list(await messages.due_transcripts(session, after(100), limit=1)) == ["m3"]
+        assert not await stages.again(session, "reading", "m1", after(20)), "there is no text to read"
+    await done(store)
+    row = await get(store)
+    assert (row.transcript_at, row.reading_state, row.reading_next_at) == (after(30), "waiting", after(30))
+    await fail(store, retry_at=None)
+    async with store.write() as session:
+        assert await stages.again(session, "transcript", "m1", after(40))
+    row = await get(store)
+    assert (row.transcript_state, row.transcript_attempts, row.transcript_at) == ("waiting", 0, None)
+    assert await claim(store, after(40), until=after(700))
+    async with store.write() as session:
+        assert not await stages.again(session, "transcript", "m1", after(50)), "it is being worked on"
+        assert await stages.again(session, "transcript", "m1", after(700)), "its worker is gone"
+        with pytest.raises(NotFound):
+            await stages.again(session, "audio", "nobody", after(50))
+
+
+async def test_what_was_deleted_is_not_made_again(store: Store) -> None:
+    await intend(store, "m1")
+    await end(store)
+    await done(store)
+    async with store.write() as session:
+        row = await messages.get(session, "m1")
+        row.audio_deleted_at = row.text_deleted_at = after(50)
+    async with store.write() as session:
+        for stage in stages.STAGES:
+            assert not await stages.again(session, stage, "m1", after(60)), stage
+
+
+async def test_how_much_stands_before_a_message_and_the_pace(store: Store) -> None:
+    for number, message_id in enumerate(("m1", "m2", "m3")):
+        async with store.write() as session:
+            row = message(message_id, created_at=after(number), urgent=message_id == "m3")
+            await messages.intend(session, row)
+        await end(store, message_id, duration=10.0 * (number + 1))
+    async with store.read() as session:
+        lines = [await stages.ahead(session, await messages.get(session, f"m{n}")) for n in (1, 2, 3)]
+        assert [(line.messages, line.seconds) for line in lines] == [(2, 40.0), (3, 60.0), (1, 30.0)]
+        assert await stages.pace(session) is None
+    async with store.write() as session:
+        values = {"transcript_text": "", "transcript_seconds": 5.0}
+        assert await stages.done(session, "transcript", "m2", values, after(60))
+        assert not await stages.done(session, "transcript", "m2", values, after(61)), "it was over"
+    async with store.read() as session:
+        assert await stages.pace(session) == 0.25  # 5 s for 20 s
 
 
 async def test_the_list_is_newest_first_by_page_and_by_tenant(store: Store) -> None:

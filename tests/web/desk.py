@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ivr.store import callbacks, health, messages, tokens, users
+from ivr.store import callbacks, health, messages, stages, tokens, users
 from ivr.store.database import Store
 from ivr.store.dialplans import LiveLine, publish
 from ivr.store.tables import CallRow
@@ -115,10 +115,10 @@ async def _transcript(db: Any, message_id: str, more: dict[str, Any]) -> None:
     row = await messages.get(db, message_id)
     if "text" in more:
         await messages.transcript_done(
-            db, message_id, text=more["text"], words=[], model="vosk-tiny-ja", trial=True
+            db, message_id, text=more["text"], words=[], model="vosk-tiny-ja", trial=True, at=row.created_at
         )
     elif more["state"] == "failed":
-        await messages.transcript_failed(db, message_id, reason=more["reason"], retry_at=None)
+        await stages.failed(db, "transcript", message_id, reason=more["reason"], at=row.created_at)
     else:
         row.transcript_state = more["state"]
         await db.flush()

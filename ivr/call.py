@@ -294,6 +294,15 @@ class CallbackPromise:
     hours: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """That somebody is to be told of a call. `to`: (channel, address or name); `number`: the caller's goes along."""
+
+    about: str
+    to: Sequence[tuple[str, str]]
+    number: bool
+
+
 class Mailbox(Protocol):
     async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
         """Intent to disk (fsync), then the row; re-joins the draft of `call.state.message_id`."""
@@ -309,6 +318,12 @@ class Mailbox(Protocol):
 
         `number`: E.164. The ticket, or None while the store does not answer: then it is filed later.
         Survives cancellation.
+        """
+
+    async def tell(self, call: Call, notice: Notice) -> None:
+        """Makes the notice durable: one for each call and step, however often. Nothing is sent here.
+
+        StoreError if the disk does not take it. Survives cancellation.
         """
 
     def release(self, call_id: str | None) -> None:

@@ -22,6 +22,7 @@ TYPES = {
     "say_hours": "営業時間の案内",
     "callback": "折り返し",
     "transfer": "転送",
+    "notify": "通知",
     "closing": "臨時休業",
     "goto": "別の窓口へ",
 }

@@ -24,7 +24,7 @@ from ivr.hours.calendar import Calendar
 from ivr.messages import wav
 from ivr.messages.sidecar import Facts, sync_folder
 from ivr.messages.speech import judge
-from ivr.store import callbacks, events, messages
+from ivr.store import callbacks, deliveries, events, messages
 from ivr.store.database import Store
 from ivr.store.tables import CallbackEvent, CallbackRow, Line, MessageRow
 
@@ -108,6 +108,27 @@ async def file_request(store: Store, calendars: Calendars, facts: Facts, now: da
         about = _about(facts, await _tenant(session, facts))
         calendar = _calendar(calendars, facts, facts.promise.hours)
         return await create_for_request(session, facts.request, about, facts.promise, calendar, now)
+
+
+async def file_notice(store: Store, facts: Facts, now: datetime) -> None:
+    """One delivery for each place that a `notify` step names. Twice does no harm, also from two processes."""
+    assert facts.request is not None and facts.notice is not None
+    async with store.write() as session:
+        row = {
+            "tenant": await _tenant(session, facts),
+            "line": facts.line,
+            "event": "step",
+            "subject": facts.request,
+            "data": {
+                "include": ["number"] if facts.notice.number else [],
+                "about": facts.notice.about,
+            },
+            "created_at": facts.created_at,
+            "next_at": now,
+        }
+        for channel, target in facts.notice.to:
+            key = deliveries.key_of(facts.request, channel, target)
+            await deliveries.create(session, {**row, "channel": channel, "target": target, "key": key})
 
 
 async def _tenant(session: AsyncSession, facts: Facts) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored
+from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored
 from ivr.clock import Clock
 from ivr.errors import StoreError
 from ivr.messages import filing
@@ -100,6 +100,27 @@ class StoreMailbox:
             takes=(),
         )
         return await _to_the_end(self._ring_back(facts))
+
+    async def tell(self, call: Call, notice: Notice) -> None:
+        """Raises StoreError if the disk does not take the intent."""
+        request = f"{call.id}/{call.state.line}/{call.state.step}"
+        facts = replace(self._intent(call, None), request=request, notice=notice, takes=())
+        await _to_the_end(self._tell(facts))
+
+    async def _tell(self, facts: Facts) -> None:
+        try:
+            sidecar = await self._in_thread(Sidecar.create, self._folder, facts)
+        except OSError as error:
+            raise StoreError("The intent of a notice could not be written to the disk.") from error
+        await self._patiently(self._file_notice(sidecar), "tell-" + facts.id)
+
+    async def _file_notice(self, sidecar: Sidecar) -> None:
+        try:
+            await filing.file_notice(self._store, sidecar.facts, self._clock.now())
+            await self._in_thread(sidecar.remove)
+            self._wake_jobs()
+        finally:
+            sidecar.close()
 
     async def _ring_back(self, facts: Facts) -> str | None:
         try:

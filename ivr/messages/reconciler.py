@@ -118,6 +118,10 @@ class Reconciler:
             sidecar.close()
 
     async def _file(self, facts: Facts) -> None:
+        if facts.notice is not None:
+            await filing.file_notice(self._store, facts, self._clock.now())
+            log.info("a notice was adopted", extra={"call_id": facts.call_id})
+            return
         if facts.request is not None:
             await filing.file_request(self._store, self._calendars, facts, self._clock.now())
             log.info("a callback that was asked for was adopted", extra={"call_id": facts.call_id})

@@ -20,6 +20,7 @@ recording:
 | key | meaning |
 |---|---|
 | `request` | only of a callback that was asked for by key: `<call id>/<line>/<step>`, the same however often it is written; there is no recording then, and `number` is to be rung back |
+| `notice` | only of what a `notify` step tells: `{"about": …, "to": [["mail", "a@example.co.jp"]], "number": false}`, with `request`; there is neither recording nor callback |
 | `id` | 26 characters, sorts by time, `new_id`; also the names of the files |
 | `line` | key of the line, the dialplan's file name without ending |
 | `call_id` | the Asterisk channel's unique id, the same for engine and fallback; null if unknown |
@@ -60,7 +61,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from ivr.call import CallbackPromise, Cause
+from ivr.call import CallbackPromise, Cause, Notice
 from ivr.errors import IvrError
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, in the order of ASCII
@@ -102,6 +103,7 @@ class Facts:
     dialplan: str | None = None
     promise: CallbackPromise | None = None
     request: str | None = None
+    notice: Notice | None = None
     takes: tuple[str, ...] = ()
     state: str = "recording"
     ended_at: datetime | None = None
@@ -126,6 +128,7 @@ class Facts:
             "takes": list(self.takes),
             "state": self.state,
             **({"request": self.request} if self.request else {}),
+            **({"notice": _notice_json(self.notice)} if self.notice else {}),
         }
 
 
@@ -233,7 +236,8 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
         takes = tuple(str(name) for name in values.get("takes") or [f"{expected}.wav"])
         if any("/" in name for name in takes):
             raise ValueError("takes")
-        if values.get("request") and not promise:
+        notice = values.get("notice")
+        if values.get("request") and not (promise or notice):
             raise ValueError("promise")
         ended_at = values.get("ended_at")
         return Facts(
@@ -251,6 +255,7 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
             if promise
             else None,
             request=values.get("request"),
+            notice=_notice(notice) if notice else None,
             takes=takes,
             state=str(values.get("state", "recording")),
             ended_at=_moment(ended_at) if ended_at else None,
@@ -259,6 +264,15 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenSidecar("a key is missing or wrong") from error
+
+
+def _notice_json(notice: Notice) -> dict[str, Any]:
+    return {"about": notice.about, "to": [list(place) for place in notice.to], "number": notice.number}
+
+
+def _notice(values: dict[str, Any]) -> Notice:
+    to = tuple((str(channel), str(target)) for channel, target in values["to"])
+    return Notice(str(values["about"]), to, bool(values["number"]))
 
 
 def _moment(text: str) -> datetime:

@@ -12,6 +12,7 @@ from ivr.steps.goto import Goto
 from ivr.steps.hangup import Hangup
 from ivr.steps.hours import HoursStep
 from ivr.steps.menu import Menu
+from ivr.steps.notify import Notify
 from ivr.steps.play import Play
 from ivr.steps.queue import Queue
 from ivr.steps.say_hours import SayHours
@@ -32,6 +33,7 @@ STEPS: Mapping[str, type[Step]] = {
     "callback": Callback,
     "transfer": Transfer,
     "survey": Survey,
+    "notify": Notify,
     "closing": ClosingStep,
     "goto": Goto,
     "hangup": Hangup,

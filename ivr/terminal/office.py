@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-from ivr.call import Call, CallbackPromise, Draft, LineToday, Recorded, Seat, Stored
+from ivr.call import Call, CallbackPromise, Draft, LineToday, Notice, Recorded, Seat, Stored
 from ivr.callbacks.due import due_at
 from ivr.clock import Clock
 from ivr.dialplan.greeting import closed_greeting
@@ -99,6 +99,7 @@ class MemoryMailbox:
     ) -> None:
         self.messages: dict[str, Message] = {}
         self.asked: dict[tuple[str, str | None], Asked] = {}  # by line and step
+        self.notices: dict[tuple[str, str | None], Notice] = {}  # the same; nobody is told
         self._tapes = tapes
         self._calendars = calendars
         self._clock = clock
@@ -128,6 +129,9 @@ class MemoryMailbox:
         line = call.state.line
         self.asked.setdefault((line, call.state.step), Asked(number, promise, self._due(line, promise)))
         return TICKET
+
+    async def tell(self, call: Call, notice: Notice) -> None:
+        self.notices.setdefault((call.state.line, call.state.step), notice)
 
     def release(self, call_id: str | None) -> None:
         """Nobody else would file it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored
+from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored
 from tests.fakes.virtual_time import Life
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ class Mailroom:
     def __init__(self, spoken: Callable[[Path], float | None]) -> None:
         self.messages: dict[str, Message] = {}
         self.callbacks: list[Callback] = []
+        self.notices: dict[tuple[str, str, str | None], Notice] = {}  # by call, line and step
         self._spoken = spoken
 
     def nothing_said(self, message: Message) -> bool:
@@ -118,6 +119,14 @@ class FakeMailbox:
         ticket = self._room.ask(call, number, promise)
         await self._life.takes(DISK)
         return ticket
+
+    async def tell(self, call: Call, notice: Notice) -> None:
+        await _to_the_end(self._tell(call, notice))
+
+    async def _tell(self, call: Call, notice: Notice) -> None:
+        await self._life.takes(DISK)
+        self._room.notices.setdefault((call.id, call.state.line, call.state.step), notice)
+        await self._life.takes(DISK)
 
     def release(self, call_id: str | None) -> None:
         """Whose message it was matters to nobody here: `Mailroom.reconcile` files them all."""

@@ -92,6 +92,12 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "wrong input": "contact: keys while it rings are for nobody",
         "hang-up": "contact: hangs up while the head office rings",
     },
+    "notify": {
+        "success": "urgent: the key for urgent matters tells the one on duty, and the caller goes on to the message",
+        "timeout": "- it waits for nothing",
+        "wrong input": "- it asks the caller nothing",
+        "hang-up": "- it is over in a moment, and tells: urgent: hangs up in the greeting after it",
+    },
     "closing": {
         "success": "staff: closed for today because of a typhoon, at six in the morning",
         "timeout": "staff: no PIN is entered",

@@ -61,7 +61,7 @@ MISTAKES = {
     "no type": (
         "    type: hangup",
         "    kind: hangup",
-        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, callback, transfer, survey, closing, goto, hangup',
+        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, callback, transfer, survey, notify, closing, goto, hangup',
     ),
     "unknown type": (
         "type: hangup",

@@ -34,6 +34,7 @@ _UNSURE = {
 _WORDS = {word: (digit, True) for digit, words in _SURE.items() for word in words.split()}
 _WORDS |= {word: (digit, False) for digit, words in _UNSURE.items() for word in words.split()}
 _WORDS |= {digit: (digit, True) for digit in "0123456789"}
+_LONGEST_DIGIT = max(map(len, _WORDS))
 _DIGIT = re.compile("|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True)))
 # 三千二百, 百二十, 十二: a group said as one number; and how a number with a counter ends.
 _ONE = "[一二三四五六七八九1-9]"
@@ -42,11 +43,12 @@ _LARGE = re.compile(
 )
 _VALUE = {kanji: value for value, kanji in enumerate("〇一二三四五六七八九")}
 FILLER = "えーっと|えーと|えっと|ええっと|ええと|えっとー|えーとー|えと|えー+|えぇ|ええ|あのー+|あのう|あの|まあ|まぁ|んーと|んーっと|んと|んー|うーんと|うーん|そのー+"
-_GAP = re.compile(
+_IN_A_GAP = re.compile(
     f"(?:{FILLER}|ハイフン|はいふん|ダッシュ|バー|カッコ|かっこ|とじる?|閉じ|です(?:ね|の)?|ですー|ね|の|ノ|で|と|が|は|はい|"
     "それから|それで|次(?:が|は)|続いて|つづいて|そして|市?内?(?:市外)?局番(?:が|は)?|番号(?:が|は)?|最後(?:が|は)?|"
-    "下四桁(?:が|は)?|四桁(?:が|は)?|[-‐–—−ー、。,.()()・/ ])+"
+    "下四桁(?:が|は)?|四桁(?:が|は)?|[-‐–—−ー、。,.()()・/ ])"
 )
+_LONGEST_IN_A_GAP, _LONGEST_GAP = 8, 24  # characters
 _COUNTER = re.compile(
     "時|分(?!か)|日(?![中曜])|月(?!曜)|年|円|個(?!人)|件|名(?!前)|歳|才|人|回(?!線)|本(?![日人当社店])|台|階|丁目|番地|週間|か月|"
     "ヶ月|ヵ月|カ月|キロ|パーセント|%|枚|箱|つ(?!な)|万|点|代(?![わ表])"
@@ -98,8 +100,8 @@ def runs(said: Said) -> list[Run]:
         if atom := _atom(said, place, gap, bool(atoms)):
             atoms.append(atom)
             place, gap = atom.end, False
-        elif atoms and (match := _GAP.match(said.text, place)) and _goes_on(said, match):
-            place, gap = match.end(), True
+        elif atoms and (end := _gap_end(said, place)) is not None:
+            place, gap = end, True
         else:
             found += _closed(atoms)
             atoms, gap = [], False
@@ -107,24 +109,34 @@ def runs(said: Said) -> list[Run]:
     return [*found, *_closed(atoms)]
 
 
-def _goes_on(said: Said, gap: re.Match[str]) -> bool:
-    """A gap is one only before more digits."""
-    return bool(_atom(said, gap.end(), True, True))
+def _gap_end(said: Said, place: int) -> int | None:
+    """Where the next digit begins, if nothing is said before it but what people say between digits."""
+    ends, upto = {place}, place + _LONGEST_GAP
+    while ends:
+        # The shortest first: in 「の はち」 the は is no particle.
+        at = min(ends)
+        ends.remove(at)
+        for end in range(at + 1, min(at + _LONGEST_IN_A_GAP, upto, len(said.text)) + 1):
+            if _IN_A_GAP.fullmatch(said.text, at, end):
+                if _atom(said, end, True, True):
+                    return end
+                ends.add(end)
+    return None
 
 
 def _atom(said: Said, place: int, gap: bool, inside: bool) -> Atom | None:
     if (large := _LARGE.match(said.text, place)) and large[0]:
         return Atom(_digits_of(large), place, large.end(), True, gap)
-    match = _DIGIT.match(said.text, place)
-    if match is None:
+    known = [end for end in range(place + _LONGEST_DIGIT, place, -1) if said.text[place:end] in _WORDS]
+    if not known:
         return None
-    digit, sure = _WORDS[match[0]]
-    # Kanji and signs are words of their own; of kana, and of what is no digit elsewhere, the word must begin there.
-    if not sure and not inside:
+    # Where the recogniser ends a word, else the longest: に いち is 2 1, and にい alone is 2.
+    end = next((one for one in known if one in said.borders), known[0])
+    digit, sure = _WORDS[said.text[place:end]]
+    whole_word = {place, end} <= said.borders
+    if not sure and not (inside and (whole_word or _DIGIT.match(said.text, end))):
         return None
-    if not sure and not {place, match.end()} <= said.borders and not _DIGIT.match(said.text, match.end()):
-        return None
-    return Atom(digit, place, match.end(), sure, gap)
+    return Atom(digit, place, end, sure, gap)
 
 
 def _digits_of(match: re.Match[str]) -> str:

@@ -29,6 +29,7 @@ _OTHER_NUMBER = re.compile(
     "(?:番号|ナンバー|コード|ばんごう|ID|ナンバ)|(?:ファックス|FAX|ファクス)(?:.{0,10}番号)?|マイナンバー|型番|品番)"
     f"(?:は|が|の|も|を|で|です(?:けど|が)?|なんです(?:けど|が|けれども)?|言い?ます|{FILLER}|、| )*$"
 )
+_MOBILE = re.compile("0[5-9]0")
 _RANG_THEM = re.compile(
     "(?:番)?(?:という|って|の)?(?:番号|電話|ところ|とこ)?(?:から|より)(?:の)?(?:お?電話|着信|掛?か?かって|ご?連絡|何度も|不在)"
     "|(?:番)?に(?:何度も|ずっと)?(?:お?電話|お?[かけ掛]け)(?:した|しま|して(?:も|いる|る|ます)|ても|たら|た|まし)"
@@ -192,11 +193,10 @@ def _mended(digits: str, complete: bool, after: str, surely: bool) -> str | None
     """ "09012345678", "5679" -> "09012345679"; "0901234", "12355678" -> "09012355678"."""
     count = len(after)
     if complete:
-        if count > 8 or (count < 4 and not surely):
-            return None
-        head = after + digits[count:] if count == 3 and after[0] == "0" else ""
-        tail = digits[:-count] + after
-        return next((one for one in (head, tail) if one and _valid(one)), None)
+        if _MOBILE.fullmatch(after) and _MOBILE.match(digits):
+            return after + digits[count:]
+        mended = digits[:-count] + after
+        return mended if count <= (8 if surely else 4) and (surely or count == 4) and _valid(mended) else None
     for length in _LENGTHS:
         keep = length - count
         if 0 <= keep <= len(digits) and len(digits) - keep <= 4 and _valid(digits[:keep] + after):

@@ -13,6 +13,7 @@ from sqlalchemy import CursorResult, Update, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import NotFound
+from ivr.store import stages
 from ivr.store.tables import CallbackRow, Delivery, MessageRow
 from ivr.store.upsert import insert_new
 
@@ -77,7 +78,7 @@ async def text_is_there(session: AsyncSession, now: datetime) -> None:
     """What waits for the text of its message goes out now, if that has come to an end."""
     over = or_(
         MessageRow.transcript_state.in_(("failed", "none")),
-        and_(MessageRow.transcript_state == "done", MessageRow.reading_state.in_(("done", "failed"))),
+        and_(MessageRow.transcript_state == "done", MessageRow.reading_state.not_in(stages.OPEN)),
     )
     ready = select(MessageRow.id).where(MessageRow.id == Delivery.message_id, over).exists()
     await session.execute(

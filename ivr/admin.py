@@ -195,26 +195,6 @@ def _write_secret(path: Path, text: str) -> None:
 # -- messages -------------------------------------------------------------------------------
 
 
-async def message_list(
-    settings: Settings, *, limit: int, line: str | None, state: str | None
-) -> list[dict[str, Any]]:
-    """Newest first; `state`: recording, stored, silent or lost."""
-    async with opened(settings.database_url) as store, store.read() as session:
-        rows = await messages.listing(session, limit=limit, line=line, state=state)
-    return [
-        {
-            "id": row.id,
-            "line": row.line,
-            "state": row.state,
-            "cause": row.cause,
-            "number": row.number,
-            "created_at": iso(row.created_at),
-            "duration": row.duration,
-        }
-        for row in rows
-    ]
-
-
 async def promote(settings: Settings, message_id: str) -> str:
     """A message judged silent is one after all: it gets its text and a callback, due from now. The ticket."""
     now = SystemClock(settings.clock_offset).now()

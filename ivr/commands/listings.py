@@ -2,7 +2,7 @@
 
 import argparse
 
-from ivr.commands.common import Commands, command, print_rows, run
+from ivr.commands.common import Commands, command, print_json, print_rows, run
 from ivr.settings import Settings
 
 
@@ -17,10 +17,24 @@ def add_to(commands: Commands) -> None:
         listing.add_argument("--line")
         listing.add_argument("--state")
         listing.add_argument("--json", action="store_true")
+        if name == "messages":
+            _add_to_messages(listing)
     promote = command(
         commands, "promote", _promote, "a message judged silent is one after all: text and callback"
     )
     promote.add_argument("message", help="its id, as `ivr messages --state silent` shows it")
+
+
+def _add_to_messages(listing: argparse.ArgumentParser) -> None:
+    more = listing.add_subparsers(metavar="")
+    show = command(more, "show", _show, "a message and its stages: audio, text, reading")
+    show.add_argument("message", help="its id")
+    show.add_argument("--json", action="store_true")
+    again = command(more, "run", _run_again, "do the stages of a message again")
+    again.add_argument("message", help="its id")
+    again.add_argument(
+        "--stage", choices=("audio", "text", "reading"), help="this one alone; without it, audio and text"
+    )
 
 
 def _callbacks(settings: Settings, options: argparse.Namespace) -> None:
@@ -38,10 +52,28 @@ def _calls(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _messages(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr import messages_admin
 
-    rows = run(admin.message_list(settings, limit=options.limit, line=options.line, state=options.state))
+    rows = run(messages_admin.listing(settings, limit=options.limit, line=options.line, state=options.state))
     print_rows(rows, options.json)
+
+
+def _show(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import messages_admin
+
+    about, stages = run(messages_admin.show(settings, options.message))
+    if options.json:
+        print_json({**about, "stages": stages})
+    else:
+        print_rows([about, *stages], False)
+
+
+def _run_again(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import messages_admin
+
+    names = (options.stage,) if options.stage else ("audio", "text")  # a new text is read anew by itself
+    run(messages_admin.run_again(settings, options.message, names))
+    print(f"to be done: {', '.join(names)}; see it with: ivr messages show {options.message}")
 
 
 def _promote(settings: Settings, options: argparse.Namespace) -> None:

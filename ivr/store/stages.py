@@ -168,7 +168,7 @@ async def ahead(session: AsyncSession, row: MessageRow) -> Line:
             )
         )
     ).one()
-    return Line(count, float(seconds))
+    return Line(count, float(seconds or 0.0))
 
 
 async def pace(session: AsyncSession, sample: int = 20) -> float | None:
@@ -178,9 +178,6 @@ async def pace(session: AsyncSession, sample: int = 20) -> float | None:
         .where(MessageRow.transcript_seconds.is_not(None), MessageRow.duration > 0)
         .order_by(MessageRow.transcript_at.desc())
         .limit(sample)
-        .subquery()
     )
-    seconds, audio = (
-        await session.execute(select(func.sum(latest.c.transcript_seconds), func.sum(latest.c.duration)))
-    ).one()
-    return float(seconds) / float(audio) if seconds is not None and audio else None
+    found = [(seconds, audio) for seconds, audio in await session.execute(latest) if seconds and audio]
+    return sum(seconds for seconds, _ in found) / sum(audio for _, audio in found) if found else None

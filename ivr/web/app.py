@@ -11,7 +11,7 @@ from ivr.store.database import Store
 from ivr.web import guard, health, keys, pages
 from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
 from ivr.web.api import views as api
-from ivr.web.audio import message_audio
+from ivr.web.audio import message_audio, message_original, message_playback
 from ivr.web.auth import views as auth
 from ivr.web.auth.lockout import Lockout
 from ivr.web.callbacks import views as callbacks
@@ -48,7 +48,9 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.post("/callbacks/{ticket}/done", callbacks.finish),
             web.post("/callbacks/{ticket}/reopen", callbacks.reopen),
             *ROUTES,
-            web.get("/messages/{id}/audio", message_audio),
+            web.post("/callbacks/{ticket}/run", callbacks.run_again),
+            web.get("/messages/{id}/audio", message_playback),
+            web.get("/messages/{id}/original", message_original),
             web.get("/api/v1/callbacks", api.list_callbacks),
             web.get("/api/v1/calls", api.list_calls),
             web.get("/api/v1/messages/{id}/audio", message_audio),

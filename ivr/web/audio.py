@@ -1,4 +1,4 @@
-"""A message's WAV, for the page's player and for programs."""
+"""A message's audio, for the page's player and for programs."""
 
 import asyncio
 import logging
@@ -14,16 +14,39 @@ log = logging.getLogger("ivr.web.audio")
 
 
 async def message_audio(request: web.Request) -> web.StreamResponse:
-    """Answers ranges too, so that a player can jump."""
+    """The original. Answers ranges, so that a player can jump."""
+    return await _answer(request, original=True)
+
+
+async def message_playback(request: web.Request) -> web.StreamResponse:
+    """What was made to be listened to; the original if that is not there (yet)."""
+    return await _answer(request, original=False)
+
+
+async def message_original(request: web.Request) -> web.StreamResponse:
+    if not request[VIEWER].is_admin:
+        raise NotFound("only admins take the original of a recording")
+    answer = await _answer(request, original=True)
+    name = f"{request.match_info['id']}.wav"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+async def _answer(request: web.Request, *, original: bool) -> web.FileResponse:
     message_id, viewer = request.match_info["id"], request[VIEWER]
     async with request.app[STORE].read() as db:
         message = await read.message(db, message_id, tenant=viewer.tenant)
-    file = await asyncio.to_thread(inside, request.app[SETTINGS].recordings, message.audio)
+    root = request.app[SETTINGS].recordings
+    file = None
+    if not original and message.playback is not None:
+        file = await asyncio.to_thread(inside, root, message.playback)
+    file = file or await asyncio.to_thread(inside, root, message.audio)
     if file is None or message.state not in read.PLAYABLE:
         raise NotFound(f"the audio of message {message_id} is not there; its state is {message.state}")
     # whoever hears a customer's voice leaves a trace
     log.info("message audio opened", extra={"user": viewer.name, "message_id": message_id})
-    return web.FileResponse(file, headers={"Content-Type": "audio/wav", "Cache-Control": "private, no-store"})
+    kind = "audio/mpeg" if file.suffix == ".mp3" else "audio/wav"
+    return web.FileResponse(file, headers={"Content-Type": kind, "Cache-Control": "private, no-store"})
 
 
 def inside(recordings: Path, name: str) -> Path | None:

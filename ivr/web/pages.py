@@ -33,6 +33,12 @@ def environment() -> jinja2.Environment:
         causes=words.CAUSES,
         priorities=words.PRIORITIES,
         transcript_states=words.TRANSCRIPT_STATES,
+        stage_names=words.STAGES,
+        suggestion_kinds=words.SUGGESTED,
+        compared=words.COMPARED,
+        suggested=words.suggested,
+        waveform=words.waveform,
+        about=words.about,
         phone=words.phone,
         length=words.length,
         is_key=words.is_key,
@@ -43,6 +49,8 @@ def environment() -> jinja2.Environment:
         published_because=words.published_because,
         silent_because=words.SILENT_BECAUSE,
         events_said=words.EVENTS,
+        channels=words.CHANNELS,
+        notice_states=words.NOTICE_STATES,
     )
     return made
 

@@ -39,7 +39,31 @@ TRANSCRIPT_STATES: Final = {
     "failed": "文字起こし失敗",
     "none": "文字起こしなし",
 }
+STAGES: Final = {"audio": "音声の変換", "transcript": "文字起こし", "reading": "内容の読み取り"}
+SUGGESTED: Final = {  # kinds of `ivr.messages.reading.Suggestion`
+    "number": "お電話番号",
+    "name": "お名前",
+    "company": "会社名",
+    "addressee": "宛先",
+    "order": "注文番号など",
+    "time": "ご希望の時間",
+    "reply": "折り返し",
+    "urgent": "緊急",
+    "topic": "話題",
+    "priority": "優先度",
+}
+COMPARED: Final = {"same": "発信番号と同じ", "different": "発信番号と違う", "none": "発信番号なし"}
 SILENT_BECAUSE: Final = {"recording": "録音中です。", "lost": "音声は残っていません。"}  # states of a message
+CHANNELS: Final = {"mail": "メール", "webhook": "Webhook", "slack": "Slack"}
+NOTICE_STATES: Final = {
+    "waiting": "送信待ち",
+    "sending": "送信中",
+    "sent": "送信済み",
+    "unsure": "到達不明",
+    "failed": "送信失敗",
+    "seen": "確認済み",
+    "spared": "送信不要",
+}
 CLOSED_BECAUSE: Final = {  # kinds of `ivr.hours.Reason`
     "before_opening": "営業開始前",
     "after_closing": "営業終了後",
@@ -120,6 +144,27 @@ def full_moment(at: datetime) -> str:
 
 def _day(local: datetime) -> str:
     return f"{local.month}/{local.day}({'月火水木金土日'[local.weekday()]})"
+
+
+def about(seconds: float) -> str:
+    """約20秒, 約3分: of a wait that nobody knows exactly."""
+    if seconds < 10:
+        return "まもなく"
+    if seconds < 55:
+        return f"あと約{round(seconds / 10)}0秒"
+    return f"あと約{_span(max(1, round(seconds / 60)))}"
+
+
+def suggested(kind: str, value: str) -> str:
+    """The value of a suggestion as it is shown."""
+    if kind == "reply":
+        return {"yes": "要", "no": "不要"}.get(value, value)
+    return PRIORITIES.get(value, value) if kind == "priority" else value
+
+
+def waveform(peaks: list[float]) -> str:
+    """Path of an SVG, 1 wide for each peak and 100 high."""
+    return "".join(f"M{x} {50 - 48 * peak:.0f}V{50 + 48 * peak + 1:.0f}" for x, peak in enumerate(peaks))
 
 
 def iso(at: datetime | None) -> str | None:

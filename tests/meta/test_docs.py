@@ -120,7 +120,7 @@ def commands(parser: argparse.ArgumentParser, words: str) -> Iterator[tuple[str,
     for action in nested:
         for name, child in action.choices.items():
             yield from commands(child, f"{words} {name}")
-    if not nested:
+    if not nested or parser.get_default("do"):
         yield words, parser
 
 

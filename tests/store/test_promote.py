@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr import admin
+from ivr import admin, messages_admin
 from ivr.clock import offset_for
 from ivr.errors import Conflict, NotFound
 from ivr.settings import Settings, load
@@ -56,7 +56,7 @@ async def settings(tmp_path: Path) -> Settings:
 
 
 async def test_it_gets_a_text_and_a_callback_due_from_now(settings: Settings) -> None:
-    assert [row["id"] for row in await admin.message_list(settings, limit=9, line=None, state="silent")] == [
+    assert [row["id"] for row in await messages_admin.listing(settings, limit=9, line=None, state="silent")] == [
         "m1"
     ]
     ticket = await admin.promote(settings, "m1")

@@ -95,7 +95,7 @@ async def test_a_transcript_arrives_while_the_ticket_is_open(
 ) -> None:
     page = await alice_at(browser, visitor, DESK)
     await page.goto(str(visitor.make_url("/callbacks/1000034")))
-    await expect(page.locator("#transcript")).to_have_text("文字起こし中")
+    await expect(page.locator("#transcript")).to_have_text("文字起こし中（まもなく）")
     await page.get_by_label("結果").fill("書きかけ")
     async with desk.write() as db:
         await db.execute(

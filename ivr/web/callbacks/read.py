@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks.states import CLOSED
 from ivr.errors import NotFound
-from ivr.store import messages
+from ivr.store import messages, stages
 from ivr.store.callbacks import get
 from ivr.store.tables import CallbackRow, Line, MessageRow
 
@@ -29,6 +29,16 @@ class View:
     @property
     def handled(self) -> bool:
         return self.callback.state in CLOSED
+
+    @property
+    def failed_stages(self) -> Sequence[tuple[stages.Stage, str | None]]:
+        """Those that people may have done again, with the reason."""
+        row = self.message
+        found = [
+            (stage, getattr(row, f"{stage}_state", None), getattr(row, f"{stage}_reason", None))
+            for stage in stages.STAGES
+        ]
+        return [(stage, reason) for stage, state, reason in found if state == "failed"]
 
     @property
     def has_audio(self) -> bool:

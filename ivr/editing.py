@@ -66,6 +66,16 @@ def read(directory: Path, key: str) -> FileState:
         raise DialplanError(f"{key}.yaml is not UTF-8; save it as UTF-8 in an editor") from None
 
 
+def digest(directory: Path, key: str) -> str | None:
+    """Of the file as it stands there, even one that `read` refuses; None without a file."""
+    try:
+        return _digest(_path(directory, key).read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DialplanError(f"{key}.yaml cannot be read: {error.strerror}") from error
+
+
 def check_text(settings: Settings, key: str, text: str, today: date) -> list[Problem]:
     """Problems of `text` as the file of this key, and those that it causes in other files. Blocks."""
     return _check(settings, {key: text}, today)
@@ -135,27 +145,22 @@ async def roll_back(
     """
     async with store.read() as session:
         files = await version_files(session, line, hash)
-    before = {key: _present(settings.dialplans, key) for key in files}
-    changed = [key for key, text in files.items() if key != line and _differs(before[key], text)]
+    expected = {key: digest(settings.dialplans, key) for key in files}
+    changed = [key for key, text in files.items() if key != line and _differs(settings.dialplans, key, text)]
     if changed and not shared:
         raise Conflict(
             f"{', '.join(f'{key}.yaml' for key in changed)} was another at that time, and other lines may use it;"
             " roll it back as well with --shared, for all of them"
         )
-    expected = {key: state.digest if state else None for key, state in before.items()}
     await asyncio.to_thread(_save, settings, files, expected, now.date())
     await publish(settings, store, by=by, why=why, now=now, line=line)
 
 
-def _present(directory: Path, key: str) -> FileState | None:
+def _differs(directory: Path, key: str, text: str) -> bool:
     try:
-        return read(directory, key)
-    except NotFound:
-        return None
-
-
-def _differs(state: FileState | None, text: str) -> bool:
-    return state is None or state.text != text
+        return read(directory, key).text != text
+    except (NotFound, DialplanError):
+        return True
 
 
 def _save(
@@ -172,8 +177,7 @@ def _save(
 
 
 def _check_unchanged(directory: Path, key: str, expected: str | None) -> None:
-    path = _path(directory, key)
-    found = _digest(path.read_bytes()) if path.exists() else None
+    found = digest(directory, key)
     if found == expected:
         return
     if found is None:

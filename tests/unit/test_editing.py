@@ -150,6 +150,15 @@ def test_what_is_no_text_is_said_to_be_none(directory: Path) -> None:
         editing.read(directory, "shop")
 
 
+def test_a_file_that_is_no_text_can_be_replaced_by_who_knows_it(directory: Path) -> None:
+    (directory / "shop.yaml").write_bytes(SHOP.encode("cp932"))
+    with pytest.raises(Conflict):
+        save(directory, "shop", SHOP, None)
+    save(directory, "shop", SHOP, editing.digest(directory, "shop"))
+    assert editing.read(directory, "shop").text == SHOP
+    assert editing.digest(directory, "shops") is None
+
+
 def test_the_difference_names_both_and_shows_the_lines() -> None:
     assert editing.difference("a\nb\n", "a\nc\n", "今の版", "新しい版") == (
         "--- 今の版\n+++ 新しい版\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"

@@ -254,3 +254,14 @@ async def test_while_nobody_publishes_the_page_asks_again(office: Office, login:
 async def test_there_is_no_such_order(office: Office, login: Login, order: str) -> None:
     carol = await login("carol")
     assert (await carol.get(f"/admin/lines/shop/orders/{order}")).status == 404
+
+
+async def test_a_file_of_another_encoding_is_replaced(office: Office, login: Login) -> None:
+    """As an old editor on Windows saves it: nobody can read it, and the page says that it may be replaced."""
+    carol = await login("carol")
+    office.file("shop").write_bytes(SHOP.encode("cp932"))
+    page = await (await carol.get(EDIT)).text()
+    assert "公開すると、この内容で置き換わります。" in page and written(page) == SHOP
+    async with office.working():
+        status, _ = await send(carol, "publish", THANKS)
+    assert status == 200 and office.file("shop").read_text("utf-8") == THANKS

@@ -79,6 +79,34 @@ async def test_one_can_go_back_to_any(office: Office, hashes: list[str], login: 
     assert await office.source("shop") == SHOP
 
 
+@pytest.mark.parametrize("broken", [b"line: [", SHOP.encode("cp932"), None])
+async def test_a_file_that_was_broken_goes_back_to_what_is_live(
+    office: Office, hashes: list[str], login: Login, broken: bytes | None
+) -> None:
+    carol = await login("carol")
+    file = office.file("shop")
+    file.write_bytes(broken) if broken is not None else file.unlink()
+    address = f"{VERSIONS}/{hashes[2]}"
+    assert "この版に戻す" in await (await carol.get(address)).text()
+    async with office.working():
+        answer = await carol.post(f"{address}/roll-back", data={"token": await form_token(carol, address)})
+    assert answer.status == 200 and "戻しました。" in await answer.text()
+    assert file.read_text("utf-8") == FOUR
+
+
+async def test_what_could_not_be_put_back_is_not_said_to_be(
+    office: Office, hashes: list[str], login: Login
+) -> None:
+    """The live version, when another line has taken its number on disk: nothing is written."""
+    carol = await login("carol")
+    office.file("shop").write_text("line: [", "utf-8")
+    other = office.file("sakura").read_text("utf-8")
+    office.file("sakura").write_text(other.replace("03-3581-4111", "050-3185-9080"), "utf-8")
+    address = f"{VERSIONS}/{hashes[2]}"
+    answer = await carol.post(f"{address}/roll-back", data={"token": await form_token(carol, address)})
+    assert answer.status == 422 and "この版に戻せませんでした。" in await answer.text()
+
+
 async def test_a_version_that_is_wrong_today_stays_history(
     office: Office, hashes: list[str], login: Login
 ) -> None:

@@ -55,7 +55,7 @@ async def show(request: web.Request) -> web.Response:
     line = await the_line(request)
     file = await asyncio.to_thread(read.on_disk, request.app[SETTINGS], line.key)
     text = _plain(file.text) if file else await _live_text(request, line)
-    sheet = Sheet(text, file.digest if file else "", await _problems(request, line, text))
+    sheet = Sheet(text, await _digest(request, line), await _problems(request, line, text))
     return _page(request, line, sheet, notice=None if file else UNREADABLE)
 
 
@@ -128,7 +128,7 @@ async def publish(request: web.Request) -> web.Response:
 async def _changed_meanwhile(request: web.Request, line: LiveLine, sheet: Sheet) -> web.Response:
     """Shows the file as it is now beside what was written; publishing again replaces it knowingly."""
     file = await asyncio.to_thread(read.on_disk, request.app[SETTINGS], line.key)
-    now_there = replace(sheet, digest=file.digest if file else "")
+    now_there = replace(sheet, digest=await _digest(request, line))
     found = [("今のファイルとの違い", rows(_plain(file.text if file else ""), sheet.text))]
     return _page(request, line, now_there, status=409, notice=CHANGED, differences=found)
 
@@ -139,6 +139,11 @@ async def _given(request: web.Request, line: LiveLine) -> Sheet:
     problems = await _problems(request, line, text)
     why = str(form.get("why", "")).strip()[:LONGEST_WHY]
     return Sheet(text, str(form.get("digest", "")), problems, True, why)
+
+
+async def _digest(request: web.Request, line: LiveLine) -> str:
+    """Of a file that cannot be shown, too: it is replaced all the same."""
+    return await asyncio.to_thread(editing.digest, request.app[SETTINGS].dialplans, line.key) or ""
 
 
 async def _live_text(request: web.Request, line: LiveLine) -> str:

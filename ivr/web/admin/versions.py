@@ -1,5 +1,6 @@
 """Every version that was live: who, when, why; what it changed; back to it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from aiohttp import web
@@ -7,6 +8,7 @@ from aiohttp import web
 from ivr import editing
 from ivr.errors import Conflict, DialplanError, NotFound
 from ivr.store.dialplans import LiveLine
+from ivr.web.admin import read
 from ivr.web.admin.difference import Row, rows
 from ivr.web.admin.lines import the_line
 from ivr.web.admin.orders import refused_here
@@ -53,10 +55,16 @@ async def roll_back(request: web.Request) -> web.Response:
         return await _page(request, line, wanted, status=409, notice=SHARED)
     except DialplanError as error:
         refused = refused_here(request, line, str(error))  # none, if it is of other lines only
-    if (await the_line(request)).hash != wanted.hash:
+    async with request.app[STORE].read() as db:
+        files = await editing.version_files(db, line.key, wanted.hash)
+    if not await _on_disk(request, files) or (await the_line(request)).hash != wanted.hash:
         notice = "この版に戻せませんでした。今の版のまま応対しています。"
         return await _page(request, line, wanted, status=422, notice=notice, refused=refused)
     raise web.HTTPSeeOther(f"/admin/lines/{line.key}/versions?done={wanted.hash}")
+
+
+async def _on_disk(request: web.Request, files: Mapping[str, str]) -> bool:
+    return await asyncio.to_thread(read.is_on_disk, request.app[SETTINGS], files)
 
 
 async def _version(request: web.Request, line: LiveLine) -> editing.Version:
@@ -98,6 +106,7 @@ async def _page(
         status=status,
         version=version,
         live=live,
+        may_go_back=not live or not await _on_disk(request, files),
         before=before,
         files=files,
         from_before=None if then is None else _differences(then, files),

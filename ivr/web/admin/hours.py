@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
+from unicodedata import normalize
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -90,21 +92,26 @@ async def publish(request: web.Request) -> web.Response:
 
 
 async def _given(request: web.Request, *, publish: bool) -> web.Response:
-    line, today = await the_line(request), _today(request)
+    line = await the_line(request)
     fields = {name: str(value) for name, value in (await request.post()).items()}
     try:
         sheet = await _sheet(request, line)
         form = _read_form(request, sheet)
     except Mistake as problem:
         return render_line(request, "admin/hours.html", line, TAB, status=422, impossible=str(problem))
+    today = _today(request, sheet)
     try:
         form = _filled_in(fields)
+        if (
+            fields.get("digest") != sheet.digest
+        ):  # else a preview would take what others changed for unchanged
+            raise Mistake(CHANGED)
         text = write_form(f"{line.key}.yaml", sheet.text, sheet.name, sheet.model, form, today)
         problems = await read.problems_of(request.app[SETTINGS], line, text, today, request[VIEWER])
         if any(problem.severity == "error" for problem in problems):
             raise Mistake(WRONG)
         if publish:
-            await _save(request, line, text, fields.get("digest", ""))
+            await _save(request, line, text, sheet.digest, today)
             raise await orders.ask(request, line, WHY)
         changed = replace(sheet, text=text, model=_model(text, sheet.name))
     except Mistake as problem:
@@ -117,8 +124,8 @@ async def _given(request: web.Request, *, publish: bool) -> web.Response:
     return _page(request, line, sheet, form, days=days, unchanged=text == sheet.text)
 
 
-async def _save(request: web.Request, line: LiveLine, text: str, digest: str) -> None:
-    settings, today = request.app[SETTINGS], _today(request)
+async def _save(request: web.Request, line: LiveLine, text: str, digest: str, today: date) -> None:
+    settings = request.app[SETTINGS]
     try:
         await asyncio.to_thread(editing.save, settings, line.key, text, expected=digest, today=today)
     except Conflict:
@@ -150,13 +157,14 @@ def _model(text: str, name: str) -> HoursModel:
     return HoursModel.model_validate(_hours(text)[name])
 
 
-def _today(request: web.Request) -> date:
-    return request.app[CLOCK].now().date()
+def _today(request: web.Request, sheet: Sheet) -> date:
+    """Where the line is."""
+    return request.app[CLOCK].now().astimezone(ZoneInfo(sheet.model.zone)).date()
 
 
 def _read_form(request: web.Request, sheet: Sheet) -> HoursForm:
     try:
-        return read_form(sheet.model, _today(request))
+        return read_form(sheet.model, _today(request, sheet))
     except ValueError:
         raise Mistake(TOO_MANY) from None
 
@@ -205,6 +213,8 @@ def _filled_in(fields: Mapping[str, str]) -> HoursForm:
         raise Mistake("祝日の受付時間を入力するか、「祝日は休み」を選んでください。")
     closed = [_closed(fields, f"c{row}") for row in range(MOST_ROWS) if f"c{row}first" in fields]
     exceptions = [_exceptional(fields, f"e{row}") for row in range(MOST_ROWS) if f"e{row}day" in fields]
+    _refuse_twice([(row.first, row.last, row.yearly) for row in closed if row], "休業日")
+    _refuse_twice([row.day for row in exceptions if row], "特別な日")
     return HoursForm(
         (*week[:7], week[7] if holidays == "own" else ()),
         holidays,  # type: ignore[arg-type]  # one of HOLIDAYS
@@ -213,21 +223,35 @@ def _filled_in(fields: Mapping[str, str]) -> HoursForm:
     )
 
 
+def _refuse_twice(rows: Sequence[object], what: str) -> None:
+    """Of two rows for one day, only the last would be written."""
+    if len(set(rows)) < len(rows):
+        raise Mistake(f"{what}に、同じ日が2回あります。1行にまとめてください。")
+
+
+def _plain(fields: Mapping[str, str], name: str) -> str:
+    """A browser without fields for times and dates leaves them to a keyboard that writes Japanese."""
+    return normalize("NFKC", fields.get(name, "")).strip()
+
+
 def _times(fields: Mapping[str, str], prefix: str, what: str) -> Times:
     found = []
     for span in range(SPANS):
-        begin, end = (fields.get(f"{prefix}{part}{span}", "").strip() for part in ("from", "to"))
+        begin, end = (_plain(fields, f"{prefix}{part}{span}") for part in ("from", "to"))
         if not begin and not end:
             continue
         if not (_TIME.fullmatch(begin) and _TIME.fullmatch(end)):
             raise Mistake(f"{what}の受付時間は、開始と終わりの両方を入力してください。")
+        if begin == end != "00:00":
+            raise Mistake(f"{what}の受付時間の、開始と終わりが同じです。一日中のときは、00:00から00:00です。")
         found.append((begin, end))
     return tuple(found)
 
 
 def _closed(fields: Mapping[str, str], prefix: str) -> Closed | None:
     """None for a row that is empty."""
-    first, last, reason = (fields.get(f"{prefix}{part}", "").strip() for part in ("first", "last", "reason"))
+    first, last = _plain(fields, f"{prefix}first"), _plain(fields, f"{prefix}last")
+    reason = fields.get(f"{prefix}reason", "").strip()
     if not (first or last or reason):
         return None
     begin, end = _date(first, "休業日の開始日"), _date(last or first, "休業日の最終日")
@@ -239,7 +263,7 @@ def _closed(fields: Mapping[str, str], prefix: str) -> Closed | None:
 
 
 def _exceptional(fields: Mapping[str, str], prefix: str) -> Exceptional | None:
-    day, reason = (fields.get(f"{prefix}{part}", "").strip() for part in ("day", "reason"))
+    day, reason = _plain(fields, f"{prefix}day"), fields.get(f"{prefix}reason", "").strip()
     times = _times(fields, prefix, "特別な日")
     if not (day or reason or times):
         return None

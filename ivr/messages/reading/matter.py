@@ -18,9 +18,9 @@ _WRONG_NUMBER = re.compile("番号違い|間違い電話|(?:番号|電話)を?�
 # What a message is about, though each of its words alone may stand in a wish to be called.
 _MATTER_ANYHOW = re.compile(
     "(?:の|た)件(?!名)|について|に関し|(?:でき|出来)(?:な(?!けれ)|ませ|へん|ん)|(?:分か|わか|判)ら(?:な|へ|ん)|分かりませ|わかりませ|"
-    "どうなって|どういう|どうしたら|どうすれば|教えて|何時から.{0,2}何時|おかし[いく]|いくら(?:です|かか)"
+    "どうなって|どういう|どうしたら|どうすれば|教えて|何時から.{0,2}何時|おかし[いく]|違うの|違うもの|入って|いくら(?:です|かか)"
 )
-_DAY = re.compile("[月火水木金土日]曜日?|再?来週|今週|今月|来月")
+_DAY = re.compile("[月火水木金土日]曜日?|再?来週|先週|先々週|今週|今月|来月")
 
 
 def find_matter(said: Said, taken: Sequence[Span]) -> tuple[bool, str]:

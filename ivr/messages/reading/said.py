@@ -102,15 +102,14 @@ _OPENS = {"名詞", "動詞", "形容詞", "形状詞", "副詞", "連体詞", "
 
 
 def kana_of(text: str) -> str:
-    """In katakana, phrases apart by spaces; digits and Latin letters stay."""
+    """In katakana, phrases apart by spaces; digits, signs and Latin letters stay."""
     said, before = "", ""
     for m in morphemes(text):
-        heads, kana = m.kind[0], m.kana if _KANA.fullmatch(m.kana) else m.surface
-        if m.surface.isascii() or m.kind[1] == "数詞":
-            kana = m.surface
-        depends = m.kind[1] in ("非自立可能",) and before in ("助詞", "動詞", "名詞")
-        if heads in _OPENS and before not in ("", "名詞", "接頭辞") and not depends:
+        plain = m.surface.isascii() or not _KANA.fullmatch(m.kana)
+        kana = m.surface if plain else m.kana
+        depends = m.kind[1] == "非自立可能" and before in ("助詞", "動詞", "名詞")
+        if m.kind[0] in _OPENS and before not in ("", "名詞", "接頭辞") and not depends and not plain:
             said += " "
         said += kana
-        before = heads
+        before = "名詞" if plain else m.kind[0]
     return said

@@ -36,6 +36,9 @@ class Live:
     def __init__(self) -> None:
         self.rules: Sequence[NoticeRule] = ()
 
+    def be(self, *rules: Mapping[str, Any]) -> None:
+        self.rules = [NoticeRule.model_validate(rule) for rule in rules]
+
     def notices(self, line: str) -> Sequence[NoticeRule]:
         return self.rules if line == "ecforce" else ()
 
@@ -55,7 +58,7 @@ class Desk:
         self.notices = Notices(store, self.live, self.ways, self.clock)
 
     def rules(self, *rules: Mapping[str, Any]) -> None:
-        self.live.rules = [NoticeRule.model_validate(rule) for rule in rules]
+        self.live.be(*rules)
 
     async def leave(self, *, state: str = "stored", urgent: bool = False, number: str | None = NUMBER) -> str:
         """A message and its callback, as the mailbox files them."""

@@ -35,7 +35,7 @@ async def test_a_line_is_closed_and_opened_again(office: Office, login: Login, c
         [row] = await closures.listing(session, NOW)
         engine, jobs = await orders.pending(session, "engine"), await orders.pending(session, "jobs")
     assert row.ends_at == datetime(2026, 11, 24, 15, 0, tzinfo=UTC) and row.begins_at == NOW
-    assert "closings" in [order.kind for order in engine] and [order.kind for order in jobs] == ["closings"]
+    assert "reload" in [order.kind for order in engine] and [order.kind for order in jobs] == ["closings"]
     state = await (await sam.get("/admin/lines/shop")).text()
     assert "臨時休業" in state and "営業時間外" in state
     token = await form_token(sam, PAGE)
@@ -57,6 +57,20 @@ async def test_one_that_is_to_come_can_be_taken_back(office: Office, login: Logi
     assert (await close(carol, **tomorrow))[0] == 303
     shown = await text_of(carol)
     assert "予定 台風" in shown and "開けるまで" in shown and "取り消す" in shown
+    async with office.store.read() as session:
+        [row] = await closures.listing(session, NOW)
+    form = {"closure": str(row.id), "token": await form_token(carol, PAGE)}
+    assert (await carol.post(f"{PAGE}/reopen", data=form, allow_redirects=False)).status == 303
+    assert "予定 台風" not in await text_of(carol)
+
+
+async def test_a_minute_that_has_begun_is_now(office: Office, login: Login, clock: StoppedClock) -> None:
+    clock.at = NOW + timedelta(seconds=40)
+    carol = await login("carol")
+    assert (await close(carol, begins="２０２６－１１－２４Ｔ１１：００"))[0] == 303
+    async with office.store.read() as session:
+        [row] = await closures.listing(session, clock.at)
+    assert row.begins_at == clock.at
 
 
 async def test_what_cannot_be_done_comes_back_with_the_form(office: Office, login: Login) -> None:
@@ -71,6 +85,8 @@ async def test_what_cannot_be_done_comes_back_with_the_form(office: Office, logi
         ({"until": "moment", "ends": "2026-11-24T09:00"}, "終わりの日時が"),
         ({"begins": "2026-11-26T09:00", "until": "moment", "ends": "2026-11-25T09:00"}, "開始より前"),
         ({"begins": "9999-99-99T00:00"}, "開始の日時を読み取れませんでした"),
+        ({"begins": "today"}, "開始の日時を読み取れませんでした"),
+        ({"begins": "2026-11-23T11:00"}, "開始の日時が過ぎています"),
     ):
         status, text = await close(carol, **wrong)
         assert status == 422 and said in text, wrong

@@ -2,13 +2,14 @@
 
 import asyncio
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from ivr import closings
 from ivr.dialplan.greeting import closed_greeting
+from ivr.dialplan.pick import moment
 from ivr.errors import ClosingError, DialplanError, NotFound
 from ivr.hours.calendar import Calendar
 from ivr.hours.closings import Closing
@@ -44,7 +45,7 @@ async def close(request: web.Request) -> web.Response:
     now, viewer = request.app[CLOCK].now(), request[VIEWER]
     try:
         live = closings.closable(await fresh_lines(request), line.key)
-        begins = _moment(given["begins"], live, "開始の日時") or now
+        begins = _begins(given, live, now)
         ends = _ends(given, live, begins)
         if ends is not None and ends <= now:
             raise BadMoment("終わりの日時が過ぎています。")
@@ -131,22 +132,29 @@ def _heard(live: LiveLine, now: datetime) -> str:
     return closed_greeting(Calendar(model, [example]), now)
 
 
-def _moment(text: str, live: LiveLine, what: str) -> datetime | None:
-    """None if nothing was written."""
-    if not text.strip():
-        return None
+def _moment(text: str, live: LiveLine, what: str) -> datetime:
     try:
-        return closings.read_until(unicodedata.normalize("NFKC", text), live, datetime.min)
-    except (ClosingError, DialplanError):
+        return moment(unicodedata.normalize("NFKC", text), closings.zone(live))
+    except DialplanError:
         raise BadMoment(f"{what}を読み取れませんでした。") from None
+
+
+def _begins(given: dict[str, str], live: LiveLine, now: datetime) -> datetime:
+    """The minute that a clock shows has begun already; another day is a slip."""
+    if not given["begins"].strip():
+        return now
+    begins = _moment(given["begins"], live, "開始の日時")
+    if begins < now - timedelta(hours=1):
+        raise BadMoment("開始の日時が過ぎています。今すぐ休業にするときは、空欄にしてください。")
+    return max(begins, now)
 
 
 def _ends(given: dict[str, str], live: LiveLine, begins: datetime) -> datetime | None:
     if given["until"] != "moment":
         return closings.read_until("open-ended" if given["until"] == "open-ended" else "today", live, begins)
-    ends = _moment(given["ends"], live, "終わりの日時")
-    if ends is None:
+    if not given["ends"].strip():
         raise BadMoment("終わりの日時を入力してください。")
+    ends = _moment(given["ends"], live, "終わりの日時")
     if ends <= begins:
         raise BadMoment("終わりの日時が、開始より前になっています。")
     return ends

@@ -57,7 +57,10 @@ def _banner(settings: Settings, *, trial: bool) -> str:
         f"Pages      http://{settings.http}/",
     ]
     if trial and settings.first_login.exists():
-        lines.append(settings.first_login.read_text("utf-8").rstrip())
+        accounts = settings.first_login.read_text("utf-8").splitlines()
+        lines += [line for line in accounts if line.startswith("Login")]
+        agents = sum(line.startswith("Agent") for line in accounts)
+        lines.append(f"Agents     {agents} SIP accounts, in {settings.first_login}")
     lines += [
         "Try it in a second terminal:",
         '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --answer',

@@ -173,6 +173,7 @@ async def _ffmpeg(limit: float, *options: str) -> AsyncIterator[AsyncIterator[by
             *options,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
+            limit=BLOCK,
             stderr=asyncio.subprocess.PIPE,
         )
     except FileNotFoundError as error:

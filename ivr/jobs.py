@@ -117,8 +117,9 @@ class Jobs:
     async def tell(self) -> None:
         """One round: makes the notices of what is new and hands each that is due to the job engine, once."""
         await self._notices.sweep()
+        now = self._notices.now()
         for delivery_id, due in await self._notices.due():
-            with SetWorkflowID(f"notice-{delivery_id}-{due:%Y%m%dT%H%M%S.%f}"):
+            with SetWorkflowID(notice_id(delivery_id, due, now)):
                 await DBOS.enqueue_workflow_async(NOTICES, self._delivery, delivery_id)
 
     async def _loop(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -166,6 +167,13 @@ def job_id(stage: Stage, due: Due, now: datetime) -> str:
     prefix = "msg" if stage == "transcript" else stage
     name = f"{prefix}-{due.message_id}-{due.at:%Y%m%dT%H%M%S.%f}"
     forgotten = (now - due.at) // FORGOTTEN
+    return f"{name}-{forgotten}" if forgotten > 0 else name
+
+
+def notice_id(delivery_id: int, due: datetime, now: datetime) -> str:
+    """As `job_id`, of an attempt at a notice."""
+    name = f"notice-{delivery_id}-{due:%Y%m%dT%H%M%S.%f}"
+    forgotten = (now - due) // FORGOTTEN
     return f"{name}-{forgotten}" if forgotten > 0 else name
 
 

@@ -76,6 +76,9 @@ class Notices:
         self._ways = ways
         self._clock = clock
 
+    def now(self) -> datetime:
+        return self._clock.now()
+
     # -- into the ledger --------------------------------------------------------------------
 
     async def sweep(self) -> None:
@@ -84,6 +87,7 @@ class Notices:
         async with self._store.read() as session:
             untold = await deliveries.untold_messages(session, LIMIT)
             asked = await deliveries.untold_callbacks(session, LIMIT)
+            awaiting = await deliveries.somebody_awaits_text(session)
         if untold or asked:
             async with self._store.write() as session:
                 for message, callback in untold:
@@ -92,8 +96,9 @@ class Notices:
                 for callback in asked:
                     await self._tell(session, None, callback, now)
                     await deliveries.was_told(session, CallbackRow, callback.ticket, now)
-        async with self._store.write() as session:
-            await deliveries.text_is_there(session, now)
+        if awaiting or untold:
+            async with self._store.write() as session:
+                await deliveries.text_is_there(session, now)
 
     async def _tell(
         self, session: AsyncSession, message: MessageRow | None, callback: CallbackRow | None, now: datetime

@@ -74,6 +74,11 @@ async def was_told(
     await session.execute(update(row).where(key == id).values(told_at=at))
 
 
+async def somebody_awaits_text(session: AsyncSession) -> bool:
+    query = select(Delivery.id).where(Delivery.state == "waiting", Delivery.awaits_text)
+    return await session.scalar(query.limit(1)) is not None
+
+
 async def text_is_there(session: AsyncSession, now: datetime) -> None:
     """What waits for the text of its message goes out now, if that has come to an end."""
     over = or_(

@@ -49,6 +49,7 @@ _IN_A_GAP = re.compile(
     "下四桁(?:が|は)?|四桁(?:が|は)?|[-‐–—−ー、。,.()()・/ ])"
 )
 _LONGEST_IN_A_GAP, _LONGEST_GAP = 8, 24  # characters
+_AGAIN = re.compile("(?:いえ|いや|違います|訂正します|なくて|最後が?|末尾が?)$")
 _COUNTER = re.compile(
     "時|分(?!か)|日(?![中曜])|月(?!曜)|年|円|個(?!人)|件|名(?!前)|歳|才|人|回(?!線)|本(?![日人当社店])|台|階|丁目|番地|週間|か月|"
     "ヶ月|ヵ月|カ月|キロ|パーセント|%|枚|箱|つ(?!な)|万|点|代(?![わ表])"
@@ -97,7 +98,7 @@ def runs(said: Said) -> list[Run]:
     atoms: list[Atom] = []
     place, gap = 0, False
     while place < len(said.text):
-        if atom := _atom(said, place, gap, bool(atoms)):
+        if atom := _atom(said, place, gap, bool(atoms) or _said_again(said, place)):
             atoms.append(atom)
             place, gap = atom.end, False
         elif atoms and (end := _gap_end(said, place)) is not None:
@@ -107,6 +108,11 @@ def runs(said: Said) -> list[Run]:
             atoms, gap = [], False
             place += 1
     return [*found, *_closed(atoms)]
+
+
+def _said_again(said: Said, place: int) -> bool:
+    """After 「いえ」 digits may begin with one that was not understood."""
+    return bool(_AGAIN.search(said.text[max(0, place - 6) : place]))
 
 
 def _gap_end(said: Said, place: int) -> int | None:

@@ -26,13 +26,16 @@ _SURELY_CORRECTED = re.compile("いえ|いや|違|ちが|じゃ|では|間違|�
 _OTHER_NUMBER = re.compile(
     "(?:(?:注文|受注|オーダー|商品|会員|客様|顧客|伝票|追跡|荷物|口座|カード|郵便|受付|契約|シリアル|製造|製品|機種|型|管理|登録|"
     "問い?合わ?せ|チケット|予約|保険|免許|承認|認証|整理|社員|店舗|ちゅうもん|かいいん|こうざ)"
-    "(?:番号|ナンバー|コード|ばんごう|ID|ナンバ)|(?:ファックス|FAX|ファクス)(?:.{0,10}番号)?|マイナンバー|型番|品番)"
+    "(?:番号|ナンバー|コード|ばんごう|ID|ナンバ)|(?<![ごお])(?:注文|受注|会員|伝票|追跡|口座)|(?:ファックス|FAX|ファクス)(?:.{0,10}番号)?|マイナンバー|型番|品番)"
     f"(?:は|が|の|も|を|で|です(?:けど|が)?|なんです(?:けど|が|けれども)?|言い?ます|{FILLER}|、| )*$"
 )
 _MOBILE = re.compile("0[5-9]0")
+_AFTER_A_NUMBER = re.compile(
+    "です|でござ|番|に(?!つい|関し)|まで|と申|といい|と言い|の(?!方)|へ|から|じゃ|では|いえ|いや|あ|、|$"
+)
 _RANG_THEM = re.compile(
     "(?:番)?(?:という|って|の)?(?:番号|電話|ところ|とこ)?(?:から|より)(?:の)?(?:お?電話|着信|掛?か?かって|ご?連絡|何度も|不在)"
-    "|(?:番)?に(?:何度も|ずっと)?(?:お?電話|お?[かけ掛]け)(?:した|しま|して(?:も|いる|る|ます)|ても|たら|た|まし)"
+    "|(?:番)?に?(?:何度も|ずっと)?(?:お?電話|お?[かけ掛]け)(?:した|しま|して(?:も|いる|る|ます)|ても|たら|た|まし)"
     "|の?(?:ファックス|FAX|ファクス)|(?:では|じゃ)(?:なく|な[いく])"
 )
 _THIS_NUMBER = re.compile(
@@ -66,6 +69,8 @@ def numbers(said: Said, heard: Sequence[Run]) -> list[Found]:
         wholes = _wholes(said, heard[index])
         last, better = _corrected(said, heard, index, wholes[-1] if wholes else None)
         if better is None:
+            if _taken_back(said, heard, index):
+                wholes = wholes[:-1]
             found += [_found(said, whole, corrected=False) for whole in wholes]
         else:
             found += [_found(said, whole, corrected=False) for whole in wholes[:-1]]
@@ -114,6 +119,13 @@ def _meant(said: Said, run: Run) -> Iterator[Sequence[Atom]]:
     if counted(said, run):
         yield atoms[:-1]
         yield atoms[:-2]
+        return
+    # 「三三三に電話」: what may be a particle is a digit at the end only if something else follows it.
+    while atoms and not atoms[-1].sure and not _AFTER_A_NUMBER.match(said.text, atoms[-1].end):
+        atoms = atoms[:-1]
+    while atoms and not atoms[-1].sure:
+        yield atoms
+        atoms = atoms[:-1]
     yield atoms
     yield run.surely.atoms
     yield [atom for atom in atoms if atom.sure]
@@ -146,7 +158,7 @@ def _places(atoms: Sequence[Atom]) -> Iterator[tuple[int, Atom]]:
 
 def _length(digits: str, at: int, place: dict[int, Atom]) -> int:
     """How many digits from there are a number, 0: none. It ends where a word ends."""
-    for length in (*_LENGTHS, 16, 15, 12, 11):
+    for length in (*_LENGTHS, 12, 13, 14, 15, 16):
         end = at + length
         if (end in place or end == len(digits)) and _valid(_national(digits[at:end])):
             return length
@@ -184,6 +196,14 @@ def _corrected(
     return index, better
 
 
+def _taken_back(said: Said, heard: Sequence[Run], index: int) -> bool:
+    """True if the caller says that it was wrong, but what is right was not understood."""
+    if index + 1 == len(heard) or len(heard[index + 1].digits) < 2 or counted(said, heard[index + 1]):
+        return False
+    between = said.text[heard[index].end : heard[index + 1].start]
+    return bool(_CORRECTION.fullmatch(between) and _SURELY_CORRECTED.search(between))
+
+
 def _from_zero(run: Run) -> str:
     digits = run.digits
     return digits[digits.find("0") :] if "0" in digits else digits
@@ -199,6 +219,18 @@ def _mended(digits: str, complete: bool, after: str, surely: bool) -> str | None
         return mended if count <= (8 if surely else 4) and (surely or count == 4) and _valid(mended) else None
     for length in _LENGTHS:
         keep = length - count
-        if 0 <= keep <= len(digits) and len(digits) - keep <= 4 and _valid(digits[:keep] + after):
+        if (
+            0 <= keep <= len(digits)
+            and _valid(digits[:keep] + after)
+            and _alike(digits[keep:], after, surely)
+        ):
             return digits[:keep] + after
     return None
+
+
+def _alike(wrong: str, after: str, surely: bool) -> bool:
+    """A group that is said again differs in a digit or two; 「すみません」 may also just go on."""
+    if not wrong:
+        return not surely
+    same = sum(one == two for one, two in zip(wrong, after, strict=False))
+    return len(wrong) in (3, 4) and same * 2 >= len(wrong)

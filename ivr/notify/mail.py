@@ -7,7 +7,7 @@ delivery's key and is the same however often it is sent.
 import asyncio
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from email.utils import format_datetime, parseaddr
@@ -38,7 +38,7 @@ class MailServer:
     sender: str  # 「窓口 <ivr@example.co.jp>」
     tls: str
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     ca: str = ""  # file of certificates that are trusted beside the machine's own
 
 

@@ -54,6 +54,7 @@ def _left(said: Said, taken: Sequence[Span]) -> list[str]:
 def _is_about_something(m: Morpheme) -> bool:
     if m.kind[0] not in _CONTENT or m.kind[1] in ("数詞", "非自立可能") or m.is_name:
         return False
-    if m.base in EMPTY or m.surface in EMPTY or _DAY.fullmatch(m.surface):
+    plain = m.surface.lstrip("ごお御") or m.surface
+    if not EMPTY.isdisjoint({m.base, m.surface, plain, m.base.lstrip("御")}) or _DAY.fullmatch(m.surface):
         return False
     return len(m.surface) > 1 or not _ONLY_KANA.fullmatch(m.surface)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from ivr.messages.reading.digits import FILLER, Run
 from ivr.messages.reading.numbers import Found
@@ -28,7 +27,7 @@ def pieces(
     made: list[Piece] = []
     for start, end, text in _cut(said, numbers, heard):
         first, last = said.owners(start, end)
-        if _is_filler(said, start, end, text, fillers):
+        if _is_filler(said, end, text, fillers):
             continue
         made.append(Piece(text, first, last, not unsure.isdisjoint(range(first, last + 1))))
     return tuple(made)
@@ -40,13 +39,12 @@ def _cut(said: Said, numbers: Sequence[Found], heard: Sequence[Run]) -> Iterator
     for run in heard:
         if all(run.end <= one.start or one.end <= run.start for one in numbers):
             mended += _written(run.surely)
-    borders = sorted(said.borders)
     place = 0
     for start, end, text in sorted(mended):
-        yield from _words(said, borders, place, start)
+        yield from _words(said, place, start)
         yield start, end, text
         place = end
-    yield from _words(said, borders, place, len(said.text))
+    yield from _words(said, place, len(said.text))
 
 
 def _written(run: Run) -> Iterator[Mended]:
@@ -63,14 +61,22 @@ def _written(run: Run) -> Iterator[Mended]:
             group = [atom]
 
 
-def _words(said: Said, borders: Sequence[int], start: int, end: int) -> Iterator[Mended]:
-    inner = [start, *(place for place in borders if start < place < end), end]
-    for one, two in pairwise(inner):
-        if one < two:
-            yield one, two, said.text[one:two]
+def _words(said: Said, start: int, end: int) -> Iterator[Mended]:
+    """Word by word; a filler that the recogniser cut, as えー と, is one."""
+    place = start
+    while place < end:
+        filler = _FILLER.match(said.text, place, end)
+        whole = filler and filler.end() > place and {place, filler.end()} <= said.borders
+        following = filler.end() if filler and whole else _border_after(said, place)
+        yield place, min(following, end), said.text[place : min(following, end)]
+        place = following
 
 
-def _is_filler(said: Said, start: int, end: int, text: str, fillers: Sequence[str]) -> bool:
-    if text in fillers:
-        return True
-    return bool(_FILLER.fullmatch(text)) and not _NO_FILLER_BEFORE.match(said.text, end)
+def _is_filler(said: Said, end: int, text: str, fillers: Sequence[str]) -> bool:
+    return text in fillers or (bool(_FILLER.fullmatch(text)) and not _NO_FILLER_BEFORE.match(said.text, end))
+
+
+def _border_after(said: Said, place: int) -> int:
+    while (place := place + 1) not in said.borders:
+        pass
+    return place

@@ -236,3 +236,8 @@ def test_this_number_is_the_one_the_call_came_from() -> None:
     assert numbers("この 番号 で は なく 〇 九 〇 一 二 三 四 五 六 七 八 に お 願い し ます") == [
         "090-1234-5678"
     ]
+
+
+def test_a_caller_id_that_is_no_number_is_shown_as_it_came() -> None:
+    (number,) = read("この 番号 に お 願い し ます", "coin-line").suggestions[:1]
+    assert (number.kind, number.value) == ("number", "coin-line")

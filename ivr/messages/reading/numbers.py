@@ -1,6 +1,7 @@
 """Telephone numbers said in a message: in pieces, repeated, corrected; and whether they are to be rung back."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -135,10 +136,11 @@ def _cut(atoms: Sequence[Atom]) -> list[_Whole]:
     digits = "".join(atom.digits for atom in atoms)
     place = {index: atom for index, atom in _places(atoms)}
     first = [index for index, atom in place.items() if index == 0 or atom.after_gap]
+    order = list(place)
     found: list[_Whole] = []
     at = next((index for index in first if _length(digits, index, place)), None)
     while at is not None and (length := _length(digits, at, place)):
-        last = max(index for index in place if index < at + length)
+        last = order[bisect_left(order, at + length) - 1]
         found.append(_Whole(_national(digits[at : at + length]), place[at].start, place[last].end))
         at += length
         if at < len(digits) and not place[at].after_gap and not _length(digits, at, place):

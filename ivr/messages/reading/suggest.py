@@ -65,7 +65,10 @@ def _numbers(said: Said, found: Sequence[Found], caller: str | None) -> Iterator
 
 
 def _as_written(e164: str) -> str:
-    number = phonenumbers.parse(e164, "JP")
+    try:
+        number = phonenumbers.parse(e164, "JP")
+    except phonenumbers.NumberParseException:
+        return e164  # a network may send anything
     form = phonenumbers.PhoneNumberFormat
     return phonenumbers.format_number(
         number, form.NATIONAL if number.country_code == 81 else form.INTERNATIONAL

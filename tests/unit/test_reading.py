@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ivr.dialplan.load import load_all
 from ivr.dialplan.reading import ReadingRules
 from ivr.messages.reading import Reading, Suggestion, read_message
 from ivr.messages.transcriber import Word
+from ivr.steps import STEPS
 
 MESSAGES = Path(__file__).parents[1] / "data" / "messages"
 NONE = ReadingRules()
@@ -354,3 +356,47 @@ def test_whatever_the_recogniser_says_is_read(said: list[str], conf: float) -> N
     assert [piece.first for piece in reading.pieces] == sorted(piece.first for piece in reading.pieces)
     assert all(0 <= one.start < one.end <= len(words) / 2 and one.value for one in reading.suggestions)
     assert reading.why
+
+
+DIALPLAN = """line:
+  tenant: shop
+  name: 山田商店
+  numbers: ["050-3185-9080"]
+  reading:
+    order: ["EC-000000"]
+    topics:
+      障害: [止まって, エラー]
+    priority:
+      - {topic: 障害, urgent: true, priority: critical}
+start: bye
+steps:
+  bye: {type: hangup}
+"""
+
+
+def test_the_rules_stand_in_the_dialplan_of_the_line(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(DIALPLAN, "utf-8")
+    dialplans, problems = load_all(tmp_path, STEPS)
+    assert problems == []
+    assert (
+        value("エラー です 大 至急 お 願い し ます", "priority", dialplans["shop"].line.reading) == "critical"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("topic: 障害", "topic: 送料", 'asks for the topic "送料", which "topics" does not have'),
+        (
+            "urgent: true",
+            "urgent: yes",
+            '10:29: line: reading.priority.urgent: "yes" is not known; there is true',
+        ),
+        ("EC-000000", "注文", '"注文" is no shape of an order number; write 0 for each digit'),
+        ("topics:", "topcis:", 'unknown key "topcis"; did you mean "topics"?'),
+    ],
+)
+def test_a_mistake_in_the_rules_is_told_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (tmp_path / "shop.yaml").write_text(DIALPLAN.replace(old, new), "utf-8")
+    dialplans, problems = load_all(tmp_path, STEPS)
+    assert not dialplans and any(said in str(problem) for problem in problems), problems

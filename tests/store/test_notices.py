@@ -143,6 +143,24 @@ async def test_two_jobs_processes_tell_once(desk: Desk, other_process: Store) ->
     assert [await desk.notices.claim(delivery_id), await other.claim(delivery_id)] == [True, False]
 
 
+async def test_a_sender_that_is_gone_is_forgotten_after_five_minutes(
+    desk: Desk, other_process: Store
+) -> None:
+    desk.rules(MAIL)
+    await desk.leave()
+    await desk.notices.sweep()
+    row = await desk.row()
+    assert await desk.notices.claim(row.id)  # and is never heard of again
+    other = Notices(other_process, desk.live, desk.ways, desk.clock)
+    desk.clock.advance(299)
+    assert await other.due() == []
+    desk.clock.advance(2)
+    assert await other.claim(row.id)
+    await other.send(row.id)
+    row = await desk.row()
+    assert (row.state, row.attempts, row.data["unsure"]) == ("sent", 2, True)
+
+
 async def test_matter_number_and_audio_only_when_the_rule_says_so(desk: Desk) -> None:
     desk.rules({"when": "callback", "mail": TO, "include": ["matter", "number", "audio"]})
     message = await desk.leave()

@@ -101,7 +101,8 @@ def _found(said: Said, whole: _Whole, *, corrected: bool) -> Found:
 
 
 def _valid(digits: str) -> bool:
-    if len(digits) not in _LENGTHS or digits[0] != "0":
+    # 010 leads abroad: phonenumbers would read a country out of it.
+    if len(digits) not in _LENGTHS or digits[0] != "0" or digits.startswith("010"):
         return False
     return phonenumbers.is_valid_number(phonenumbers.parse(digits, "JP"))
 

@@ -163,3 +163,14 @@ async def test_nothing_is_too_small_or_too_wide_on_a_telephone(
         for target in await targets.all():
             box = await target.bounding_box()
             assert box and box["height"] >= 48, (path, await target.inner_text(), box)
+
+
+async def test_a_closing_and_its_end_are_in_sight_on_a_telephone(
+    office: Office, browser: Browser, visitor: TestClient
+) -> None:
+    page = await logged_in(browser, visitor, TELEPHONE, "carol", "/admin/lines/shop/closing")
+    await page.get_by_label("理由").fill("インフルエンザの流行")
+    await page.get_by_role("button", name="臨時休業にする").click()
+    box = await page.get_by_role("button", name="営業を再開する").bounding_box()
+    assert box and box["x"] + box["width"] <= TELEPHONE[0], box
+    assert await page.evaluate("document.documentElement.scrollWidth") == TELEPHONE[0]

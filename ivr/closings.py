@@ -22,7 +22,7 @@ from ivr.call import LineToday
 from ivr.clock import Clock
 from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.pick import moment, zone_of
-from ivr.errors import ClosingError, NotFound, StoreError
+from ivr.errors import ClosingError, DialplanError, NotFound, StoreError
 from ivr.hours.table import instant
 from ivr.hours.text import DAY
 from ivr.lines import Lines, LiveLine
@@ -147,7 +147,10 @@ def read_until(text: str, line: LiveLine, begins: datetime) -> datetime | None:
             return end_of_day(line, begins.astimezone(zone(line)).date())
         case day if re.fullmatch(r"\d{4}-\d\d-\d\d", day):
             return end_of_day(line, moment(day, zone(line)).date())
-    return moment(text, zone(line))
+    try:
+        return moment(text, zone(line))
+    except DialplanError as error:
+        raise DialplanError(f"{error}, a date like 2026-11-24, today or open-ended") from None
 
 
 # -- PINs -----------------------------------------------------------------------------------

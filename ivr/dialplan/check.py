@@ -1,5 +1,6 @@
 """What must be true of a dialplan beyond its shape, before a caller may meet it."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -300,6 +301,8 @@ def _wrong_in(
             yield f'"{{{value}}}" is not known here; {_KNOWN[value]}'
     if stray_brace(text):
         yield 'a "{" or "}" without its other half'
+    if wide := re.search("｛[^｛｝]*｝", text):
+        yield f'"{wide[0]}" has wide braces and is read out as it stands; write a value as {{line}}'
     for value in BY_THE_CLOCK.keys() & values(text) if not dialplan.hours else ():
         yield f'"{{{value}}}" needs hours, and there are none'
     if speakable is not None:

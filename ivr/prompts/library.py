@@ -162,10 +162,13 @@ class PromptLibrary:
             raise SynthesisError(f"{text}: there is no folder of recordings")
         try:
             return (self._recorded / f"{name}.wav").read_bytes()
-        except OSError as error:
+        except FileNotFoundError:
             others = sorted(path.name for path in self._recorded.glob(f"{glob.escape(name)}.*"))
             hint = f"; there is {others[0]}, convert it into a WAV file" if others else ""
-            raise SynthesisError(f"{text}: the recording cannot be read: {error.strerror}{hint}") from error
+            message = f'{text}: there is no "{name}.wav" among the recordings{hint}'
+            raise SynthesisError(message) from None
+        except OSError as error:
+            raise SynthesisError(f"{text}: the recording cannot be read: {error.strerror}") from error
 
     def _is_current(self, key: str, recorded: bytes | None) -> bool:
         about, wide, narrow = (self._cache / f"{key}.{kind}" for kind in ("json", "wav16", "wav"))

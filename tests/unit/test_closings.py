@@ -93,7 +93,8 @@ def test_today_has_the_night_with_it() -> None:
 
 
 def test_until_that_is_no_time() -> None:
-    with pytest.raises(DialplanError, match="write it like 2026-11-24T11:00"):
+    choices = "write it like 2026-11-24T11:00, a date like 2026-11-24, today or open-ended"
+    with pytest.raises(DialplanError, match=choices):
         closings.read_until("tomorrow", live(), NOW)
 
 

@@ -66,6 +66,14 @@ MISTAKES = {
         'say: "{line、お電話ありがとうございました。"',
         ['34:10: play "thanks": say: a "{" or "}" without its other half'],
     ),
+    "wide braces": (
+        "say: お電話ありがとうございました。",
+        'say: "｛line｝、お電話ありがとうございました。"',
+        [
+            '34:10: play "thanks": say: "｛line｝" has wide braces and is read out as it stands; '
+            "write a value as {line}"
+        ],
+    ),
     "no telephone number": (
         "050-3185-9080",
         "03-1",

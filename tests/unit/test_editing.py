@@ -104,8 +104,8 @@ def test_a_text_that_no_voice_can_say_is_refused_where_it_stands(directory: Path
 def test_a_recording_that_is_missing_or_no_recording_is_refused(directory: Path) -> None:
     text = changed("お電話ありがとうございました。", "file:thanks")
     assert problems(directory, "shop", text) == [
-        'dialplans/shop.yaml:34:10: play "thanks": say: file:thanks: the recording cannot be read: '
-        "No such file or directory"
+        'dialplans/shop.yaml:34:10: play "thanks": say: file:thanks: there is no "thanks.wav" '
+        "among the recordings"
     ]
     (directory.parent / "prompts").mkdir()
     (directory.parent / "prompts" / "thanks.wav").write_bytes(b"MP3?")

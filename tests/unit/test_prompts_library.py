@@ -164,7 +164,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
         "text": "file:text: not a WAV file; convert it into one",
         "empty": "file:empty: not a WAV file",
         "cut": "file:cut: it is empty",
-        "absent": "file:absent: the recording cannot be read: No such file",
+        "absent": 'file:absent: there is no "absent.wav" among the recordings',
         "../outside": "named by its file name alone",
         "": "named by its file name alone",
     }.items():

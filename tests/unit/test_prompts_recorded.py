@@ -137,7 +137,7 @@ def test_an_mp3_beside_is_named(tmp_path: Path) -> None:
     (tmp_path / "welcome.mp3").write_bytes(b"ID3")
     library = PromptLibrary(tmp_path / "cache", tmp_path)
     assert library.why_not("file:welcome") == (
-        "file:welcome: the recording cannot be read: No such file or directory; "
+        'file:welcome: there is no "welcome.wav" among the recordings; '
         "there is welcome.mp3, convert it into a WAV file"
     )
 

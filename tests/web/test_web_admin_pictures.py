@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 from ivr.store import calls
+from tests.dialplans import SHOP
 from tests.store import rows
 from tests.web.conftest import Login
 from tests.web.desk import NOW
@@ -81,6 +82,21 @@ async def test_surveys_are_told_with_their_mean(office: Office, login: Login) ->
         await ended(office, f"s{number}", "office", outcome="answered", answers={"manner": grade})
     text = flat(await page_of(await login("carol"), FLOW))
     assert "manner 3 4.0 1 1 1 0 0" in text
+
+
+async def test_a_huge_flow_is_a_table(office: Office, login: Login) -> None:
+    """A picture of a thousand steps would take minutes."""
+    start = "\nstart: office"
+    assert start in SHOP
+    chain = (
+        "".join(f"  s{n}: {{type: play, say: {THANKS}, next: s{n + 1}}}\n" for n in range(399))
+        + "  s399: {type: play, say: お待たせいたしました。, next: office}\n"
+    )
+    office.file("shop").write_text(SHOP.replace(start, "\nstart: s0").rstrip("\n") + "\n" + chain, "utf-8")
+    assert await office.publish("test") == []
+    page = await page_of(await login("carol"), FLOW)
+    assert "ステップが200を超えるため、図は表示しません。" in page and 'class="picture"' not in page
+    assert "s399 アナウンス 0" in flat(page)
 
 
 async def test_the_year_says_why_a_day_differs(office: Office, login: Login) -> None:

@@ -26,9 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings = on_running_clock(settings)
             official.use(settings.holidays)
         status = options.do(settings, options)
+        sys.stdout.flush()
     except SettingsError as error:
         print(f"ivr: {error}", file=sys.stderr)
         return BAD_SETTINGS
+    except BrokenPipeError:  # `ivr versions LINE | head`: whoever read it has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (IvrError, OSError) as error:
         print(f"ivr: {error}", file=sys.stderr)
         return 1

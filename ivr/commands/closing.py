@@ -71,5 +71,4 @@ def _pin(settings: Settings, options: argparse.Namespace) -> None:
 
     given = sys.stdin.readline().strip() if options.stdin else None
     pin = run(closings_admin.set_pin(settings, options.line, given))
-    if given is None:
-        print(pin)
+    print(pin if given is None else f"line {options.line} has this PIN now")

@@ -274,7 +274,7 @@ def test_a_pin_is_made_and_shown_once_or_read(ivr: Ivr, monkeypatch: pytest.Monk
     status, said, _ = ivr("pin", "shop")
     assert status == 0 and said.strip().isdecimal() and len(said.strip()) == 6
     monkeypatch.setattr("sys.stdin", io.StringIO("482193\n"))
-    assert ivr("pin", "shop", "--stdin") == (0, "", "")
+    assert ivr("pin", "shop", "--stdin") == (0, "line shop has this PIN now\n", "")
     monkeypatch.setattr("sys.stdin", io.StringIO("1234\n"))
     assert "6 to 8 digits" in ivr("pin", "shop", "--stdin")[2]
     assert 'there is no line "nobody"' in ivr("pin", "nobody")[2]

@@ -74,7 +74,9 @@ def corpus(
     """All of it one after the other: (frames, 40), (frames,)."""
     noises = np.random.default_rng(seed)
     parts = []
-    for said in utterances(random.Random(seed), of_mei, of_espeak, voice):
+    for number, said in enumerate(utterances(random.Random(seed), of_mei, of_espeak, voice), 1):
+        if number % 500 == 0:
+            print(f"utterance {number} of {of_mei + of_espeak}", flush=True)
         parts += [frames(spoilt(said, noises)) for _ in range(COPIES)]
     for _ in range(60):
         parts.append(frames(spoilt(no_speech(noises), noises)))

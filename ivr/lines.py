@@ -3,6 +3,7 @@
 A set is swapped whole; a running call keeps the version that it began with.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -117,7 +118,12 @@ class Lines:
             old = self._by_key.get(row.key)
             try:
                 same = old is not None and old.dialplan.hash == row.hash and holidays is self._holidays
-                line = old if old is not None and same else LiveLine.read(row.key, row.source)
+                # In a thread: a long file takes its time, and callers must not wait for it.
+                line = (
+                    old
+                    if old is not None and same
+                    else await asyncio.to_thread(LiveLine.read, row.key, row.source)
+                )
             except IvrError as error:
                 log.error("a live line cannot be read", extra={"line": row.key, "error": str(error)})
                 if old is None:

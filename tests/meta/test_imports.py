@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -125,9 +126,14 @@ def room(path: Path) -> str:
     return path.relative_to(ROOT).with_suffix("").parts[1]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imported(path: Path) -> Iterator[tuple[int, str]]:
     """Line and dotted name; `from ivr import x` counts as ivr.x."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -215,7 +221,7 @@ def loaded_by(module: str) -> set[str]:
             # `from a.b import c` may name a module
             waiting += [
                 f"{node.module}.{alias.name}"
-                for node in ast.walk(ast.parse(file.read_text()))
+                for node in ast.walk(parsed(file))
                 if isinstance(node, ast.ImportFrom)
                 for alias in node.names
                 if module_file(f"{node.module}.{alias.name}") is not None
@@ -261,7 +267,7 @@ def test_only_the_clock_reads_the_time() -> None:
     readers = [
         f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if reads_a_clock(node)
     ]
     assert readers, "the rule sees nothing: clock.py must be among them"

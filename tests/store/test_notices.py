@@ -301,7 +301,9 @@ async def test_after_two_days_it_is_given_up(desk: Desk) -> None:
                 assert await desk.alarms() == []
             if len(attempts) == 5:
                 assert "自動で再送を続けています" in (await desk.alarms())[0]
-        desk.clock.advance(60)
+        next_at = (await desk.row()).next_at
+        if next_at is not None:  # as the clock would, but without the rounds in which nothing is due
+            desk.clock.advance(max(0.0, (next_at - desk.clock.now()).total_seconds()))
     assert attempts[:6] == [0, 1, 3, 7, 15, 31]
     assert attempts[-1] - attempts[-2] == 360
     assert 42 * 60 < attempts[-1] <= 48 * 60

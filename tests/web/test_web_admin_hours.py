@@ -123,6 +123,18 @@ async def test_what_is_wrong_is_said_and_nothing_is_written(
     assert office.file("shop").read_text("utf-8") == SHOP
 
 
+async def test_what_was_typed_stays_after_a_mistake(office: Office, login: Login) -> None:
+    sam = await login("sam")
+    typed = {"w0to0": "16:30", "w5from0": "9:", "w5to0": "12:00", "e0day": "2026-11-25", "e0reason": "棚卸し"}
+    typed |= {"c0first": "2027-08-15", "c0last": "2027-08-12", "c0reason": "夏季休業"}
+    chosen = {"holidays": "as_week", "c0yearly": "on"}
+    status, page = await send(sam, "preview", await form_of(sam) | typed | chosen)
+    assert status == 422
+    for name, value in typed.items():
+        assert f'name="{name}" value="{value}"' in page, name
+    assert 'name="holidays" value="as_week" checked' in page and 'name="c0yearly" checked' in page
+
+
 @pytest.mark.parametrize("what", ["preview", "publish"])
 async def test_a_file_that_changed_meanwhile_is_not_overwritten(
     office: Office, login: Login, what: str

@@ -115,9 +115,9 @@ async def _given(request: web.Request, *, publish: bool) -> web.Response:
             raise await orders.ask(request, line, WHY)
         changed = replace(sheet, text=text, model=_model(text, sheet.name))
     except Mistake as problem:
-        return _page(request, line, sheet, form, status=422, notice=str(problem))
+        return _page(request, line, sheet, form, status=422, notice=str(problem), typed=fields)
     except (DialplanError, ValueError):
-        return _page(request, line, sheet, form, status=422, notice=WRONG)
+        return _page(request, line, sheet, form, status=422, notice=WRONG, typed=fields)
     now = request.app[CLOCK].now()
     calendar = Calendar(changed.model)
     days = ahead(calendar, now.astimezone(calendar.zone))
@@ -179,7 +179,17 @@ def _page(
     notice: str | None = None,
     days: Sequence[Ahead] = (),
     unchanged: bool = False,
+    typed: Mapping[str, str] | None = None,
 ) -> web.Response:
+    """`typed`: shown as it is instead of `form`, which a mistake in it would not let be read."""
+
+    def shown(name: str, value: object) -> object:
+        return value if typed is None else typed.get(name, "")
+
+    def rows(known: int, name: str) -> int:
+        given = sum(name.format(row) in (typed or {}) for row in range(MOST_ROWS))
+        return max(known + EMPTY_ROWS, given)
+
     return render_line(
         request,
         "admin/hours.html",
@@ -196,7 +206,9 @@ def _page(
         day_names=[f"{day}曜日" for day in DAYS] + ["祝日"],
         spans=SPANS,
         holidays=HOLIDAYS,
-        empty=EMPTY_ROWS,
+        shown=shown,
+        closed_rows=rows(len(form.closed), "c{}first"),
+        exception_rows=rows(len(form.exceptions), "e{}day"),
     )
 
 

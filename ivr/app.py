@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import signal
+from functools import partial
 
 from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
@@ -191,15 +192,21 @@ async def jobs(settings: Settings) -> None:
             Reading(store, clock, desk.lines.reading),
         )
         notices = Notices(store, desk.lines, ways(settings), clock)
-        work = Jobs(settings.data, settings.database_url, "jobs-1", stages, reconciler, desk.look, notices)
+        first = settings.jobs == "1"  # the others only work on messages and notices, by what is live
+        orders = desk.look if first else partial(desk.lines.reload, store)
+        executor = f"jobs-{settings.jobs}"
+        work = Jobs(settings.data, settings.database_url, executor, stages, reconciler, orders, notices)
         desk.wake_up = work.wake
         ear = WakeUp(settings.run, "jobs")
         await ear.listen(work.wake)
         tasks = [
-            group.create_task(_beat_when(desk.live, "jobs"), name="heartbeat"),
             group.create_task(work.run(), name="jobs"),
-            group.create_task(desk.watch.run(), name="watch"),
         ]
+        if first:
+            tasks.append(group.create_task(_beat_when(desk.live, "jobs"), name="heartbeat"))
+            tasks.append(group.create_task(desk.watch.run(), name="watch"))
+        else:
+            tasks.append(group.create_task(heartbeat.beat("jobs"), name="heartbeat"))
         await _stop_signal()
         ear.close()
         for task in tasks:

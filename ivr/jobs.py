@@ -23,6 +23,7 @@ from ivr.messages.stage import LEASE, StageWork
 from ivr.messages.transcription import AT_ONCE
 from ivr.notify.notices import Notices
 from ivr.store.database import driver_url
+from ivr.store.locks import Names
 from ivr.store.stages import Due, Stage
 
 log = logging.getLogger("ivr.jobs")
@@ -30,6 +31,7 @@ log = logging.getLogger("ivr.jobs")
 Job = Callable[[str], Coroutine[Any, Any, None]]
 
 EVERY = 10.0  # seconds; a wake-up may be lost
+TAKE_OVER_EVERY = 5.0
 # Stage -> its queue, the name of its jobs, what their second step is called, how many at once in one process.
 # Names that jobs in flight have; they stay. ffmpeg takes a core.
 QUEUES: Mapping[Stage, tuple[str, str, str, int]] = {
@@ -63,6 +65,7 @@ class Jobs:
         self._data = data
         self._database_url = database_url
         self._executor = executor
+        self._shared = driver_url(database_url, asynchronous=False).get_backend_name() == "postgresql"
         self._stages = {work.stage: work for work in stages}
         self._reconciler = reconciler
         self._orders = orders
@@ -79,10 +82,15 @@ class Jobs:
 
     async def run(self) -> None:
         """Until cancelled. SettingsError if the job engine cannot work here."""
-        lock = _alone(self._data / f"jobs-{self._executor}.lock")
+        # On SQLite one process alone: a second one, whatever its name, would wait for the first all the time.
+        lock = _alone(self._data / f"{self._executor if self._shared else 'jobs'}.lock")
+        names = None
         try:
+            names = await self._name_itself() if self._shared else None
             await self._launch()
             async with asyncio.TaskGroup() as group:
+                if names is not None:
+                    group.create_task(self._take_over_forever(names), name="take-over")
                 group.create_task(self._loop(self._file), name="messages")
                 group.create_task(self._loop(self.tell), name="notices")
                 group.create_task(self._loop(self._orders), name="orders")
@@ -90,7 +98,41 @@ class Jobs:
         finally:
             # What is in the middle of a step goes on from there at the next start.
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+            if names is not None:
+                await names.close()
             os.close(lock)
+
+    # -- several processes on one PostgreSQL ------------------------------------------------------
+
+    async def _name_itself(self) -> Names:
+        """Before the job engine starts: it takes up at once what its name left. SettingsError if the name is taken."""
+        names = await Names.connect(driver_url(self._database_url, asynchronous=False))
+        if not await names.take(self._executor):
+            await names.close()
+            raise SettingsError(
+                f"Another process is {self._executor} on this database; give each its own IVR_JOBS."
+            )
+        return names
+
+    async def _take_over_forever(self, names: Names) -> None:
+        """A StoreError ends this process: its name may be another's by now."""
+        while True:
+            await self.take_over(names)
+            await asyncio.sleep(TAKE_OVER_EVERY)
+
+    async def take_over(self, names: Names) -> None:
+        """What a process that is gone had begun goes back to its queue; its name tells that it is gone: nobody holds it."""
+        await names.held()
+        begun = await DBOS.list_workflows_async(status="PENDING", load_input=False, load_output=False)
+        for executor in {job.executor_id for job in begun} - {self._executor, None}:
+            assert executor is not None
+            if await names.take(executor):
+                try:
+                    found = await asyncio.to_thread(DBOS._recover_pending_workflows, [executor])
+                finally:
+                    await names.give_back(executor)
+                extra = {"executor": executor, "jobs": len(found)}
+                log.warning("jobs of a process that is gone were taken over", extra=extra)
 
     async def _file(self) -> None:
         """What was left lying, and what the engine filed since: its stages begin."""

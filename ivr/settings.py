@@ -83,6 +83,7 @@ class Settings:
         "", "file of the webhooks and Slack channels that dialplans may name (TOML)"
     )
     engine: str = setting("1", "id of this engine; its ARI application is ivr-<id>")
+    jobs: str = setting("1", "id of this jobs process; each of several on one PostgreSQL has its own")
     asterisk: str = setting("", "an Asterisk executable to use instead of the fetched one")
     clock: datetime | None = setting(
         "", "start all clocks there, e.g. 2026-11-24T11:00+09:00; for trying things out"
@@ -242,7 +243,7 @@ def _convert(name: str, text: str) -> Any:
             return _moment(text) if text else None
         case "clock_offset":
             return float(text)
-        case "engine":
+        case "engine" | "jobs":
             if not (text.isalnum() and text.isascii()):
                 raise ValueError(f'"{text}" may hold only letters and digits')
     return text

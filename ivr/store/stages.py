@@ -61,11 +61,15 @@ async def due(session: AsyncSession, stage: Stage, now: datetime, limit: int = 1
 async def claim(
     session: AsyncSession, stage: Stage, message_id: str, *, now: datetime, until: datetime
 ) -> bool:
-    """True for one worker, which then has until `until`; counts the attempt."""
+    """True for one worker, which then has until `until`; counts the attempt.
+
+    What waits was found due by whoever handed it over, whose clock may be ahead of this one.
+    """
     state, next_at, attempts = (column(stage, name) for name in ("state", "next_at", "attempts"))
+    free = (state == "waiting") | ((state == "working") & (next_at <= now))
     result = await session.execute(
         update(MessageRow)
-        .where(MessageRow.id == message_id, state.in_(OPEN), next_at <= now)
+        .where(MessageRow.id == message_id, free)
         .values({state: "working", next_at: until, attempts: attempts + 1})
     )
     assert isinstance(result, CursorResult)

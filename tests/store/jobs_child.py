@@ -1,4 +1,4 @@
-"""A jobs process whose transcriber says ASKED and never answers. Arguments: directory, database URL."""
+"""A jobs process whose transcriber says ASKED and never answers. Arguments: directory, database URL, its name."""
 
 import asyncio
 import sys
@@ -26,7 +26,7 @@ async def nothing() -> None:
     return None
 
 
-async def main(directory: Path, url: str) -> None:
+async def main(directory: Path, url: str, name: str) -> None:
     store, clock, recordings = (
         await Store.open(url),
         SystemClock(offset_for(EVENING)),
@@ -39,7 +39,7 @@ async def main(directory: Path, url: str) -> None:
     )
     reconciler = Reconciler(store, recordings, calendars, clock, e164)
     notices = no_notices(store, recordings)
-    await Jobs(directory, url, "jobs-1", stages, reconciler, nothing, notices).run()
+    await Jobs(directory, url, name, stages, reconciler, nothing, notices).run()
 
 
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -121,11 +121,12 @@ async def test_a_dead_transcriber_delays_the_text_and_nothing_else(desk: Desk) -
     assert len(desk.transcriber.asked) == 2
 
 
-async def test_jobs_killed_in_the_middle_go_on_at_the_next_start(desk: Desk) -> None:
-    id = desk.leave()
+@asynccontextmanager
+async def another(desk: Desk, name: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A jobs process that has begun with a text and never ends it."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.store.jobs_child", str(desk.directory), desk.url),
+        *("-m", "tests.store.jobs_child", str(desk.directory), desk.url, name),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -133,9 +134,17 @@ async def test_jobs_killed_in_the_middle_go_on_at_the_next_start(desk: Desk) -> 
     try:
         async with asyncio.timeout(SOON):
             assert await child.stdout.readline() == b"ASKED\n"
+        yield child
     finally:
-        child.send_signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            child.send_signal(signal.SIGKILL)
         await child.wait()
+
+
+async def test_jobs_killed_in_the_middle_go_on_at_the_next_start(desk: Desk) -> None:
+    id = desk.leave()
+    async with another(desk, "jobs-1"):
+        pass
     assert await desk.states() == {id: "working"}, "killed outside the window"
     jobs = desk.jobs()
     started = time.monotonic()
@@ -143,6 +152,37 @@ async def test_jobs_killed_in_the_middle_go_on_at_the_next_start(desk: Desk) -> 
         await desk.until(jobs, lambda states: states == {id: "done"})
     assert time.monotonic() - started < SOON, "resumed, not waited for the lease of 11 minutes"
     assert len(desk.transcriber.asked) == 1
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_of_two_processes_one_is_killed_and_the_other_finishes_its_work(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.jobs.TAKE_OVER_EVERY", 0.3)
+    first = desk.leave()
+    async with another(desk, "jobs-2") as child:
+        jobs = desk.jobs()
+        async with running(jobs):
+            ids = {
+                first,
+                *(desk.leave() for _ in range(4)),
+            }  # the other takes two at once, and never ends one
+            states = await desk.until(jobs, lambda states: list(states.values()).count("done") >= 3)
+            assert states[first] == "working"
+            assert first not in {path.stem for path in desk.transcriber.asked}, "taken from one who lives"
+            child.send_signal(signal.SIGKILL)
+            await desk.until(jobs, lambda states: set(states.values()) == {"done"})
+    assert sorted(path.stem for path in desk.transcriber.asked) == sorted(ids)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_two_of_one_name_are_refused(desk: Desk, tmp_path: Path) -> None:
+    desk.leave()
+    async with another(desk, "jobs-1"):
+        elsewhere = desk.jobs()
+        elsewhere._data = tmp_path / "elsewhere"
+        with pytest.raises(SettingsError, match="IVR_JOBS"):
+            await elsewhere.run()
 
 
 async def test_two_on_one_directory_are_refused(desk: Desk) -> None:

@@ -35,6 +35,7 @@ BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER, SUDDENLY_CLOSED)
 JAPAN = ZoneInfo("Asia/Tokyo")
 # Who publishes, and why, when a file was changed by an editor.
 BY_FILE = (publish.FILE, "changed on disk")
+AT_START = ("start", "found at the start")
 
 
 class Upkeep:
@@ -78,21 +79,21 @@ class Upkeep:
         # Before the files: who saves in the page or by a command orders at once, with a name and a reason.
         await do_pending(self._store, self._clock, "jobs", self._carry_out)
         if self.watch.due:
-            await self._take_in()
+            await self._take_in(BY_FILE)
 
     async def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         library = self._publisher.prompts
         for text in await loop.run_in_executor(self.voice, library.missing, BUILTIN):
             await loop.run_in_executor(self.voice, library.make, text)
-        await self._take_in()
+        await self._take_in(AT_START)
         self._fresh_until = next_midnight(self._clock.now())
         self.live.set()
 
-    async def _take_in(self) -> None:
+    async def _take_in(self, who: tuple[str, str]) -> None:
         """The files as they stand. The lines keep their last good versions; who edits a file sees why."""
         try:
-            await self._publish(*BY_FILE)
+            await self._publish(*who)
         except DialplanError as error:
             print(f"not live:\n{error}", file=sys.stderr, flush=True)
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from ivr.commands.common import Commands, command, print_rows, run
+from ivr.commands.common import Commands, command, print_rows, run, user
 from ivr.settings import Settings
 
 
@@ -19,11 +19,11 @@ def add_to(commands: Commands) -> None:
     )
     close.add_argument("--reason", required=True, help="as callers hear it, e.g. 台風")
     close.add_argument("--from", dest="begins", metavar="WHEN", help="default: now")
-    close.add_argument("--by", default="admin", help="who closes it")
+    close.add_argument("--by", default=user(), help="who closes it (default: the user of this system)")
     reopen = command(commands, "reopen", _reopen, "end what closes a line now")
     reopen.add_argument("line", help="name of its file without .yaml")
     reopen.add_argument("--id", type=int, help="this one alone, which may be still to come")
-    reopen.add_argument("--by", default="admin", help="who opens it")
+    reopen.add_argument("--by", default=user(), help="who opens it (default: the user of this system)")
     listing = command(commands, "closings", _closings, "what closes lines now, and what is still to come")
     listing.add_argument("--line")
     listing.add_argument("--json", action="store_true")

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import getpass
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -18,6 +19,13 @@ def command(commands: Commands, name: str, do: Do, help: str) -> argparse.Argume
     parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(do=do)
     return parser
+
+
+def user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number without a name
+        return "admin"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,11 +1,10 @@
 """Dialplans checked and taken live."""
 
 import argparse
-import getpass
 from dataclasses import asdict
 from pathlib import Path
 
-from ivr.commands.common import Commands, command, print_json, print_rows, run
+from ivr.commands.common import Commands, command, print_json, print_rows, run, user
 from ivr.settings import Settings
 
 DIALPLANS_REFUSED = 1
@@ -37,15 +36,8 @@ def add_to(commands: Commands) -> None:
 
 
 def _who_and_why(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", default=_user(), help="who does it (default: the user of this system)")
+    parser.add_argument("--by", default=user(), help="who does it (default: the user of this system)")
     parser.add_argument("--why", help="the reason, as `ivr versions` shows it")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a number without a name
-        return "admin"
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> int:

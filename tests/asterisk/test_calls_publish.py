@@ -81,7 +81,7 @@ async def test_saved_broken_and_rolled_back_while_people_telephone(desk: Desk) -
     assert desk.ivr("alarms") == "nothing yet\n"
     await hears(desk, "09011180004", OLD)
     assert desk.rows("SELECT hash, by, why FROM publications ORDER BY id") == [
-        (first, "file", "changed on disk"),
+        (first, "start", "found at the start"),
         (second, "file", "changed on disk"),
         (first, "tanaka", "戻す"),
     ]

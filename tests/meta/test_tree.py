@@ -1,6 +1,8 @@
 """Small rules of the tree: nothing grows too large, and tests stay what docs/dev/tests.md says they are."""
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,3 +137,18 @@ def test_the_rule_sees_them(source: str) -> None:
 def test_the_rule_sees_nothing_else() -> None:
     assert forbidden("import time\ntime.monotonic()\n# time.sleep(1)\nword = 'pytest.skip'") == []
     assert forbidden("import time\nwhile not there():\n    assert in_time()\n    time.sleep(0.05)") == []
+
+
+def test_the_lock_has_every_package_that_is_asked_for() -> None:
+    """A clean clone installs what is locked and nothing else: `script/lock` writes it anew."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[\[<>=;\s]", line)[0].lower().replace("_", "-") for line in asked}
+    locked = {
+        line.partition("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "script" / "requirements.lock").read_text("utf-8").splitlines()
+        if re.match(r"[a-zA-Z]", line)
+    }
+    locked = {name.partition("[")[0] for name in locked}
+    assert len(names) > 20
+    assert names - locked == set(), "run script/lock"

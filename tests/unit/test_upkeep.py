@@ -128,12 +128,12 @@ async def desk(tmp_path: Path, template: Path) -> AsyncIterator[Desk]:
 
 
 async def test_what_is_saved_is_taken_in(desk: Desk) -> None:
-    assert await desk.history() == [("file", "changed on disk", True)]
+    assert await desk.history() == [("start", "found at the start", True)]
     before = await desk.hash()
     desk.write("shop", changed("capacity: 2", "capacity: 5", PLAIN))
     await desk.look()
     assert await desk.hash() != before
-    assert await desk.history() == [("file", "changed on disk", True), ("file", "changed on disk", False)]
+    assert await desk.history() == [("file", "changed on disk", True), ("start", "found at the start", False)]
     assert not desk.upkeep.watch.due
 
 
@@ -171,7 +171,7 @@ async def test_who_orders_is_named_though_the_file_has_changed_too(desk: Desk) -
         data = {"by": "tanaka", "why": "増席", "line": "shop"}
         await orders.put(session, "jobs", "publish", data, NOW)
     await desk.look()
-    assert await desk.history() == [("tanaka", "増席", True), ("file", "changed on disk", False)]
+    assert await desk.history() == [("tanaka", "増席", True), ("start", "found at the start", False)]
 
 
 async def test_who_publishes_soon_after_saving_signs_what_the_watch_has_taken_in(desk: Desk) -> None:
@@ -185,20 +185,29 @@ async def test_who_publishes_soon_after_saving_signs_what_the_watch_has_taken_in
     desk.write("other", OTHER)
     await desk.look()
     await publish("tanaka", "shop")
-    assert await desk.history() == [("tanaka", "年末", True), ("file", "changed on disk", False)]
+    assert await desk.history() == [("tanaka", "年末", True), ("start", "found at the start", False)]
     assert await desk.history("other") == [("file", "changed on disk", True)]
     desk.clock.advance(60)
     await publish("suzuki", None)
-    assert await desk.history() == [("tanaka", "年末", True), ("file", "changed on disk", False)]
+    assert await desk.history() == [("tanaka", "年末", True), ("start", "found at the start", False)]
     assert await desk.history("other") == [("suzuki", "年末", True)]
 
 
+async def test_what_was_there_at_the_start_is_signed_by_nobody(desk: Desk) -> None:
+    async with desk.store.write() as session:
+        await orders.put(session, "jobs", "publish", {"by": "tanaka", "why": "x", "line": None}, NOW)
+    await desk.look()
+    assert await desk.history() == [("start", "found at the start", True)]
+
+
 async def test_what_was_taken_in_long_ago_is_signed_by_nobody(desk: Desk) -> None:
+    desk.write("shop", changed("capacity: 2", "capacity: 5", PLAIN))
+    await desk.look()
     desk.clock.advance(3601)
     async with desk.store.write() as session:
         await orders.put(session, "jobs", "publish", {"by": "tanaka", "why": None, "line": None}, NOW)
     await desk.look()
-    assert await desk.history() == [("file", "changed on disk", True)]
+    assert (await desk.history())[0] == ("file", "changed on disk", True)
 
 
 async def test_a_file_of_another_line_fails_no_order_for_this_one(desk: Desk) -> None:

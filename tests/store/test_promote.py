@@ -56,9 +56,9 @@ async def settings(tmp_path: Path) -> Settings:
 
 
 async def test_it_gets_a_text_and_a_callback_due_from_now(settings: Settings) -> None:
-    assert [row["id"] for row in await messages_admin.listing(settings, limit=9, line=None, state="silent")] == [
-        "m1"
-    ]
+    assert [
+        row["id"] for row in await messages_admin.listing(settings, limit=9, line=None, state="silent")
+    ] == ["m1"]
     ticket = await admin.promote(settings, "m1")
     async with opened(settings.database_url) as store, store.read() as session:
         callback = await callbacks.get(session, ticket)

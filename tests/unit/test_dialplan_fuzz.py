@@ -18,7 +18,8 @@ from tests.dialplans import FILE, TODAY
 TESTS = Path(__file__).parent.parent
 ECFORCE = (TESTS.parent / "dialplans" / "ecforce.yaml").read_text("utf-8")
 OTHERS = [
-    (TESTS / f"flows/dialplans/{name}.yaml").read_text("utf-8") for name in ("members", "contact", "staff")
+    (TESTS / f"flows/dialplans/{name}.yaml").read_text("utf-8")
+    for name in ("members", "contact", "staff", "urgent")
 ]
 DESKS = [ECFORCE, *OTHERS]
 SHARED = """\

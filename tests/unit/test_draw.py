@@ -114,5 +114,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_step_at_the_end_of_a_visit_says_what_leads_there() -> None:
     plan = load(MEMBERS.with_name("limits.yaml"), STEPS)
-    line = '    s10["time_is_up<br/>アナウンス（通話時間の上限）<br/>恐れ入りますが、お時間となりました。お…"]'
+    line = (
+        '    s10["time_is_up<br/>アナウンス（通話時間の上限）<br/>恐れ入りますが、お時間となりました。お…"]'
+    )
     assert line in draw.mermaid(plan).splitlines()

@@ -225,12 +225,13 @@ def ivr(data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
 
 def test_close_list_and_reopen(ivr: Ivr) -> None:
-    status, said, _ = ivr("close", "shop", "--until", "2026-11-24T13:00", "--reason", "台風")
+    closing = ("--until", "2026-11-24T13:00", "--reason", "台風", "--by", "tanaka")
+    status, said, _ = ivr("close", "shop", *closing)
     assert status == 0
     assert "until 2026-11-24 13:00" in said
     assert "本日は、台風のため、臨時休業とさせていただいております。午後1時から再開いたします。" in said
     (row,) = json.loads(ivr("closings", "--json")[1])
-    assert (row["line"], row["stands"], row["reason"], row["by"]) == ("shop", True, "台風", "admin")
+    assert (row["line"], row["stands"], row["reason"], row["by"]) == ("shop", True, "台風", "tanaka")
     assert row["ends"] == "2026-11-24T13:00:00+09:00"
     assert ivr("closings", "--line", "staff", "--json")[1] == "[]\n"
     assert ivr("reopen", "shop")[:2] == (0, "line shop keeps its hours again\n")

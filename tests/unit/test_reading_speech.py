@@ -43,7 +43,7 @@ def heard(recognizer: Recognizer, said: str) -> Reading:
         ),
         (
             "商品が届いていません。至急連絡お願いします。",
-            "商品が届いていません至急連絡をお願いします",
+            "商品が届いていません至急連絡お願いします",
             {"urgent": "至急", "reply": "yes"},
             True,
         ),

@@ -200,7 +200,6 @@ class MessageRow(Base):
     transcript_seconds: Mapped[float | None]  # that the transcriber took for it, its line included
     # The original is never changed: its SHA-256, hex, once it is whole
     sha256: Mapped[str | None] = mapped_column(String(64))
-    kind: Mapped[str | None] = mapped_column(String(16))  # speech | silent | tone | music | fax
     urgent: Mapped[bool] = mapped_column(default=False)  # the caller said so by a key
     # made of the original: levelled audio for the browser, peaks of its waveform (0 to 1)
     audio_state: Mapped[str] = mapped_column(String(16), default="none")
@@ -309,46 +308,6 @@ class Delivery(Base):
         Index(None, "line", "created_at"),
         Index(None, "subject"),
     )
-
-
-class Deletion(Base):
-    """Proof that something was deleted, and why; what it was is gone."""
-
-    __tablename__ = "deletions"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    tenant: Mapped[str] = mapped_column(String(64))
-    line: Mapped[str] = mapped_column(String(64))
-    kind: Mapped[str] = mapped_column(String(16))  # audio | text | call | callback
-    subject: Mapped[str] = mapped_column(String(64))  # id of the message or call
-    digest: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of what was deleted, hex
-    why: Mapped[str] = mapped_column(String(32))  # retention | request
-    by: Mapped[str] = mapped_column(String(64))
-    at: Mapped[datetime]
-    __table_args__ = (Index(None, "subject"),)
-
-
-class ModelRow(Base):
-    """A speech model that was fetched or named; used only after its trial in a child process went well."""
-
-    __tablename__ = "models"
-    name: Mapped[str] = mapped_column(String(100), primary_key=True)
-    path: Mapped[str] = mapped_column(Text)
-    files: Mapped[dict[str, Any]]  # path within the model -> SHA-256, hex
-    state: Mapped[str] = mapped_column(String(16))  # fetched | good | refused
-    reason: Mapped[str | None] = mapped_column(Text)
-    trial: Mapped[bool] = mapped_column(default=False)  # no model for real callers
-    added_at: Mapped[datetime]
-    tried_at: Mapped[datetime | None]
-
-
-class ModelUse(Base):
-    """Which model a line's messages are read by; `line` "" is for every line that has no row."""
-
-    __tablename__ = "model_uses"
-    line: Mapped[str] = mapped_column(String(64), primary_key=True)
-    model: Mapped[str] = mapped_column(ForeignKey("models.name"))
-    at: Mapped[datetime]
-    by: Mapped[str] = mapped_column(String(64))
 
 
 class AgentRow(Base):

@@ -1,4 +1,4 @@
-"""From audio to text to notice: playback, reading, deliveries, proofs of deletion, models"""
+"""From audio to text to notice: playback, reading, deliveries"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,8 +11,6 @@ def upgrade() -> None:
     _messages()
     _told()
     _deliveries()
-    _deletions()
-    _models()
 
 
 def _messages() -> None:
@@ -21,7 +19,6 @@ def _messages() -> None:
         sa.Column("transcript_at", sa.DateTime(), nullable=True),
         sa.Column("transcript_seconds", sa.Double(), nullable=True),
         sa.Column("sha256", sa.String(64), nullable=True),
-        sa.Column("kind", sa.String(16), nullable=True),
         sa.Column("urgent", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("audio_state", sa.String(16), nullable=False, server_default="none"),
         sa.Column("audio_reason", sa.Text(), nullable=True),
@@ -84,44 +81,3 @@ def _deliveries() -> None:
     op.create_index("ix_deliveries_state_next_at", "deliveries", ["state", "next_at"])
     op.create_index("ix_deliveries_line_created_at", "deliveries", ["line", "created_at"])
     op.create_index("ix_deliveries_subject", "deliveries", ["subject"])
-
-
-def _deletions() -> None:
-    op.create_table(
-        "deletions",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("tenant", sa.String(64), nullable=False),
-        sa.Column("line", sa.String(64), nullable=False),
-        sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("subject", sa.String(64), nullable=False),
-        sa.Column("digest", sa.String(64), nullable=True),
-        sa.Column("why", sa.String(32), nullable=False),
-        sa.Column("by", sa.String(64), nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_deletions"),
-    )
-    op.create_index("ix_deletions_subject", "deletions", ["subject"])
-
-
-def _models() -> None:
-    op.create_table(
-        "models",
-        sa.Column("name", sa.String(100), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("files", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("state", sa.String(16), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("trial", sa.Boolean(), nullable=False),
-        sa.Column("added_at", sa.DateTime(), nullable=False),
-        sa.Column("tried_at", sa.DateTime(), nullable=True),
-        sa.PrimaryKeyConstraint("name", name="pk_models"),
-    )
-    op.create_table(
-        "model_uses",
-        sa.Column("line", sa.String(64), nullable=False),
-        sa.Column("model", sa.String(100), nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
-        sa.Column("by", sa.String(64), nullable=False),
-        sa.ForeignKeyConstraint(["model"], ["models.name"], name="fk_model_uses_model_models"),
-        sa.PrimaryKeyConstraint("line", name="pk_model_uses"),
-    )

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
@@ -50,7 +51,9 @@ class MailServer:
             self._server.close()
             self._server = None
         for transport in self._open:
-            transport.abort()
+            # Python 3.11.2: of a TLS connection that failed in its handshake, nothing is left.
+            with suppress(AttributeError):
+                transport.abort()
         self._open.clear()
 
     def parsed(self) -> list[EmailMessage]:

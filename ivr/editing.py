@@ -191,18 +191,24 @@ def _check_unchanged(directory: Path, key: str, expected: str | None) -> None:
 
 def _check(settings: Settings, texts: Mapping[str, str], today: date) -> list[Problem]:
     """On a copy of the directory, so that what is checked is what would stand there."""
-    directory = settings.dialplans
-    files = {f"{directory.name}/{key}.yaml" for key in texts}
-    with tempfile.TemporaryDirectory() as folder:
-        there = replace(settings, dialplans=Path(folder) / directory.name)
-        _copy(directory, there.dialplans)
-        for key, text in texts.items():
-            _path(there.dialplans, key).write_text(text, "utf-8")
-        after = check_directory(there, today)
+    files = {f"{settings.dialplans.name}/{key}.yaml" for key in texts}
+    with as_if_saved(settings.dialplans, texts) as copy:
+        after = check_directory(replace(settings, dialplans=copy), today)
     if all(problem.file in files for problem in after):
         return after
     before = _problems_before(settings, today)
     return [problem for problem in after if problem.file in files or problem not in before]
+
+
+@contextmanager
+def as_if_saved(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
+    """A copy of the dialplans with these texts as files of their keys: a line may use other files. Blocks."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / directory.name
+        _copy(directory, copy)
+        for key, text in texts.items():
+            _path(copy, key).write_text(text, "utf-8")
+        yield copy
 
 
 def _copy(directory: Path, copy: Path) -> None:

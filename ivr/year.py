@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Ahead:
-    """`hears`: what callers hear who are closed out at noon; empty if the line is open then."""
+    """`hears`: what callers hear who are closed out at noon, or now; empty if the line is open then."""
 
     row: Row
     hears: str
@@ -90,12 +90,13 @@ def rows(dialplan: Dialplan, hours: str | None, year: int) -> tuple[str, list[Ro
     return name, [_row(calendar, day) for day in _days(year)]
 
 
-def ahead(calendar: Calendar, first: date, days: int) -> list[Ahead]:
-    """So many days from `first`; sudden closings of the calendar are in it."""
+def ahead(calendar: Calendar, first: date, days: int, now: datetime | None = None) -> list[Ahead]:
+    """So many days from `first`; sudden closings of the calendar are in it. With `now`, the first is heard then."""
     found = []
     for day in (first + timedelta(days=number) for number in range(days)):
         noon = datetime.combine(day, time(12), calendar.zone)
-        found.append(Ahead(_row(calendar, day), closed_greeting(calendar, noon)))
+        at = now if now is not None and day == first else noon
+        found.append(Ahead(_row(calendar, day), closed_greeting(calendar, at)))
     return found
 
 

@@ -14,7 +14,7 @@ import socket
 import wave
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from ivr.errors import AsteriskError
 from ivr.settings import Address, Ports
@@ -27,7 +27,6 @@ SILENCE = 600  # seconds of it before baresip runs out: a telephone that sends n
 START = 10.0  # seconds for baresip to be ready
 
 Event = dict[str, Any]
-Answering = Literal["auto", "manual"]
 
 
 class Telephone:

@@ -166,13 +166,3 @@ def _closed(atoms: list[Atom]) -> Iterator[Run]:
 def counted(said: Said, run: Run) -> bool:
     """True if its last digits count something: times, days, prices."""
     return bool(_COUNTER.match(said.text, run.end))
-
-
-def ascii_digits(text: str) -> str:
-    """ "三時半" -> "3時半", "十二" -> "12": numbers in kanji as digits, for comparing and for the screen."""
-
-    def large(match: re.Match[str]) -> str:
-        return _digits_of(match) if match[0] else ""
-
-    text = _LARGE.sub(large, text)
-    return re.sub("[〇一二三四五六七八九]", lambda match: str(_VALUE[match[0]]), text)

@@ -14,7 +14,6 @@ _KANA_PHRASES = re.compile(
     "よろしく|しつれい|すみません|すいません|ありがとう|ございます|ございました|おそれいり(?:ます)?|いただけ(?:ます|れば)?|ごれんらく|れんらく|かけ(?:なおし)?ます|また|あした|わたし|おまち|まって|ます|です|ですけど|ですが|なまえ|さま|と|し"
 )
 _ONLY_KANA = re.compile("[ぁ-ゖァ-ヶー]+")
-_WRONG_NUMBER = re.compile("番号違い|間違い電話|(?:番号|電話)を?間違え")
 # What a message is about, though each of its words alone may stand in a wish to be called.
 _MATTER_ANYHOW = re.compile(
     "(?:の|た)件(?!名)|について|に関し|(?:でき|出来)(?:な(?!けれ)|ませ|へん|ん)|(?:分か|わか|判)ら(?:な|へ|ん)|分かりませ|わかりませ|"

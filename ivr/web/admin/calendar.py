@@ -1,17 +1,14 @@
 """A year of a line's hours with the reason of each day, and the next seven days as callers will hear them."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 
 from aiohttp import web
 from markupsafe import Markup
 
 from ivr import year
-from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.pick import zone_of
 from ivr.errors import CalendarError, DialplanError
-from ivr.hours.calendar import Calendar
 from ivr.lines import LiveLine
 from ivr.web.admin.lines import fresh_lines, the_line
 from ivr.web.admin.tabs import render_line
@@ -19,17 +16,6 @@ from ivr.web.keys import CLOCK
 
 TAB = "/calendar"
 DAYS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """`heard`: by who calls at noon, or at the time of day that it is now, while the line is closed."""
-
-    date: date
-    weekday: str
-    intervals: tuple[str, ...]
-    because: str
-    heard: str
 
 
 async def show(request: web.Request) -> web.Response:
@@ -62,7 +48,7 @@ async def show(request: web.Request) -> web.Response:
         special=[row for row in rows if row.kind not in ("open", "weekend")],
         weekdays=year.WEEKDAYS,
         marks=year.MARKS,
-        ahead=ahead(calendar, now) if calendar else [],
+        ahead=year.ahead(calendar, now.date(), DAYS, now) if calendar else [],
     )
 
 
@@ -73,22 +59,3 @@ def _year(request: web.Request, now: datetime) -> tuple[int, str | None]:
     if not (text.isascii() and text.isdecimal() and len(text) == 4):
         return now.year, "年は西暦4桁で入力してください。今年を表示しています。"
     return int(text), None
-
-
-def ahead(calendar: Calendar, now: datetime) -> list[Ahead]:
-    """Sudden closings are in it."""
-    found = []
-    for number in range(DAYS):
-        day = now.date() + timedelta(days=number)
-        plan = calendar.day(day)
-        at = now if number == 0 else datetime.combine(day, time(12), now.tzinfo)
-        found.append(
-            Ahead(
-                day,
-                year.WEEKDAYS[day.weekday()],
-                tuple(map(year.span, plan.intervals)),
-                plan.reason.name or "",
-                closed_greeting(calendar, at),
-            )
-        )
-    return found

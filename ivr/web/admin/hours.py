@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from ivr import editing
+from ivr import editing, year
 from ivr.dialplan.hours_form import (
     DAYS,
     SPANS,
@@ -30,7 +30,7 @@ from ivr.hours.calendar import Calendar
 from ivr.hours.model import HoursModel
 from ivr.store.dialplans import LiveLine
 from ivr.web.admin import orders, read
-from ivr.web.admin.calendar import Ahead, ahead
+from ivr.web.admin.calendar import DAYS as DAYS_AHEAD
 from ivr.web.admin.lines import the_line
 from ivr.web.admin.tabs import render_line
 from ivr.web.keys import CLOCK, SETTINGS, VIEWER
@@ -120,7 +120,7 @@ async def _given(request: web.Request, *, publish: bool) -> web.Response:
         return _page(request, line, sheet, form, status=422, notice=WRONG, typed=fields)
     now = request.app[CLOCK].now()
     calendar = Calendar(changed.model)
-    days = ahead(calendar, now.astimezone(calendar.zone))
+    days = year.ahead(calendar, now.astimezone(calendar.zone).date(), DAYS_AHEAD, now)
     return _page(request, line, sheet, form, days=days, unchanged=text == sheet.text)
 
 
@@ -177,7 +177,7 @@ def _page(
     *,
     status: int = 200,
     notice: str | None = None,
-    days: Sequence[Ahead] = (),
+    days: Sequence[year.Ahead] = (),
     unchanged: bool = False,
     typed: Mapping[str, str] | None = None,
 ) -> web.Response:
@@ -201,6 +201,7 @@ def _page(
         sheet=sheet,
         form=form,
         days=days,
+        weekdays=year.WEEKDAYS,
         unchanged=unchanged,
         kept=kept(sheet.model),
         day_names=[f"{day}曜日" for day in DAYS] + ["祝日"],

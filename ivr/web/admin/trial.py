@@ -1,9 +1,6 @@
 """A call through a text that is not saved yet: what `ivr simulate` prints, from the fields of a form. Blocks."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +9,7 @@ from unicodedata import normalize
 
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.pick import moment, pick, zone_of
+from ivr.editing import as_if_saved
 from ivr.steps import STEPS
 from ivr.terminal import command
 from ivr.web.words import ZONE
@@ -68,15 +66,5 @@ def tenant_of(directory: Path, key: str, text: str, today: date) -> str:
 
 
 def _dialplan(directory: Path, key: str, text: str, today: date) -> Dialplan:
-    with _as_if_saved(directory, key, text) as copy:
+    with as_if_saved(directory, {key: text}) as copy:
         return pick(copy, key, STEPS, today)
-
-
-@contextmanager
-def _as_if_saved(directory: Path, key: str, text: str) -> Iterator[Path]:
-    """A copy of the dialplans with this text in its place, for a line may use shared files."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / directory.name
-        shutil.copytree(directory, copy)
-        (copy / f"{key}.yaml").write_text(text, "utf-8")
-        yield copy

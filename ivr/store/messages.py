@@ -89,36 +89,6 @@ def _to_do(at: datetime) -> dict[str, Any]:
     return {**stages.waiting("audio", at), **stages.waiting("transcript", at)}
 
 
-async def transcript_done(
-    session: AsyncSession,
-    message_id: str,
-    *,
-    text: str,
-    words: list[Any],
-    model: str,
-    trial: bool,
-    at: datetime,
-    seconds: float | None = None,
-) -> None:
-    """Makes the reading due. `words` as the transcriber gives them; `trial` if the model is only for trying things out.
-
-    `seconds` that the transcriber took, None if it heard the caller speak.
-    """
-    await session.execute(
-        update(MessageRow)
-        .where(MessageRow.id == message_id)
-        .values(
-            transcript_text=text,
-            transcript_words=words,
-            transcript_model=model,
-            transcript_trial=trial,
-            transcript_seconds=seconds,
-            **stages.finished("transcript", at),
-            **stages.waiting("reading", at),
-        )
-    )
-
-
 async def _changed(session: AsyncSession, statement: Update) -> bool:
     result = await session.execute(statement)
     assert isinstance(result, CursorResult)

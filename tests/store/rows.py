@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ivr.store import stages
+
 TOKYO = ZoneInfo("Asia/Tokyo")
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=TOKYO)
 
@@ -66,3 +68,14 @@ def callback(ticket: str, **changed: Any) -> dict[str, Any]:
         "due_at": datetime(2026, 11, 25, 8, 0, tzinfo=UTC),
     }
     return {**row, **changed}
+
+
+def transcript(text: str, at: datetime, **changed: Any) -> dict[str, Any]:
+    """What the pipeline writes with the end of the stage."""
+    made = {
+        "transcript_text": text,
+        "transcript_words": [],
+        "transcript_model": "vosk-tiny-ja",
+        "transcript_trial": True,
+    }
+    return {**made, **stages.waiting("reading", at), **changed}

@@ -22,6 +22,7 @@ from ivr.store.database import Store
 from ivr.store.tables import MessageRow
 from tests.fakes.fake_transcriber import FakeTranscriber
 from tests.messages_helpers import EVENING, ManualClock, said
+from tests.store import rows
 
 ID = "01KAM3XJ5M8QW5R0T1V2W3X4Y5"
 TEXT = "田中 です 折り返し お電話 ください"
@@ -141,9 +142,9 @@ async def test_a_new_text_is_read_anew_and_an_old_reading_does_not_overwrite_it(
     values = await reading._make(row)
     desk.clock.advance(5)
     async with desk.store.write() as session:  # meanwhile another text
-        await messages.transcript_done(
-            session, ID, text="別", words=[], model="m", trial=False, at=desk.clock.now()
-        )
+        now = desk.clock.now()
+        assert await stages.again(session, "transcript", ID, now)
+        assert await stages.done(session, "transcript", ID, rows.transcript("別", now), now)
     async with desk.store.write() as session:
         await reading._done(session, row, values)
     assert (await desk.row()).reading_state == "waiting"

@@ -7,6 +7,7 @@ from ivr.errors import NotFound
 from ivr.store import messages, stages
 from ivr.store.database import Store
 from ivr.store.tables import MessageRow
+from tests.store import rows
 from tests.store.rows import after, message
 
 LEASE = after(600)
@@ -56,15 +57,11 @@ async def fail(store: Store, retry_at: datetime | None) -> None:
 
 async def done(store: Store) -> None:
     async with store.write() as session:
-        await messages.transcript_done(
-            session,
-            "m1",
-            text="ログインできません",
-            words=[{"word": "ログイン", "start": 0.1}],
-            model="tiny",
-            trial=True,
-            at=after(30),
+        words = [{"word": "ログイン", "start": 0.1}]
+        values = rows.transcript(
+            "ログインできません", after(30), transcript_words=words, transcript_model="tiny"
         )
+        assert await stages.done(session, "transcript", "m1", values, after(30))
 
 
 # -- from intent to message ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ivr.store.database import Store
 from ivr.store.dialplans import LiveLine, publish
 from ivr.store.tables import CallRow
 from ivr.web.auth.passwords import make_hash
+from tests.store import rows
 
 NOW = datetime.fromisoformat("2026-11-24T11:00:00+09:00")
 PASSWORD = "correct horse 電話"
@@ -114,9 +115,8 @@ async def add_callback(
 async def _transcript(db: Any, message_id: str, more: dict[str, Any]) -> None:
     row = await messages.get(db, message_id)
     if "text" in more:
-        await messages.transcript_done(
-            db, message_id, text=more["text"], words=[], model="vosk-tiny-ja", trial=True, at=row.created_at
-        )
+        values = rows.transcript(more["text"], row.created_at)
+        assert await stages.done(db, "transcript", message_id, values, row.created_at)
     elif more["state"] == "failed":
         await stages.failed(db, "transcript", message_id, reason=more["reason"], at=row.created_at)
     else:

@@ -19,7 +19,7 @@ from time import process_time
 from ivr.dialplan.reading import ReadingRules
 from ivr.messages.reading import Reading, read_message
 from ivr.messages.reading.digits import ascii_digits
-from ivr.messages.transcriber import Word
+from ivr.transcript import Word
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / "messages"
 RULES = ReadingRules(order=("EC-000000", "00000000"))

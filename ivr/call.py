@@ -7,13 +7,15 @@ and it is a normal ending. Cancellation means "we are stopping", or, in what onl
 the caller's visit is over (ivr/dialplan/visit.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ivr.keys import KeyBuffer, KeyTable
+from ivr.transcript import Transcript
 
 Cause = Literal["busy", "no_agent", "no_answer", "closed", "asked"]
 Outcome = Literal[
@@ -99,10 +101,14 @@ class DigitsRead:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """`seconds` of audio in the file, computed from the file; 0.0 if there is none."""
+    """`seconds` of audio in the file, computed from the file; 0.0 if there is none.
+
+    `transcript`: what was understood while it was made; None: nobody heard all of it in time, the text comes later.
+    """
 
     ended_by: Literal["key", "silence", "limit", "hangup", "failed"]
     seconds: float = 0.0
+    transcript: Transcript | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +184,20 @@ class Call(Protocol):
         Waits `first` seconds for the first one. The buffer is treated as by `read_keys`.
         """
 
-    async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
-        """Beep, then record to `file` (WAV, 8 kHz mono 16 bit). Hang-up is a result here."""
+    async def record(
+        self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
+    ) -> Recorded:
+        """Beep, then record to `file` (WAV, 8 kHz mono 16 bit). Hang-up is a result here.
+
+        `hear`: the transcriber listens meanwhile, and the text is waited for (a second at most). That nobody
+        can listen changes nothing about the recording.
+        """
+
+    def hearing(self, answers: Mapping[str, str]) -> AbstractAsyncContextManager[None]:
+        """Inside, a spoken answer counts like the keys that it stands for, e.g. {"はい": "1", "いいえ": "2"}.
+
+        What else is said counts as nothing. Where nobody can listen, keys alone count.
+        """
 
     async def wait(self, place: "Place", keys: KeyTable, announcements: Sequence[Announcement]) -> Waited:
         """Music and announcements until an agent of `place` is bridged, a key, or the verdict."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -195,7 +196,12 @@ class AriCall(Channel):
             self.keys.use(entry.length)
             return DigitsRead("complete" if had else "timeout", entry.digits)
 
-    async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
+    def hearing(self, answers: Mapping[str, str]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()  # nobody can listen yet
+
+    async def record(
+        self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
+    ) -> Recorded:
         """See `Call`. The file must be a new one: Asterisk refuses to record over another."""
         if self.gone:
             return Recorded("hangup")

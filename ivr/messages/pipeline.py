@@ -17,10 +17,10 @@ from ivr.messages import audio
 from ivr.messages.audio import AudioFailed
 from ivr.messages.reading import read_message
 from ivr.messages.stage import StageFailed, StageWork, failed
-from ivr.messages.transcriber import Word
 from ivr.store import stages
 from ivr.store.database import Store
 from ivr.store.tables import MessageRow
+from ivr.transcript import Word
 
 PLAYBACK = "playback"  # folder beside the originals'
 

@@ -1,37 +1,12 @@
 """Asking the transcriber for the text of a recording. Its process and protocol: transcribe/README.md."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
 
 from ivr.errors import TranscriberError
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """`start` and `end` in seconds from the start of the recording; `conf` from 0 to 1 as the recogniser gives it."""
-
-    word: str
-    start: float
-    end: float
-    conf: float
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """`trial`: made by a model that is no model for real callers; shown as 試験用モデル.
-
-    `sample_rate` in Hz and `duration` in seconds are the recording's. `text` is empty if nothing was understood.
-    """
-
-    text: str
-    model: str
-    trial: bool
-    sample_rate: int
-    duration: float
-    words: tuple[Word, ...]
+from ivr.transcript import Transcript, Word
 
 
 class TranscriptionFailed(TranscriberError):

@@ -201,6 +201,7 @@ class MessageRow(Base):
     # The original is never changed: its SHA-256, hex, once it is whole
     sha256: Mapped[str | None] = mapped_column(String(64))
     urgent: Mapped[bool] = mapped_column(default=False)  # the caller said so by a key
+    kind: Mapped[str | None] = mapped_column(String(16))  # of a `silent` one: silent | tone | music | fax
     # made of the original: levelled audio for the browser, peaks of its waveform (0 to 1)
     audio_state: Mapped[str] = mapped_column(String(16), default="none")
     audio_reason: Mapped[str | None] = mapped_column(Text)
@@ -277,6 +278,32 @@ class CallbackEvent(Base):
     why: Mapped[str | None] = mapped_column(Text)
     before: Mapped[str | None] = mapped_column(String(16))
     after: Mapped[str | None] = mapped_column(String(16))
+
+
+class Deletion(Base):
+    """The proof that something was deleted, and of what it was; never what it held."""
+
+    __tablename__ = "deletions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # audio | text | call | callback | delivery
+    subject: Mapped[str] = mapped_column(String(64))  # id of the message or call, ticket
+    sha256: Mapped[str | None] = mapped_column(String(64))  # of audio, hex
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))  # user, or "retention"
+    why: Mapped[str] = mapped_column(Text)
+    __table_args__ = (Index(None, "line", "at"), Index(None, "subject"))
+
+
+class ModelUse(Base):
+    """The Vosk model of a line, by its folder's name; line "": of all lines that have none of their own."""
+
+    __tablename__ = "model_uses"
+    line: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))
 
 
 class Delivery(Base):

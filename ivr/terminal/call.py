@@ -5,6 +5,7 @@ The third implementation beside AriCall and FakeCall. It must run on a VirtualLo
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -213,7 +214,12 @@ class TerminalCall:
             self.keys.use(entry.length)
             return DigitsRead("complete" if had else "timeout", entry.digits)
 
-    async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
+    def hearing(self, answers: Mapping[str, str]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    async def record(
+        self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
+    ) -> Recorded:
         if self.gone:
             return Recorded("hangup")
         self.keys.empty()

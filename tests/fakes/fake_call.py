@@ -1,8 +1,8 @@
 """FakeCall: the words of `Call` in virtual time, with the results that AriCall gives (ivr/asterisk/caller.py)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,12 @@ class FakeCall:
             self.keys.use(entry.length)
             return DigitsRead("complete" if had else "timeout", entry.digits)
 
-    async def record(self, file: Path, *, longest: float, silence: float, end_key: str = "#") -> Recorded:
+    def hearing(self, answers: Mapping[str, str]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    async def record(
+        self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
+    ) -> Recorded:
         self.keys.word = "record"
         try:
             return await self._record(file, longest, silence, end_key)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ivr.messages.transcriber import Transcript, TranscriptionFailed, Word
+from ivr.messages.transcriber import TranscriptionFailed
+from ivr.transcript import Transcript, Word
 
 _RATE = 8000
 

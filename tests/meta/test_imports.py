@@ -16,6 +16,7 @@ BASE = {
     "settings",
     "logs",
     "outside",
+    "transcript",
 }  # small files at the top that any room may use
 PROTOCOLS = {"call"} | BASE
 
@@ -23,6 +24,7 @@ PROTOCOLS = {"call"} | BASE
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "keys": set(),
+    "transcript": set(),
     "clock": set(),
     "settings": {"errors"},
     "logs": set(),
@@ -34,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "hours": {"errors"},
     "prompts": {"errors"},
     # what steps can do to a caller, the dialplan, the steps
-    "call": {"keys"},
+    "call": {"keys", "transcript"},
     "dialplan": {"hours", "prompts"} | PROTOCOLS,
     "steps": {"dialplan", "hours"} | PROTOCOLS,
     # what happens around calls

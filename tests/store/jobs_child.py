@@ -9,9 +9,9 @@ from ivr.dialplan.reading import ReadingRules
 from ivr.jobs import Jobs
 from ivr.messages.pipeline import Normalising, Reading
 from ivr.messages.reconciler import Reconciler
-from ivr.messages.transcriber import Transcript
 from ivr.messages.transcription import Transcription
 from ivr.store.database import Store
+from ivr.transcript import Transcript
 from tests.messages_helpers import EVENING, calendars, e164, no_notices
 
 

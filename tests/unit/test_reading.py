@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from ivr.dialplan.load import load_all
 from ivr.dialplan.reading import ReadingRules
 from ivr.messages.reading import Reading, Suggestion, read_message
-from ivr.messages.transcriber import Word
 from ivr.steps import STEPS
+from ivr.transcript import Word
 
 MESSAGES = Path(__file__).parents[1] / "data" / "messages"
 NONE = ReadingRules()

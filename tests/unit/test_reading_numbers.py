@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ivr.dialplan.reading import ReadingRules
 from ivr.messages.reading import Reading, read_message
-from ivr.messages.transcriber import Word
+from ivr.transcript import Word
 
 RULES = ReadingRules()
 KANJI = dict(zip("0123456789", "〇一二三四五六七八九", strict=True))

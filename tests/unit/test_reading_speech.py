@@ -7,7 +7,7 @@ import pytest
 
 from ivr.dialplan.reading import ReadingRules
 from ivr.messages.reading import Reading, read_message
-from ivr.messages.transcriber import Word
+from ivr.transcript import Word
 from tests.speech import from_mulaw, speak, to_mulaw
 from transcribe.recognizer import Recognizer
 

@@ -10,7 +10,7 @@ from ivr.messages.reading.result import Piece, Reading, Suggestion
 from ivr.messages.reading.said import Said, kana_of
 from ivr.messages.reading.suggest import suggestions
 from ivr.messages.reading.text import doubtful, pieces
-from ivr.messages.transcriber import Word
+from ivr.transcript import Word
 
 __all__ = ["Piece", "Reading", "Suggestion", "read_message"]
 

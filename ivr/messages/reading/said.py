@@ -10,7 +10,7 @@ from typing import Any
 
 from sudachipy import Dictionary, SplitMode
 
-from ivr.messages.transcriber import Word
+from ivr.transcript import Word
 
 _LONGEST = 8000  # characters at a time; SudachiPy takes at most 49,149 bytes
 _LATIN = re.compile("[A-Za-z]")

@@ -1,4 +1,4 @@
-"""From audio to text to notice: playback, reading, deliveries"""
+"""From audio to text to notice: playback, reading, deliveries; models and deletions"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,8 @@ def upgrade() -> None:
     _messages()
     _told()
     _deliveries()
+    _deletions()
+    _models()
 
 
 def _messages() -> None:
@@ -20,6 +22,7 @@ def _messages() -> None:
         sa.Column("transcript_seconds", sa.Double(), nullable=True),
         sa.Column("sha256", sa.String(64), nullable=True),
         sa.Column("urgent", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("kind", sa.String(16), nullable=True),
         sa.Column("audio_state", sa.String(16), nullable=False, server_default="none"),
         sa.Column("audio_reason", sa.Text(), nullable=True),
         sa.Column("audio_attempts", sa.Integer(), nullable=False, server_default="0"),
@@ -81,3 +84,32 @@ def _deliveries() -> None:
     op.create_index("ix_deliveries_state_next_at", "deliveries", ["state", "next_at"])
     op.create_index("ix_deliveries_line_created_at", "deliveries", ["line", "created_at"])
     op.create_index("ix_deliveries_subject", "deliveries", ["subject"])
+
+
+def _deletions() -> None:
+    op.create_table(
+        "deletions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("line", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=True),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("by", sa.String(64), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_deletions"),
+    )
+    op.create_index("ix_deletions_line_at", "deletions", ["line", "at"])
+    op.create_index("ix_deletions_subject", "deletions", ["subject"])
+
+
+def _models() -> None:
+    op.create_table(
+        "model_uses",
+        sa.Column("line", sa.String(64), nullable=False),
+        sa.Column("model", sa.String(100), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("by", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("line", name="pk_model_uses"),
+    )

@@ -172,6 +172,9 @@ class Call(Protocol):
         `whole`: no key ends it, for what the caller must have heard.
         """
 
+    async def play_recording(self, file: Path) -> Played:
+        """What `record` has made (WAV, 8 kHz mono 16 bit), as `play` says a text; "end" if nothing is in it."""
+
     async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
         """Waits `first` seconds for the first key, AFTER_A_KEY for each following one.
 

@@ -122,6 +122,15 @@ class AriCall(Channel):
         sounds = await self.spoken(texts)
         return await self.play_sounds(sounds, stop=lambda: bool(self.keys) and not whole)
 
+    async def play_recording(self, file: Path) -> Played:
+        self._here()
+        if self.keys:
+            return Played("key")
+        seconds = _seconds(file)
+        if not seconds:
+            return Played("end")
+        return await self.play_sounds([Sound(file.with_suffix(""), seconds)], stop=lambda: bool(self.keys))
+
     async def play_sounds(self, sounds: Sequence[Sound], stop: Callable[[], bool]) -> Played:
         """Plays to the end, or until `stop()` after something changed about this call.
 

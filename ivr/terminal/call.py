@@ -31,6 +31,7 @@ from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KEYS, KeyBuffer, KeyTable, mat
 from ivr.terminal.person import Person
 
 BEEP = "(beep)"
+RECORDING = "(recording)"  # is heard where one is played
 BEEP_SECONDS = 0.5
 CHARACTER = 0.14  # seconds to say one: the synthetic voice says about seven a second
 REACTION = 1.0  # seconds from a question to the first key
@@ -170,6 +171,9 @@ class TerminalCall:
             if not await self._say(text, stop=lambda: bool(self.keys) and not whole):
                 return Played("key")
         return Played("end")
+
+    async def play_recording(self, file: Path) -> Played:
+        return await self.play(RECORDING)
 
     async def _say(self, text: str, stop: Callable[[], bool]) -> bool:
         """Whether it was heard to its end."""

@@ -25,7 +25,7 @@ from ivr.call import (
 )
 from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits
 from tests.fakes.virtual_time import Life
-from tests.fakes.world import BEEP, Leg, Playback, Telephone, World
+from tests.fakes.world import BEEP, RECORDING, Leg, Playback, Telephone, World
 
 
 class CountedKeys(KeyBuffer):
@@ -82,6 +82,12 @@ class FakeCall:
         if self.keys and not whole:
             return Played("key")
         return await self._play(texts, stop=lambda: bool(self.keys) and not whole)
+
+    async def play_recording(self, file: Path) -> Played:
+        self._here()
+        if not self.keys:
+            self._world.played.append(file)
+        return await self.play(RECORDING)
 
     async def _play(self, texts: Sequence[str], stop: Callable[[], bool]) -> Played:
         playback = self._telephone.play(texts, self._changed)

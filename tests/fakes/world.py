@@ -11,6 +11,7 @@ from pathlib import Path
 
 CHARACTER = 0.08  # seconds to say one; quicker than people speak, and as good
 BEEP = "(beep)"
+RECORDING = "(recording)"  # is heard where one is played
 BEEP_SECONDS = 0.5
 
 
@@ -283,6 +284,7 @@ class World:
         self.dialled: list[str] = []  # numbers outside
         self.recordings: dict[Path, Recording] = {}
         self.recorder_fails = False
+        self.played: list[Path] = []  # recordings
 
     def spoken(self, file: Path) -> float | None:
         recording = self.recordings.get(file)

@@ -123,8 +123,9 @@ def svg(
     labels: list[str] = []
     for name, step in steps.items():
         for target, words in _labelled_ways(step).items():
-            path, at = pen.way(name, target)
-            arrows.append(f'<path d="{path}" fill="none" stroke="#555" marker-end="url(#arrow)"/>')
+            path, at, arrives = pen.way(name, target)
+            head = ' marker-end="url(#arrow)"' if arrives else ""
+            arrows.append(f'<path d="{path}" fill="none" stroke="#555"{head}/>')
             rows = [row for row in (words, taken.get((name, target), "")) if row]
             labels += [
                 part for number, row in enumerate(rows) for part in _label(row, at[0], at[1] + 13 * number)
@@ -163,6 +164,7 @@ class _Pen:
         spots = max(layout.x.values())
         self.right = MARGIN + max(boxes, spots)
         self.bottom = MARGIN + max(layout.layer.values()) * (height + LAYER_GAP) + height
+        self._drawn: set[Spot] = set()
         # The ways out of a step leave it side by side.
         self._out: dict[str, list[str]] = {name: [] for name in width}
         for name, target in layout.bends:
@@ -176,10 +178,10 @@ class _Pen:
     def top(self, spot: Spot) -> float:
         return MARGIN + self._layout.layer[spot] * (self.height + LAYER_GAP)
 
-    def way(self, name: str, target: str) -> tuple[str, tuple[float, float]]:
-        """The path, and where its label stands."""
+    def way(self, name: str, target: str) -> tuple[str, tuple[float, float], bool]:
+        """The path, where its label stands, and whether it leads to its end: it may join a way already drawn."""
         if (name, target) in self._layout.back:
-            return self._way_back(name, target)
+            return *self._way_back(name, target), True
         targets = self._out[name]
         share = (targets.index(target) + 1) / (len(targets) + 1)
         x = self.middle(name) + (share - 0.5) * self._width[name]
@@ -193,10 +195,13 @@ class _Pen:
             first = first or (x + (to_x - x) * 0.3, y + 20)
             x, y = to_x, to_y
             if not isinstance(spot, str):
+                if spot in self._drawn:
+                    return path, first, False
+                self._drawn.add(spot)
                 y += self.height
                 path += f"L{x:.1f} {y:.1f}"
         assert first is not None
-        return path, first
+        return path, first, True
 
     def _way_back(self, name: str, target: str) -> tuple[str, tuple[float, float]]:
         self.right += BETWEEN / 2

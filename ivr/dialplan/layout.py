@@ -1,14 +1,15 @@
 """Where the steps of a drawing stand: layers from the start downwards, few crossings, straight ways.
 
 The method of Sugiyama, in small: loops are turned back, each step stands below all that lead to it, long
-ways are held by a bend in each layer, layers are sorted by the middle of their neighbours.
+ways are held by a bend in each layer, layers are sorted by the middle of their neighbours. All ways to one
+step share their bends: a thousand menus that lead to one goodbye have a thousand of them, not half a million.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-Bend = tuple[str, str, int]  # a way from step to step, where it passes a layer
+Bend = tuple[str, int]  # where the ways to a step pass a layer
 Spot = str | Bend
 
 SWEEPS = 8
@@ -37,19 +38,20 @@ def lay_out(ways: Mapping[str, Sequence[str]], start: str, width: Mapping[str, f
             if (name, target) not in back:
                 layer[target] = max(layer[target], layer[name] + 1)
     bends: dict[tuple[str, str], list[Spot]] = {}
-    links: list[tuple[Spot, Spot]] = []
+    links: dict[tuple[Spot, Spot], None] = {}  # in order
     for name in order:
         for target in dict.fromkeys(ways[name]):
             if (name, target) in back:
                 continue
-            passed: list[Spot] = [(name, target, level) for level in range(layer[name] + 1, layer[target])]
-            layer |= {spot: layer[name] + 1 + number for number, spot in enumerate(passed)}
+            levels = range(layer[name] + 1, layer[target])
+            passed: list[Spot] = [(target, level) for level in levels]
+            layer |= zip(passed, levels, strict=True)
             bends[name, target] = passed
-            links += zip([name, *passed], [*passed, target], strict=True)
+            links |= dict.fromkeys(zip([name, *passed], [*passed, target], strict=True))
     layers: list[list[Spot]] = [[] for _ in range(max(layer.values()) + 1)]
     for spot, level in layer.items():
         layers[level].append(spot)
-    above, below = _neighbours(layer, links)
+    above, below = _neighbours(layer, list(links))
     layers = _sorted(layers, above, below)
     widths = {spot: width[spot] if isinstance(spot, str) else 0.0 for spot in layer}
     return Layout(layer, _placed(layers, above, below, widths, gap), bends, frozenset(back))

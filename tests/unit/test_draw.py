@@ -46,9 +46,12 @@ def test_picture_shows_every_step_and_way_once() -> None:
     picture = ElementTree.fromstring(draw.svg(plan))
     texts = [each.text for each in picture.iter(f"{SVG}text")]
     assert [texts.count(name) for name in plan.steps] == [1] * len(plan.steps)
-    arrows = [each for each in picture.iter(f"{SVG}path") if each.get("marker-end")]
+    lines = [each for each in picture.iter(f"{SVG}path") if each.get("fill") == "none"]
     ways = {(name, target) for name, step in plan.steps.items() for target in step.exits().values()}
-    assert len(arrows) == len(ways)
+    assert len(lines) == len(ways)
+    # Ways that join one on its way end there; each step that anything leads to has an arrow.
+    arrows = [each for each in lines if each.get("marker-end")]
+    assert len({target for _, target in ways}) <= len(arrows) < len(ways)
     nines = sum("keys.#9" in step.exits() for step in plan.steps.values())
     assert nines >= 3 and texts.count("#9") == nines and "営業時間外" in texts
     width, height = (float(str(picture.get(side))) for side in ("width", "height"))

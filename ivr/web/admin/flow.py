@@ -20,7 +20,6 @@ from ivr.web.keys import CLOCK, STORE
 
 TAB = "/flow"
 PERIODS = (("today", "今日"), ("yesterday", "昨日から"), ("7d", "7日間"), ("30d", "30日間"))
-DRAWN = 200  # steps; the time that a picture takes grows with their cube, to minutes for a thousand
 MOST = 20_000  # calls; the newest, for the page must not keep others waiting
 
 
@@ -39,9 +38,7 @@ async def show(request: web.Request) -> web.Response:
         passages = await calls.passages(db, line.key, since, until, newest=MOST, gone_on=True)
         answers = await calls.answers(db, line.key, since, until, newest=MOST)
     traffic = await asyncio.to_thread(count, live.dialplan, passages)
-    picture = ""
-    if len(live.dialplan.steps) <= DRAWN:
-        picture = await asyncio.to_thread(draw.svg, live.dialplan, *traffic.labels())
+    picture = await asyncio.to_thread(draw.svg, live.dialplan, *traffic.labels())
     return render_line(
         request,
         "admin/flow.html",
@@ -55,7 +52,6 @@ async def show(request: web.Request) -> web.Response:
         chosen=request.query.get("since", "7d"),
         since=since.astimezone(zone),
         until=until.astimezone(zone),
-        drawn=DRAWN,
         most=MOST if len(passages) == MOST else None,
         wrong=wrong,
     )

@@ -1,1 +1,1 @@
-"""Alembic's directory. A new step: change tables.py, then write the next file under versions/."""
+"""Alembic's directory. A new step: change tables/, then write the next file under versions/."""

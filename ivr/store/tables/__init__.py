@@ -1,0 +1,34 @@
+"""Every table, SQLAlchemy Core style declarations through the ORM mapper; one file for each aggregate."""
+
+from ivr.store.tables.base import Base, UtcTime
+from ivr.store.tables.callbacks import CallbackEvent, CallbackRow
+from ivr.store.tables.calls import CallRow
+from ivr.store.tables.lines import Closure, DialplanVersion, Line, LineNumber, Pin, Publication
+from ivr.store.tables.messages import Deletion, MessageRow, ModelUse
+from ivr.store.tables.people import AgentRow, TokenRow, UserRow
+from ivr.store.tables.system import Alarm, Delivery, Event, Health, Order
+
+__all__ = [
+    "AgentRow",
+    "Alarm",
+    "Base",
+    "CallRow",
+    "CallbackEvent",
+    "CallbackRow",
+    "Closure",
+    "Deletion",
+    "Delivery",
+    "DialplanVersion",
+    "Event",
+    "Health",
+    "Line",
+    "LineNumber",
+    "MessageRow",
+    "ModelUse",
+    "Order",
+    "Pin",
+    "Publication",
+    "TokenRow",
+    "UserRow",
+    "UtcTime",
+]

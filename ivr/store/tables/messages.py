@@ -1,0 +1,97 @@
+"""Messages, what was deleted of them, and the models that hear them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ivr.store.tables.base import UNTOLD, Base
+
+
+class MessageRow(Base):
+    """A voicemail. `audio` is relative to the recordings directory, e.g. "messages/01J….wav"."""
+
+    __tablename__ = "messages"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    call_id: Mapped[str | None] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(64))
+    cause: Mapped[str] = mapped_column(String(16))
+    number: Mapped[str | None] = mapped_column(String(20))
+    withheld: Mapped[str | None] = mapped_column(String(16))
+    audio: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16))  # recording | stored | silent | lost
+    origin: Mapped[str] = mapped_column(String(16))  # engine | fallback | adopted
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(String(16))
+    duration: Mapped[float | None]
+    # transcript: one row with its message, for there is one of each
+    transcript_state: Mapped[str] = mapped_column(String(16), default="none")
+    transcript_reason: Mapped[str | None] = mapped_column(Text)
+    transcript_text: Mapped[str | None] = mapped_column(Text)
+    transcript_words: Mapped[list[Any] | None]
+    transcript_model: Mapped[str | None] = mapped_column(String(100))
+    transcript_trial: Mapped[bool] = mapped_column(default=False)
+    transcript_attempts: Mapped[int] = mapped_column(default=0)
+    transcript_next_at: Mapped[datetime | None]
+    transcript_at: Mapped[datetime | None]  # when its state became final; so below
+    transcript_seconds: Mapped[float | None]  # that the transcriber took for it, its line included
+    # The original is never changed: its SHA-256, hex, once it is whole
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    urgent: Mapped[bool] = mapped_column(default=False)  # the caller said so by a key
+    kind: Mapped[str | None] = mapped_column(String(16))  # of a `silent` one: silent | tone | music | fax
+    # made of the original: levelled audio for the browser, peaks of its waveform (0 to 1)
+    audio_state: Mapped[str] = mapped_column(String(16), default="none")
+    audio_reason: Mapped[str | None] = mapped_column(Text)
+    audio_attempts: Mapped[int] = mapped_column(default=0)
+    audio_next_at: Mapped[datetime | None]
+    audio_at: Mapped[datetime | None]
+    playback: Mapped[str | None] = mapped_column(String(200))  # relative, as `audio`
+    playback_start: Mapped[float | None]  # seconds of the original that were cut off before it
+    peaks: Mapped[list[Any] | None]
+    # what was read out of the text: `ivr.messages.reading`
+    reading_state: Mapped[str] = mapped_column(String(16), default="none")
+    reading_reason: Mapped[str | None] = mapped_column(Text)
+    reading_attempts: Mapped[int] = mapped_column(default=0)
+    reading_next_at: Mapped[datetime | None]
+    reading_at: Mapped[datetime | None]
+    reading: Mapped[dict[str, Any] | None]
+    # retention: when what was deleted
+    audio_deleted_at: Mapped[datetime | None]
+    text_deleted_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]  # when its notices were put into the ledger; NULL: they are to be
+    __table_args__ = (
+        Index(None, "created_at"),
+        Index(None, "transcript_state", "transcript_next_at"),
+        Index(None, "audio_state", "audio_next_at"),
+        Index(None, "reading_state", "reading_next_at"),
+        Index("ix_messages_untold", "created_at", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
+    )
+
+
+class Deletion(Base):
+    """The proof that something was deleted, and of what it was; never what it held."""
+
+    __tablename__ = "deletions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # audio | text | call | callback | delivery
+    subject: Mapped[str] = mapped_column(String(64))  # id of the message or call, ticket
+    sha256: Mapped[str | None] = mapped_column(String(64))  # of audio, hex
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))  # user, or "retention"
+    why: Mapped[str] = mapped_column(Text)
+    __table_args__ = (Index(None, "line", "at"), Index(None, "subject"))
+
+
+class ModelUse(Base):
+    """The Vosk model of a line, by its folder's name; line "": of all lines that have none of their own."""
+
+    __tablename__ = "model_uses"
+    line: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))

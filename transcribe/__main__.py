@@ -12,12 +12,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from transcribe.model import BUILT_IN
 from transcribe.server import Service
 
 log = logging.getLogger("transcribe")
 
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-_TINY = Path(__file__).resolve().parent / "models" / "vosk-tiny-ja"
 
 
 class JsonLines(logging.Formatter):
@@ -60,13 +60,21 @@ def main() -> None:
         prog="python -m transcribe", description="WAV files in, text out, over HTTP"
     )
     parser.add_argument("--listen", type=loopback, required=True, metavar="HOST:PORT")
-    parser.add_argument("--model", type=Path, default=_TINY, metavar="DIR", help="default: the trial model")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=BUILT_IN / "vosk-tiny-ja",
+        metavar="DIR",
+        help="default: the trial model",
+    )
+    parser.add_argument("--models", type=Path, metavar="DIR", help="further models, asked for by name")
     parser.add_argument("--recordings", type=Path, action="append", required=True, metavar="DIR")
     options = parser.parse_args()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    asyncio.run(serve(Service(options.model, tuple(options.recordings)), *options.listen))
+    service = Service(options.model, tuple(options.recordings), options.models)
+    asyncio.run(serve(service, *options.listen))
     # A thread inside Kaldi cannot be interrupted; leaving the usual way would wait for it.
     logging.shutdown()
     os._exit(0)

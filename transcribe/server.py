@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from transcribe import audio
-from transcribe.model import ModelSlot
+from transcribe.model import Models
 from transcribe.protocol import Answer, Failure, join_words
 from transcribe.recognizer import Recognizer
 
@@ -23,10 +23,10 @@ _WAITING_PER_CORE = 16
 
 
 class Service:
-    def __init__(self, model: Path, recordings: tuple[Path, ...]) -> None:
+    def __init__(self, model: Path, recordings: tuple[Path, ...], models: Path | None = None) -> None:
         cores = os.cpu_count() or 1
         self._workers = ThreadPoolExecutor(cores, thread_name_prefix="decode")
-        self._slot = ModelSlot(model, self._workers)
+        self._models = Models(model, models, self._workers)
         self._recordings = recordings
         self._places = cores * (1 + _WAITING_PER_CORE)
         self._open: set[threading.Event] = set()
@@ -41,16 +41,16 @@ class Service:
         return app
 
     async def healthz(self, request: web.Request) -> web.Response:
-        return web.json_response(self._slot.health.as_json())
+        return web.json_response(self._models.health.as_json())
 
     async def transcribe(self, request: web.Request) -> web.Response:
-        path = _asked_path(await request.read())
+        path, model = _asked(await request.read())
         if len(self._open) >= self._places:
             raise Failure("busy", "too many recordings are waiting; ask again in a minute")
         stopped = threading.Event()
         self._open.add(stopped)
         try:
-            answer = await self._decode(path, stopped)
+            answer = await self._decode(path, model, stopped)
         finally:
             stopped.set()  # the client has left, or we end: the thread stops at its next piece
             self._open.discard(stopped)
@@ -60,14 +60,14 @@ class Service:
         )
         return web.json_response(answer.as_json())
 
-    async def _decode(self, path: str, stopped: threading.Event) -> Answer:
-        recognizer = await self._slot.recognizer()
+    async def _decode(self, path: str, model: str | None, stopped: threading.Event) -> Answer:
+        recognizer = await self._models.recognizer(model)
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._workers, self._work, recognizer, path, stopped)
         except Failure as failure:
             if failure.code == "broken_model":
-                self._slot.give_up(recognizer, failure.detail)
+                self._models.give_up(recognizer, failure.detail)
             raise
 
     def _work(self, recognizer: Recognizer, path: str, stopped: threading.Event) -> Answer:
@@ -91,24 +91,30 @@ class Service:
 
     async def _load_early(self) -> None:
         try:
-            await self._slot.recognizer()
+            await self._models.recognizer()
         except Failure:
             return  # logged there, and /healthz says it
 
     async def _stop(self, app: web.Application) -> None:
         for stopped in self._open:
             stopped.set()
-        await self._slot.close()
+        await self._models.close()
 
 
-def _asked_path(body: bytes) -> str:
+def _asked(body: bytes) -> tuple[str, str | None]:
+    """Path of the recording, and the model's name; None: the default one."""
     try:
-        path = json.loads(body)["path"]
-    except (ValueError, TypeError, KeyError):
-        path = None
+        asked = json.loads(body)
+        path, model = asked["path"], asked.get("model")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        path, model = None, None
     if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
-        raise Failure("bad_request", 'send JSON: {"path": "/absolute/path.wav"}')
-    return path
+        raise Failure(
+            "bad_request", 'send JSON: {"path": "/absolute/path.wav", "model": "name, or leave it out"}'
+        )
+    if model is not None and not isinstance(model, str):
+        raise Failure("bad_request", "a model is named by its directory")
+    return path, model
 
 
 @web.middleware

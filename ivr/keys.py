@@ -4,7 +4,7 @@ A key pressed during a prompt stops it and counts; type-ahead runs through
 consecutive menus. `received == used + emptied + len(keys)` holds at any time.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 KEYS = "0123456789*#"
@@ -114,3 +114,23 @@ def match_digits(pressed: str, longest: int, end_key: str) -> Entry:
     if not pressed:
         return Entry("empty")
     return Entry("full" if len(pressed) == longest else "incomplete", pressed, len(pressed))
+
+
+def spoken_keys(said: str, answers: Mapping[str, str]) -> str:
+    """The keys of what was said, if it is made of `answers` (phrase -> its keys) and of nothing else; else "".
+
+    Of several ways to take it apart the one with the longest last phrase counts. Spaces do not.
+    """
+    text = "".join(said.split())
+    phrases = sorted((("".join(phrase.split()), keys) for phrase, keys in answers.items()), key=_length)
+    found = {0: ""}  # place in the text up to which it is answers -> their keys
+    for end in range(1, len(text) + 1):
+        for phrase, keys in phrases:
+            begin = end - len(phrase)
+            if phrase and text.endswith(phrase, 0, end) and begin in found:
+                found[end] = found[begin] + keys
+    return found.get(len(text), "")
+
+
+def _length(answer: tuple[str, str]) -> int:
+    return len(answer[0])

@@ -4,8 +4,8 @@ The third implementation beside AriCall and FakeCall. It must run on a VirtualLo
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -27,8 +27,9 @@ from ivr.call import (
     Verdict,
     Waited,
 )
-from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KEYS, KeyBuffer, KeyTable, match_digits
+from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KEYS, KeyBuffer, KeyTable, match_digits, spoken_keys
 from ivr.terminal.person import Person
+from ivr.transcript import Transcript, Word
 
 BEEP = "(beep)"
 RECORDING = "(recording)"  # is heard where one is played
@@ -39,6 +40,13 @@ REACTION = 1.0  # seconds from a question to the first key
 
 def seconds(text: str) -> float:
     return BEEP_SECONDS if text == BEEP else len(text) * CHARACTER
+
+
+def understood(words: Sequence[str], duration: float) -> Transcript:
+    """The text of a recording of `duration` seconds in which `words` were said."""
+    each = duration / max(1, len(words))
+    placed = tuple(Word(word, at * each, (at + 1) * each, 1.0) for at, word in enumerate(words))
+    return Transcript("".join(words), "as typed", False, 8000, duration, placed)
 
 
 @dataclass
@@ -111,6 +119,8 @@ class TerminalCall:
         self._speaks_since: float | None = None
         self._quiet_since = 0.0
         self._agent: Agent | None = None  # bridged
+        self._answers: Mapping[str, str] = {}  # what may be said instead of keys now
+        self._saying = False  # a text runs
 
     # -- what the person does -------------------------------------------------------------
 
@@ -122,8 +132,14 @@ class TerminalCall:
             for key in pressed:
                 self.keys.push(key)
 
-    def speaks(self, begins: bool) -> None:
+    def types(self, text: str) -> None:
+        """Keys, or in words an answer that is listened for: not while something is said."""
+        self.press((spoken_keys(text, self._answers) if not self._saying else "") or text)
+
+    def speaks(self, begins: bool, words: str = "") -> None:
         now = self._loop.time()
+        if self._tape is not None and words:
+            self._tape.words.append(words)
         if self._tape is not None and self._speaks_since is not None:
             self._tape.spoken += now - self._speaks_since
         self._speaks_since = now if begins else None
@@ -145,16 +161,15 @@ class TerminalCall:
         if keys is None:
             self._soon(REACTION, self.leaves)
         elif keys:
-            self._soon(REACTION, self.press, keys)
+            self._soon(REACTION, self.types, keys)
 
-    def _ask_for_words(self, tape: Tape, end_key: str) -> None:
+    def _ask_for_words(self, end_key: str) -> None:
         words = self._person.words()
         if words is None:
             self._soon(REACTION, self.leaves)
         elif words:
-            tape.words.append(words)
             self._listener.spoke(words)
-            self._soon(0, self.speaks, True)
+            self._soon(0, self.speaks, True, words)
             self._soon(self._length(words), self.speaks, False)
             self._soon(self._length(words), self.press, end_key)
 
@@ -178,10 +193,12 @@ class TerminalCall:
     async def _say(self, text: str, stop: Callable[[], bool]) -> bool:
         """Whether it was heard to its end."""
         whole = False
+        self._saying = True
         self._listener.begins(text)
         try:
             whole = not await self._until(stop, self._length(text))
         finally:
+            self._saying = False
             self._listener.ends(text, whole=whole)
         return whole
 
@@ -218,8 +235,13 @@ class TerminalCall:
             self.keys.use(entry.length)
             return DigitsRead("complete" if had else "timeout", entry.digits)
 
-    def hearing(self, answers: Mapping[str, str]) -> AbstractAsyncContextManager[None]:
-        return nullcontext()
+    @asynccontextmanager
+    async def hearing(self, answers: Mapping[str, str]) -> AsyncIterator[None]:
+        self._answers = answers
+        try:
+            yield
+        finally:
+            self._answers = {}
 
     async def record(
         self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
@@ -234,13 +256,15 @@ class TerminalCall:
         self.keys.empty()
         self._tape = self._tapes[file] = tape = Tape()
         begun = self._quiet_since = self._loop.time()
-        self._ask_for_words(tape, end_key)
+        self._ask_for_words(end_key)
         try:
             ended_by = await self._recorded(begun + longest, silence, end_key)
         finally:
             self.speaks(False)
             self._tape = None
-        return Recorded(ended_by, self._loop.time() - begun)
+        duration = self._loop.time() - begun
+        text = understood(" ".join(tape.words).split(), duration) if hear and tape.words else None
+        return Recorded(ended_by, duration, text)
 
     async def _recorded(
         self, limit: float, silence: float, end_key: str

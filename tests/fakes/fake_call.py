@@ -1,8 +1,9 @@
 """FakeCall: the words of `Call` in virtual time, with the results that AriCall gives (ivr/asterisk/caller.py)."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from ivr.call import (
     Verdict,
     Waited,
 )
-from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits
+from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits, spoken_keys
+from ivr.terminal.call import understood
 from tests.fakes.virtual_time import Life
 from tests.fakes.world import BEEP, RECORDING, Leg, Playback, Telephone, World
 
@@ -141,17 +143,32 @@ class FakeCall:
             self.keys.use(entry.length)
             return DigitsRead("complete" if had else "timeout", entry.digits)
 
-    def hearing(self, answers: Mapping[str, str]) -> AbstractAsyncContextManager[None]:
-        return nullcontext()
+    @asynccontextmanager
+    async def hearing(self, answers: Mapping[str, str]) -> AsyncIterator[None]:
+        def heard(words: str) -> None:
+            if self._world.transcriber and not self._telephone.hears:
+                for key in spoken_keys(words, answers):
+                    self._telephone.press(key)
+
+        self._telephone.on_words = heard
+        try:
+            yield
+        finally:
+            self._telephone.on_words = lambda words: None
 
     async def record(
         self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
     ) -> Recorded:
         self.keys.word = "record"
         try:
-            return await self._record(file, longest, silence, end_key)
+            known = file in self._world.recordings
+            recorded = await self._record(file, longest, silence, end_key)
         finally:
             self.keys.word = ""
+        words = [] if known or recorded.ended_by == "failed" else self._world.heard(file)
+        if hear and words:
+            return replace(recorded, transcript=understood(words, recorded.seconds))
+        return recorded
 
     async def _record(self, file: Path, longest: float, silence: float, end_key: str) -> Recorded:
         if self._telephone.gone:

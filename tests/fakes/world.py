@@ -25,12 +25,16 @@ class Do:
 
     Moments: "answer", "talk" (bridged), or a text (BEEP too), from its end or with `during` from its
     beginning. The n-th time a moment comes, the n-th Do for it is done, at last always the last one.
+
+    `say`: seconds. `words` are what is said, into a recording or as an answer, with spaces between words;
+    they take as long as they are if `say` says nothing else. A recording has a text only where words are known.
     """
 
     moment: str
     after: float = 0.0
     during: bool = False
     say: float = 0.0
+    words: str = ""
     press: str = ""
     gap: float = 0.2  # seconds between two keys
     hang_up: bool = False
@@ -81,6 +85,7 @@ class Recording:
     def __init__(self, longest: float, silence: float, end_key: str, *, fails: bool) -> None:
         self.ended_by: str | None = None
         self.spoken = 0.0  # seconds
+        self.words: list[str] = []  # as far as they are known
         self.seconds = 0.0  # of audio, once it ended
         self.changed: Callable[[], None] = lambda: None
         self.end_key = end_key
@@ -197,6 +202,7 @@ class Telephone:
         self.recording: Recording | None = None
         self.on_key: Callable[[str], None] = lambda key: None
         self.on_change: Callable[[], None] = lambda: None
+        self.on_words: Callable[[str], None] = lambda words: None  # said while nothing is recorded
         self._script = script
         self._happened: dict[tuple[str, bool], int] = {}
         self._doing: set[asyncio.Task[None]] = set()
@@ -229,8 +235,8 @@ class Telephone:
         await asyncio.sleep(do.after)
         if during is not None and during.seconds and during.text != BEEP:
             return  # it was over before the caller came to do anything
-        if do.say:
-            await self._say(do.say)
+        if do.say or do.words:
+            await self._say(do.say or length(do.words), do.words)
         for number, key in enumerate(do.press):
             if number and do.gap:
                 await asyncio.sleep(do.gap)
@@ -238,12 +244,21 @@ class Telephone:
         if do.hang_up:
             self.hang_up()
 
-    async def _say(self, seconds: float) -> None:
+    async def _say(self, seconds: float, words: str) -> None:
+        taping = self.recording is not None and self.recording.ended_by is None
         if self.recording is not None:
             self.recording.speaks(True)
+            self.recording.words += words.split() if taping else []
         await asyncio.sleep(seconds)
         if self.recording is not None:
             self.recording.speaks(False)
+        if words and not taping:
+            self.on_words(words)
+
+    @property
+    def hears(self) -> bool:
+        """Something is said to the caller now."""
+        return self._playback is not None and not self._playback.over.is_set()
 
     def press(self, key: str) -> None:
         if self.gone:
@@ -284,6 +299,7 @@ class World:
         self.dialled: list[str] = []  # numbers outside
         self.recordings: dict[Path, Recording] = {}
         self.recorder_fails = False
+        self.transcriber = True  # it is there, and listens to calls
         self.played: list[Path] = []  # recordings
 
     def spoken(self, file: Path) -> float | None:
@@ -291,6 +307,11 @@ class World:
         if recording is None or recording.ended_by == "failed":
             return None
         return recording.spoken
+
+    def heard(self, file: Path) -> list[str]:
+        """The words that the transcriber made out while it was recorded."""
+        recording = self.recordings.get(file)
+        return recording.words if recording is not None and self.transcriber else []
 
     def record(
         self, telephone: Telephone, file: Path, longest: float, silence: float, end_key: str

@@ -45,11 +45,12 @@ class Scripted(Telephone):
         assert self.call is not None
         self.call.press(key)
 
-    async def _say(self, seconds: float) -> None:
+    async def _say(self, seconds: float, words: str) -> None:
         assert self.call is not None
-        self.call.speaks(True)
+        self.call.speaks(True, words)
         await asyncio.sleep(seconds)
         self.call.speaks(False)
+        self.call.types(words)
 
     def hang_up(self) -> None:
         assert self.call is not None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.keys import KEYS, KeyBuffer, KeyTable, Match, match_digits
+from ivr.keys import KEYS, KeyBuffer, KeyTable, Match, match_digits, spoken_keys
 
 MENU = ["#1", "#2", "#3"]
 
@@ -117,3 +117,34 @@ def test_every_key_is_used_emptied_or_left(actions: list[tuple[str, object]]) ->
 )
 def test_an_entry_of_digits(pressed: str, longest: int, state: str, digits: str, length: int) -> None:
     assert match_digits(pressed, longest, "#") == (state, digits, length)
+
+
+ANSWERS = {
+    "はい": "1",
+    "いいえ": "2",
+    "お願い します": "#3",
+    "ゼロ": "0",
+    "れい": "0",
+    "十": "10",
+    "二十": "20",
+    "二": "2",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "keys"),
+    [
+        ("はい", "1"),
+        ("いいえ", "2"),
+        ("お願いします", "#3"),
+        ("ゼロ れい 二", "002"),
+        ("二十", "20"),  # not 二, 十
+        ("はい 二", "12"),
+        ("はい ありがとう", ""),  # something else was said
+        ("[unk] はい", ""),
+        ("お願い", ""),
+        ("", ""),
+    ],
+)
+def test_spoken_answers(said: str, keys: str) -> None:
+    assert spoken_keys(said, ANSWERS) == keys

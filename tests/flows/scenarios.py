@@ -88,6 +88,7 @@ class Scenario:
         for name, value in self.data.get("closings", {}).items():
             setattr(office.book, name, value)
         office.world.recorder_fails = "recorder" in self.data
+        office.world.transcriber = self.data.get("transcriber") != "gone"
         if (outside := self.data.get("outside")) is not None:
             rings = [outside.get("answers")]
             office.world.outside = AgentTelephone(

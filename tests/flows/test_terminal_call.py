@@ -28,7 +28,7 @@ def can_play(scenario: Scenario) -> bool:
     """One caller; agents answer the same way each time, and every telephone and recorder works."""
     agents = scenario.data.get("agents", {}).values()
     odd = any("broken" in agent or isinstance(agent.get("answers"), list) for agent in agents)
-    return not odd and not {"callers", "recorder", "told_taken"} & scenario.data.keys()
+    return not odd and not {"callers", "recorder", "told_taken", "transcriber"} & scenario.data.keys()
 
 
 ALL = [scenario for scenario in scenarios() if can_play(scenario)]

@@ -26,12 +26,14 @@ def until(true: Any, *, seconds: float = 20.0, what: str) -> Any:
 
 
 class TranscriberProcess:
-    def __init__(self, log: Path, model: Path, *recordings: Path) -> None:
+    def __init__(self, log: Path, model: Path, *recordings: Path, models: Path | None = None) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         arguments = ["--listen", f"127.0.0.1:{self.port}", "--model", str(model)]
+        if models is not None:
+            arguments += ["--models", str(models)]
         for directory in recordings:
             arguments += ["--recordings", str(directory)]
         with log.open("ab") as output:
@@ -69,8 +71,8 @@ class TranscriberProcess:
             with error:
                 return error.code, json.load(error)
 
-    def transcribe(self, path: Path) -> tuple[int, dict[str, Any]]:
-        return self.ask("POST", "/v1/transcribe", json.dumps({"path": str(path)}).encode())
+    def transcribe(self, path: Path, model: str | None = None) -> tuple[int, dict[str, Any]]:
+        return self.ask("POST", "/v1/transcribe", json.dumps({"path": str(path), "model": model}).encode())
 
     def settled(self) -> dict[str, Any]:
         """Health once the model has been tried."""

@@ -7,12 +7,14 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 from ivr.call import CallbackPromise, since_goto
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.notices import NoticeRule
 from ivr.dialplan.reading import ReadingRules
+from ivr.dialplan.retention import RetentionRules
 from ivr.errors import IvrError
 from ivr.hours import official
 from ivr.hours.calendar import Calendar
@@ -25,6 +27,8 @@ from ivr.store.database import Store
 from ivr.store.tables import Closure
 
 log = logging.getLogger("ivr.lines")
+
+JAPAN = ZoneInfo("Asia/Tokyo")  # of a line without hours
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,14 @@ class Lines:
         """How texts of its messages are read; as usual, if the line does not live."""
         live = self._by_key.get(line)
         return live.dialplan.line.reading if live else ReadingRules()
+
+    def retention(self) -> dict[str, tuple[RetentionRules, ZoneInfo]]:
+        """Line -> what it keeps how long, and the zone by whose days that is counted; of lines that delete anything."""
+        return {
+            key: (live.dialplan.line.retention, next((c.zone for c in live.usual.values()), JAPAN))
+            for key, live in self._by_key.items()
+            if live.dialplan.line.retention.any()
+        }
 
     def promise(self, line: str, path: Sequence[str]) -> CallbackPromise:
         """What the last voicemail on `path` promises; what is usual if there was none."""

@@ -19,6 +19,7 @@ from ivr.dialplan.part import Duration as Duration
 from ivr.dialplan.part import Part
 from ivr.dialplan.part import parse_duration as parse_duration
 from ivr.dialplan.reading import Priority, ReadingRules
+from ivr.dialplan.retention import RetentionRules
 from ivr.hours.model import HoursModel
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class LineModel(Part):
     """what is looked for in the text of a message"""
     notify: Annotated[tuple[NoticeRule, ...], Field(max_length=50)] = ()
     """who is told of what"""
+    retention: RetentionRules = RetentionRules()
+    """how long recordings, texts and numbers are kept: `{audio: 90d, text: 1y, calls: 2y}`"""
 
     @property
     def spoken(self) -> str:

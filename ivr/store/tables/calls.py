@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ivr.store.tables.base import Base
+from ivr.store.tables.base import NUMBERED, Base
 
 _UNFINISHED = text("ended_at IS NULL")
 
@@ -35,5 +35,6 @@ class CallRow(Base):
     __table_args__ = (
         Index(None, "started_at"),
         Index(None, "line", "started_at"),
+        Index("ix_calls_number_kept", "line", "started_at", sqlite_where=NUMBERED, postgresql_where=NUMBERED),
         Index("ix_calls_unfinished", "engine", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
     )

@@ -3,10 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ivr.store.tables.base import UNTOLD, Base
+from ivr.store.tables.base import NUMBERED, UNTOLD, Base
+
+_AUDIO = text("audio_deleted_at IS NULL")
+_TEXT = text("transcript_text IS NOT NULL")
+_KEPT = text("state = 'stored' AND cleared_at IS NULL")
 
 
 class MessageRow(Base):
@@ -62,12 +66,24 @@ class MessageRow(Base):
     audio_deleted_at: Mapped[datetime | None]
     text_deleted_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]  # when its notices were put into the ledger; NULL: they are to be
+    # by staff on a telephone: heard, and taken off their list; by whom, as "telephone CALL_ID"
+    heard_at: Mapped[datetime | None]
+    heard_by: Mapped[str | None] = mapped_column(Text)
+    cleared_at: Mapped[datetime | None]
+    cleared_by: Mapped[str | None] = mapped_column(Text)
     __table_args__ = (
         Index(None, "created_at"),
         Index(None, "transcript_state", "transcript_next_at"),
         Index(None, "audio_state", "audio_next_at"),
         Index(None, "reading_state", "reading_next_at"),
         Index("ix_messages_untold", "created_at", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
+        Index("ix_messages_uncleared", "tenant", "line", sqlite_where=_KEPT, postgresql_where=_KEPT),
+        # for retention, which looks for what is left only
+        Index("ix_messages_audio_kept", "line", "created_at", sqlite_where=_AUDIO, postgresql_where=_AUDIO),
+        Index("ix_messages_text_kept", "line", "created_at", sqlite_where=_TEXT, postgresql_where=_TEXT),
+        Index(
+            "ix_messages_number_kept", "line", "created_at", sqlite_where=NUMBERED, postgresql_where=NUMBERED
+        ),
     )
 
 
@@ -78,8 +94,10 @@ class Deletion(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(64))
     line: Mapped[str] = mapped_column(String(64))
-    kind: Mapped[str] = mapped_column(String(16))  # audio | text | call | callback | delivery
-    subject: Mapped[str] = mapped_column(String(64))  # id of the message or call, ticket
+    # of the message: audio, text; what was written in a callback or a delivery; the number in a call,
+    # or (number) in a message or a callback
+    kind: Mapped[str] = mapped_column(String(16))  # audio | text | callback | delivery | call | number
+    subject: Mapped[str] = mapped_column(String(64))  # id of the message, call or delivery, ticket
     sha256: Mapped[str | None] = mapped_column(String(64))  # of audio, hex
     at: Mapped[datetime]
     by: Mapped[str] = mapped_column(String(64))  # user, or "retention"

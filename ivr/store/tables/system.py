@@ -52,6 +52,7 @@ class Delivery(Base):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     seen_at: Mapped[datetime | None]
+    text_deleted_at: Mapped[datetime | None]  # by retention: what it told, and what was answered
     __table_args__ = (
         Index(None, "state", "next_at"),
         Index(None, "line", "created_at"),

@@ -39,11 +39,19 @@ def _messages() -> None:
         sa.Column("reading", json, nullable=True),
         sa.Column("audio_deleted_at", sa.DateTime(), nullable=True),
         sa.Column("text_deleted_at", sa.DateTime(), nullable=True),
+        sa.Column("heard_at", sa.DateTime(), nullable=True),
+        sa.Column("heard_by", sa.Text(), nullable=True),
+        sa.Column("cleared_at", sa.DateTime(), nullable=True),
+        sa.Column("cleared_by", sa.Text(), nullable=True),
     ):
         op.add_column("messages", column)
     for stage in ("audio", "reading"):
         due = [f"{stage}_state", f"{stage}_next_at"]
         op.create_index(f"ix_messages_{stage}_state_{stage}_next_at", "messages", due)
+    kept = sa.text("state = 'stored' AND cleared_at IS NULL")
+    op.create_index(
+        "ix_messages_uncleared", "messages", ["tenant", "line"], sqlite_where=kept, postgresql_where=kept
+    )
 
 
 def _told() -> None:
@@ -78,6 +86,7 @@ def _deliveries() -> None:
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("sent_at", sa.DateTime(), nullable=True),
         sa.Column("seen_at", sa.DateTime(), nullable=True),
+        sa.Column("text_deleted_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         sa.UniqueConstraint("key", name="uq_deliveries_key"),
     )
@@ -102,6 +111,14 @@ def _deletions() -> None:
     )
     op.create_index("ix_deletions_line_at", "deletions", ["line", "at"])
     op.create_index("ix_deletions_subject", "deletions", ["subject"])
+    for name, table, at, what in (
+        ("ix_messages_audio_kept", "messages", "created_at", "audio_deleted_at IS NULL"),
+        ("ix_messages_text_kept", "messages", "created_at", "transcript_text IS NOT NULL"),
+        ("ix_messages_number_kept", "messages", "created_at", "number IS NOT NULL"),
+        ("ix_calls_number_kept", "calls", "started_at", "number IS NOT NULL"),
+    ):
+        where = sa.text(what)
+        op.create_index(name, table, ["line", at], sqlite_where=where, postgresql_where=where)
 
 
 def _models() -> None:

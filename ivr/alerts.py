@@ -13,6 +13,7 @@ NUMBER = "number"  # one alarm for all numbers: who scans a telephone system wou
 _DIALPLANS = "dialplan:"
 _PROMPTS = "prompts:"
 _NO_AGENT = "no_agent:"
+_MODEL = "model:"
 
 
 async def of_calls(session: AsyncSession, ended: Sequence[Mapping[str, Any]], at: datetime) -> None:
@@ -52,6 +53,24 @@ async def of_prompts(
         )
         await alarms.raise_(session, _PROMPTS + line, text, tenant=tenants.get(line), at=at)
     await _clear_others(session, _PROMPTS, unspoken, at)
+
+
+async def of_model(session: AsyncSession, model: str | None, trouble: str | None, at: datetime) -> None:
+    """`model` by its name, None for the transcriber's own; `trouble`: no_model, broken_model, None if it works."""
+    if trouble is None:
+        await alarms.clear(session, _MODEL + (model or ""), at)
+        return
+    what = f"音声認識モデル「{model}」" if model else "文字起こしの標準の音声認識モデル（IVR_MODEL）"
+    why = "見つからない" if trouble == "no_model" else "壊れている"
+    now = (
+        "いまは、前のモデルで文字起こしを続けています。"
+        if model
+        else "文字起こしは止まっており、直り次第、再開します。"
+    )
+    todo = "「ivr model list」「ivr model verify」で確認し、入れ直すか、「ivr model use」で別のモデルにしてください。"
+    await alarms.raise_(
+        session, _MODEL + (model or ""), f"{what}が{why}ため、使えません。{now}{todo}", tenant=None, at=at
+    )
 
 
 async def _clear_others(

@@ -173,7 +173,7 @@ async def jobs(settings: Settings) -> None:
     from ivr.jobs import Jobs
     from ivr.messages.pipeline import Normalising, Reading
     from ivr.messages.reconciler import Reconciler
-    from ivr.messages.transcriber import HttpTranscriber
+    from ivr.messages.transcriber import HttpTranscriber, Transcribers
     from ivr.messages.transcription import Transcription
     from ivr.notify.notices import Notices, ways
     from ivr.upkeep import Upkeep
@@ -185,7 +185,8 @@ async def jobs(settings: Settings) -> None:
         reconciler = Reconciler(
             store, settings.recordings, desk.lines.calendar, clock, to_e164=numbers.to_e164
         )
-        transcriber = HttpTranscriber(f"http://{settings.transcriber}")
+        key = settings.transcriber_key
+        transcriber = Transcribers([HttpTranscriber(f"http://{at}", key=key) for at in settings.transcriber])
         stages = (
             Transcription(store, settings.recordings, transcriber, clock),
             Normalising(store, settings.recordings, clock),

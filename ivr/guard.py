@@ -38,6 +38,7 @@ STOP_ENGINE = 11.0  # it drains for up to 10 s
 STOP_OTHERS = 4.0
 
 ENGINE = "engine"
+TRANSCRIBER = "transcriber"
 
 
 @dataclass
@@ -100,9 +101,18 @@ class Child:
 def commands(settings: Settings) -> dict[str, list[str]]:
     """Name -> command, in the order in which they start."""
     ours = {name: [sys.executable, "-m", "ivr.cli", "process", name] for name in ("jobs", "web", ENGINE)}
-    transcriber = [sys.executable, "-m", "transcribe", "--listen", str(settings.transcriber)]
-    transcriber += ["--model", str(settings.model), "--recordings", str(settings.recordings)]
-    return {"jobs": ours["jobs"], "transcriber": transcriber, "web": ours["web"], ENGINE: ours[ENGINE]}
+    folders = ["--model", str(settings.model), "--models", str(settings.models)]
+    folders += ["--recordings", str(settings.recordings)]
+    # Those on other machines are started there.
+    local = [str(address) for address in settings.transcriber if address.is_loopback]
+    transcribers = {
+        TRANSCRIBER + (f"-{number}" if number > 1 else ""): [
+            *(sys.executable, "-m", "transcribe", "--listen", address),
+            *folders,
+        ]
+        for number, address in enumerate(local, 1)
+    }
+    return {"jobs": ours["jobs"], **transcribers, "web": ours["web"], ENGINE: ours[ENGINE]}
 
 
 async def run(
@@ -153,6 +163,8 @@ class Guard:
         transport, _ = await loop.create_datagram_endpoint(lambda: _Ear(self), local_addr=("127.0.0.1", 0))
         port = transport.get_extra_info("sockname")[1]
         environ = {**os.environ, PORT: str(port), "IVR_CLOCK": "", "IVR_CLOCK_OFFSET": str(offset)}
+        # The transcriber reads no file of settings.
+        environ["IVR_TRANSCRIBER_KEY"] = self.settings.transcriber_key
         logs = self.settings.logs
         logs.mkdir(parents=True, exist_ok=True)
         try:
@@ -162,7 +174,9 @@ class Guard:
                 tasks = [group.create_task(self._ari.run(lambda _: None), name="ari")]
                 tasks.append(group.create_task(self._rescue.watch(), name="talks"))
                 for name, command in commands.items():
-                    ours = name != "transcriber"  # it is no part of `ivr`: no heartbeat, logs of its own
+                    ours = not name.startswith(
+                        TRANSCRIBER
+                    )  # it is no part of `ivr`: no heartbeat, logs of its own
                     output = None if ours else logs / f"{name}.log"
                     self.children[name] = Child(name, command, environ, ours, output)
                     await self.children[name].start()

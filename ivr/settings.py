@@ -5,6 +5,7 @@ file of `IVR_NAME=value` lines named by `IVR_CONFIG` (default: `ivr.env` in the
 working directory, if it is there).
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -33,6 +34,13 @@ class Address:
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:  # a name
+            return self.host == "localhost"
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -57,13 +65,21 @@ class Settings:
         "recordings/prompts", "directory of prompts recorded by hand; they win over synthesis"
     )
     model: Path = setting(
-        "", "directory of the Vosk model; empty: the trial model (試験用モデル) of the project"
+        "",
+        "directory of the Vosk model of lines that have none of their own; empty: the trial model of the project",
     )
     http: Address = setting("127.0.0.1:8080", "host:port of the pages and the API")
     sip: Address = setting("127.0.0.1:5060", "host:port of SIP (UDP) on the private Asterisk")
     ari: Address = setting("127.0.0.1:8088", "host:port of Asterisk's HTTP server (ARI)")
     rtp: Ports = setting("10000-10999", "port range of RTP on the private Asterisk")
-    transcriber: Address = setting("127.0.0.1:8090", "host:port where the transcriber listens")
+    transcriber: tuple[Address, ...] = setting(
+        "127.0.0.1:8090", "host:port where the transcriber listens; several are separated by commas"
+    )
+    transcriber_key: str = setting(
+        "",
+        "what transcribers on other machines must be told, and tell when they fetch recordings",
+        secret=True,
+    )
     transfers: tuple[str, ...] = setting(
         "", 'telephone numbers that calls may be transferred to, e.g. "03-1234-5678, 050-3185-*"; empty: none'
     )
@@ -97,6 +113,11 @@ class Settings:
     @property
     def pages_url(self) -> str:
         return self.url or f"http://{self.http}"
+
+    @property
+    def models(self) -> Path:
+        """Vosk models that `ivr model fetch` brought, each in a directory by its name."""
+        return self.data / "models"
 
     @property
     def messages(self) -> Path:
@@ -171,6 +192,11 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError("\n".join(errors))
     if values["smtp"] and not values["mail_from"]:
         raise SettingsError("IVR_MAIL_FROM: it is needed with IVR_SMTP; write the sender of the mails")
+    if not values["transcriber_key"] and not all(one.is_loopback for one in values["transcriber"]):
+        raise SettingsError(
+            "IVR_TRANSCRIBER_KEY: it is needed for a transcriber on another machine; "
+            "write the same 32 random characters there and here"
+        )
     values["recordings"] = values["recordings"] or values["data"] / "recordings"
     values["model"] = values["model"] or TINY_MODEL
     return Settings(**values)
@@ -211,8 +237,13 @@ def _convert(name: str, text: str) -> Any:
             return Path(text).expanduser().resolve()
         case "recordings" | "model" | "notices":
             return Path(text).expanduser().resolve() if text else None
-        case "http" | "sip" | "ari" | "transcriber":
+        case "http" | "sip" | "ari":
             return _address(text)
+        case "transcriber":
+            return tuple(_address(entry.strip()) for entry in text.split(","))
+        case "transcriber_key":
+            if text and len(text) < 16:
+                raise ValueError("it is too short to be secret; take 32 random characters")
         case "smtp":
             return _address(text) if text else None
         case "smtp_tls":

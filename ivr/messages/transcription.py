@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.clock import Clock
+from ivr.messages.models import ByLine
 from ivr.messages.stage import StageWork, failed
 from ivr.messages.transcriber import Transcriber, TranscriptionFailed
 from ivr.store import stages
@@ -26,8 +27,9 @@ REASONS = {
     "unreachable": "文字起こしのプロセスが動いていません。復旧後、自動で再試行します。",
     "died": "文字起こしの途中で、プロセスが異常終了しました。",
     "timeout": "文字起こしに時間がかかりすぎたため、中断しました。",
-    "no_model": "音声認識モデルがありません。IVR_MODEL をご確認ください。設定後、自動で再試行します。",
-    "broken_model": "音声認識モデルが壊れています。IVR_MODEL をご確認ください。修復後、自動で再試行します。",
+    "no_model": "音声認識モデルがありません。「ivr model list」でご確認ください。設定後、自動で再試行します。",
+    "broken_model": "音声認識モデルが壊れています。「ivr model list」でご確認ください。修復後、自動で再試行します。",
+    "unauthorized": "文字起こしのプロセスに、鍵（IVR_TRANSCRIBER_KEY）が合いません。修正後、自動で再試行します。",
     "busy": "文字起こしが混み合っています。自動で再試行します。",
     "stopping": "文字起こしのプロセスを再起動しています。自動で再試行します。",
     "unreadable": "録音ファイルを読み込めません。自動で再試行します。",
@@ -47,12 +49,14 @@ class Transcription(StageWork):
         """`recordings` as in the settings: what `MessageRow.audio` is relative to."""
         super().__init__(store, clock)
         self._recordings = recordings
-        self._transcriber = transcriber
+        self._transcriber = ByLine(store, transcriber, clock)
 
     async def _make(self, row: MessageRow) -> dict[str, Any]:
         began = self._clock.monotonic()
         try:
-            transcript = await self._transcriber.transcribe((self._recordings / row.audio).absolute())
+            transcript = await self._transcriber.transcribe(
+                row.line, (self._recordings / row.audio).absolute()
+            )
         except TranscriptionFailed as error:
             raise failed(Transcription, error, error.code, counted=error.code in _COUNTED) from error
         words: Sequence[dict[str, Any]] = [asdict(word) for word in transcript.words]

@@ -151,6 +151,19 @@ async def again(session: AsyncSession, stage: Stage, message_id: str, now: datet
     return result.rowcount > 0
 
 
+async def last_model(session: AsyncSession, line: str, *, but: str | None) -> str | None:
+    """The model of the line's latest text that is not of `but`."""
+    found: str | None = await session.scalar(
+        select(MessageRow.transcript_model)
+        .where(
+            MessageRow.line == line, MessageRow.transcript_model != but, MessageRow.transcript_at.is_not(None)
+        )
+        .order_by(MessageRow.transcript_at.desc())
+        .limit(1)
+    )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """What stands before a message: `seconds` of audio, its own included, in `messages`."""

@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     # what happens around calls
     "callbacks": {"store", "hours", "errors"},
     "queues": {"callbacks", "store", "hours"} | PROTOCOLS,
-    "messages": {"callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
+    "messages": {"alerts", "callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
     "notify": {"dialplan", "store", "hours", "wake"} | PROTOCOLS,
     "journal": {"alerts", "store"} | PROTOCOLS,
     "lines": {"call", "steps", "dialplan", "hours", "store", "errors"},

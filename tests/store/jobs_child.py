@@ -16,7 +16,7 @@ from tests.messages_helpers import EVENING, calendars, e164, no_notices
 
 
 class Endless:
-    async def transcribe(self, path: Path) -> Transcript:
+    async def transcribe(self, path: Path, model: str | None = None) -> Transcript:
         print("ASKED", flush=True)
         await asyncio.Event().wait()
         raise AssertionError

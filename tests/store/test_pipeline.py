@@ -173,9 +173,9 @@ async def test_a_store_that_is_locked_for_long_loses_no_text(
     holder = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     transcribe = desk.transcriber.transcribe
 
-    async def and_then_locked(path: Path) -> Any:
+    async def and_then_locked(path: Path, model: str | None = None) -> Any:
         holder.execute("BEGIN IMMEDIATE")
-        return await transcribe(path)
+        return await transcribe(path, model)
 
     monkeypatch.setattr(desk.transcriber, "transcribe", and_then_locked)
     task = asyncio.create_task(text.work(ID))

@@ -26,7 +26,15 @@ def until(true: Any, *, seconds: float = 20.0, what: str) -> Any:
 
 
 class TranscriberProcess:
-    def __init__(self, log: Path, model: Path, *recordings: Path, models: Path | None = None) -> None:
+    def __init__(
+        self,
+        log: Path,
+        model: Path,
+        *recordings: Path,
+        models: Path | None = None,
+        key: str = "",
+        fetch: str = "",
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -34,11 +42,17 @@ class TranscriberProcess:
         arguments = ["--listen", f"127.0.0.1:{self.port}", "--model", str(model)]
         if models is not None:
             arguments += ["--models", str(models)]
+        if fetch:
+            arguments += ["--fetch", fetch]
         for directory in recordings:
             arguments += ["--recordings", str(directory)]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "transcribe", *arguments], cwd=ROOT, stdout=output, stderr=output
+                [sys.executable, "-m", "transcribe", *arguments],
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "IVR_TRANSCRIBER_KEY": key},
             )
 
     def __enter__(self) -> "TranscriberProcess":

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import ipaddress
 import json
 import logging
 import os
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from transcribe.access import KEY, SHORTEST_KEY, address, needs_key
+from transcribe.fetch import Fetch
 from transcribe.model import BUILT_IN
 from transcribe.server import Service
 
@@ -30,25 +31,16 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def loopback(value: str) -> tuple[str, int]:
-    """There is no login: whoever reaches the port may have any recording read."""
-    host, _, port = value.rpartition(":")
-    try:
-        if ipaddress.ip_address(host.strip("[]")).is_loopback and 0 <= int(port) < 65536:
-            return host.strip("[]"), int(port)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{value!r} is no loopback address and port, such as 127.0.0.1:8091")
-
-
-async def serve(service: Service, host: str, port: int) -> None:
+async def serve(options: argparse.Namespace, key: str) -> None:
+    fetch = Fetch(options.fetch, key) if options.fetch else None
+    service = Service(options.model, tuple(options.recordings), options.models, key=key, fetch=fetch)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # handler_cancellation: who hangs up no longer waits for the text, so the decoding stops
     runner = web.AppRunner(service.app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    await web.TCPSite(runner, *options.listen).start()
     log.info("the transcriber listens", extra={"port": runner.addresses[0][1]})
     await stop.wait()
     await runner.cleanup()
@@ -59,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m transcribe", description="WAV files in, text out, over HTTP"
     )
-    parser.add_argument("--listen", type=loopback, required=True, metavar="HOST:PORT")
+    parser.add_argument("--listen", type=address, required=True, metavar="HOST:PORT")
     parser.add_argument(
         "--model",
         type=Path,
@@ -68,13 +60,24 @@ def main() -> None:
         help="default: the trial model",
     )
     parser.add_argument("--models", type=Path, metavar="DIR", help="further models, asked for by name")
-    parser.add_argument("--recordings", type=Path, action="append", required=True, metavar="DIR")
+    parser.add_argument("--recordings", type=Path, action="append", default=[], metavar="DIR")
+    parser.add_argument(
+        "--fetch", metavar="URL", help="address of the pages, for recordings that are not here"
+    )
     options = parser.parse_args()
+    key = os.environ.get(KEY, "").strip()
+    if len(key) < SHORTEST_KEY and (key or options.fetch or needs_key(options.listen[0])):
+        parser.error(
+            f"write a key of {SHORTEST_KEY} characters or more into the environment variable {KEY}, the same as there is "
+            "in the settings of ivr: with it recordings are fetched, and without it whoever reaches this address "
+            "might have them read"
+        )
+    if not (options.recordings or options.fetch):
+        parser.error("say where the recordings are: --recordings DIR, or --fetch URL")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    service = Service(options.model, tuple(options.recordings), options.models)
-    asyncio.run(serve(service, *options.listen))
+    asyncio.run(serve(options, key))
     # A thread inside Kaldi cannot be interrupted; leaving the usual way would wait for it.
     logging.shutdown()
     os._exit(0)

@@ -8,6 +8,8 @@ State = Literal["loading", "ready", "no_model", "broken_model"]
 # code: (HTTP status, may the same request succeed later?)
 FAILURES = {
     "bad_request": (400, False),
+    "unauthorized": (401, True),
+    "no_audio": (408, True),
     "forbidden_path": (403, False),
     "not_found": (404, False),
     "not_audio": (422, False),

@@ -1,4 +1,4 @@
-"""HTTP on loopback. One recording at a time for each core, the rest wait in a bounded line; /healthz always answers."""
+"""HTTP. One recording at a time for each core, the rest wait in a bounded line; /healthz always answers."""
 
 import asyncio
 import json
@@ -9,10 +9,13 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import web
 
 from transcribe import audio
+from transcribe.access import demand
+from transcribe.fetch import Fetch
 from transcribe.model import Models
 from transcribe.protocol import Answer, Failure, join_words
 from transcribe.recognizer import Recognizer
@@ -23,17 +26,28 @@ _WAITING_PER_CORE = 16
 
 
 class Service:
-    def __init__(self, model: Path, recordings: tuple[Path, ...], models: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        recordings: tuple[Path, ...],
+        models: Path | None = None,
+        *,
+        key: str = "",
+        fetch: Fetch | None = None,
+    ) -> None:
+        """`models` holds further ones by name; with `key` everybody who asks must have it; `fetch` what is not here."""
         cores = os.cpu_count() or 1
         self._workers = ThreadPoolExecutor(cores, thread_name_prefix="decode")
         self._models = Models(model, models, self._workers)
         self._recordings = recordings
+        self._key = key
+        self._fetch = fetch
         self._places = cores * (1 + _WAITING_PER_CORE)
         self._open: set[threading.Event] = set()
         self._first_load: asyncio.Task[None] | None = None
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[_failures_as_json], client_max_size=64 * 1024)
+        app = web.Application(middlewares=[_failures_as_json, demand(self._key)], client_max_size=64 * 1024)
         app.router.add_post("/v1/transcribe", self.transcribe)
         app.router.add_get("/healthz", self.healthz)
         app.on_startup.append(self._start)
@@ -62,29 +76,25 @@ class Service:
 
     async def _decode(self, path: str, model: str | None, stopped: threading.Event) -> Answer:
         recognizer = await self._models.recognizer(model)
+        try:
+            return await self._read(recognizer, lambda: _opened(path, self._recordings), stopped)
+        except Failure as failure:
+            if self._fetch is None or failure.code not in ("not_found", "forbidden_path"):
+                raise
+        async with self._fetch:
+            file = await self._fetch.file(path)
+            return await self._read(recognizer, lambda: file, stopped)
+
+    async def _read(
+        self, recognizer: Recognizer, opened: Callable[[], BinaryIO], stopped: threading.Event
+    ) -> Answer:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._workers, self._work, recognizer, path, stopped)
+            return await loop.run_in_executor(self._workers, _work, recognizer, opened, stopped)
         except Failure as failure:
             if failure.code == "broken_model":
                 self._models.give_up(recognizer, failure.detail)
             raise
-
-    def _work(self, recognizer: Recognizer, path: str, stopped: threading.Event) -> Answer:
-        real = audio.allowed(path, self._recordings)
-        try:
-            if not stat.S_ISREG(real.stat().st_mode):
-                raise Failure("not_audio", "the path names no regular file")
-            with real.open("rb") as file:
-                wav = audio.read_header(file)
-                words = recognizer.words(audio.pieces(file, wav, recognizer.rate), stopped)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise Failure("not_found", "there is no such file") from error
-        except OSError as error:
-            raise Failure("unreadable", f"the file cannot be read: {error.strerror}") from error
-        return Answer(
-            join_words(words), recognizer.name, recognizer.trial, wav.rate, round(wav.duration, 3), words
-        )
 
     async def _start(self, app: web.Application) -> None:
         self._first_load = asyncio.create_task(self._load_early(), name="load the model at start")
@@ -99,6 +109,27 @@ class Service:
         for stopped in self._open:
             stopped.set()
         await self._models.close()
+
+
+def _opened(path: str, recordings: tuple[Path, ...]) -> BinaryIO:
+    real = audio.allowed(path, recordings)
+    if not stat.S_ISREG(real.stat().st_mode):
+        raise Failure("not_audio", "the path names no regular file")
+    return real.open("rb")
+
+
+def _work(recognizer: Recognizer, opened: Callable[[], BinaryIO], stopped: threading.Event) -> Answer:
+    try:
+        with opened() as file:
+            wav = audio.read_header(file)
+            words = recognizer.words(audio.pieces(file, wav, recognizer.rate), stopped)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Failure("not_found", "there is no such file") from error
+    except OSError as error:
+        raise Failure("unreadable", f"the file cannot be read: {error.strerror}") from error
+    return Answer(
+        join_words(words), recognizer.name, recognizer.trial, wav.rate, round(wav.duration, 3), words
+    )
 
 
 def _asked(body: bytes) -> tuple[str, str | None]:

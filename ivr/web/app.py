@@ -11,7 +11,7 @@ from ivr.store.database import Store
 from ivr.web import guard, health, keys, pages
 from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
 from ivr.web.api import views as api
-from ivr.web.audio import message_audio, message_original, message_playback
+from ivr.web.audio import message_audio, message_original, message_playback, recording
 from ivr.web.auth import views as auth
 from ivr.web.auth.lockout import Lockout
 from ivr.web.callbacks import views as callbacks
@@ -54,6 +54,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/api/v1/callbacks", api.list_callbacks),
             web.get("/api/v1/calls", api.list_calls),
             web.get("/api/v1/messages/{id}/audio", message_audio),
+            web.get(guard.RECORDING, recording),
         ]
     )
     return app

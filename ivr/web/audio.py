@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ivr.errors import NotFound
+from ivr.store import messages
 from ivr.web.callbacks import read
 from ivr.web.keys import SETTINGS, STORE, VIEWER
 
@@ -30,6 +31,18 @@ async def message_original(request: web.Request) -> web.StreamResponse:
     name = f"{request.match_info['id']}.wav"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+async def recording(request: web.Request) -> web.StreamResponse:
+    """The original of any tenant's message, for a transcriber on another machine: `guard` has asked for its key."""
+    message_id = request.match_info["id"]
+    async with request.app[STORE].read() as db:
+        message = await messages.get(db, message_id)
+    file = await asyncio.to_thread(inside, request.app[SETTINGS].recordings, message.audio)
+    if file is None:
+        raise NotFound(f"the audio of message {message_id} is not there")
+    log.info("message audio fetched by a transcriber", extra={"message_id": message_id})
+    return web.FileResponse(file, headers={"Content-Type": "audio/wav", "Cache-Control": "private, no-store"})
 
 
 async def _answer(request: web.Request, *, original: bool) -> web.FileResponse:

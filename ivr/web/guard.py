@@ -1,5 +1,6 @@
 """What stands before every handler: who asks, may they, and how a failure is told."""
 
+import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -11,7 +12,17 @@ from ivr.errors import IvrError, NotFound
 from ivr.store import tokens, users
 from ivr.web.auth import session
 from ivr.web.auth.views import set_session
-from ivr.web.keys import CLOCK, FOR_SUPERVISORS, FORM_LIMITS, SESSION, SESSION_KEY, STORE, VIEWER, Viewer
+from ivr.web.keys import (
+    CLOCK,
+    FOR_SUPERVISORS,
+    FORM_LIMITS,
+    SESSION,
+    SESSION_KEY,
+    SETTINGS,
+    STORE,
+    VIEWER,
+    Viewer,
+)
 from ivr.web.pages import POLICY, problem
 
 log = logging.getLogger("ivr.web")
@@ -27,6 +38,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 OPEN = ("/healthz", "/readyz")  # no login, no session
+RECORDING = "/api/v1/recordings/{id}"  # for transcribers alone
 ADMIN = "/admin/"  # all below it needs a role
 
 
@@ -55,13 +67,14 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _program(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
+        resource = request.match_info.route.resource
+        if resource is not None and resource.canonical == RECORDING:
+            if not _is_transcriber(request):
+                return _unauthorized('send "Authorization: Bearer KEY" with the key of IVR_TRANSCRIBER_KEY')
+            return await handler(request)
         viewer = await _bearer(request)
         if viewer is None:
-            answer = _json(
-                401, "unauthorized", 'send "Authorization: Bearer TOKEN"; "ivr token NAME" prints one'
-            )
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
+            return _unauthorized('send "Authorization: Bearer TOKEN"; "ivr token NAME" prints one')
         request[VIEWER] = viewer
         return await handler(request)
     except BadRequest as error:
@@ -86,12 +99,28 @@ async def _program(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def _bearer(request: web.Request) -> Viewer | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = _given(request)
+    if not token:
         return None
     async with request.app[STORE].read() as db:
-        row = await tokens.find(db, token.strip())
+        row = await tokens.find(db, token)
     return Viewer(row.name, row.tenant) if row else None
+
+
+def _is_transcriber(request: web.Request) -> bool:
+    key = request.app[SETTINGS].transcriber_key
+    return bool(key) and hmac.compare_digest(_given(request).encode("utf-8", "surrogateescape"), key.encode())
+
+
+def _given(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _unauthorized(detail: str) -> web.Response:
+    answer = _json(401, "unauthorized", detail)
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def _json(status: int, error: str, detail: str) -> web.Response:

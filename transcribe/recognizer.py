@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import vosk
 from transcribe.protocol import Failure, Word
 
 TRY_SECONDS = 180  # a large model on a slow disk
+UNKNOWN = "[unk]"  # as models call what is none of their words
 
 
 class ModelError(Exception):
@@ -62,18 +63,67 @@ class Recognizer:
         Raises Failure `stopping` soon after `stopped` is set, and `broken_model` if the model knows a word's number but
         not its name (a words.txt that was cut off).
         """
-        recognizer = vosk.KaldiRecognizer(self._model, self.rate)
-        recognizer.SetWords(True)
-        found: list[dict[str, Any]] = []
+        stream = Stream(vosk.KaldiRecognizer(self._model, self.rate))
+        found: list[Word] = []
         for piece in pieces:
             if stopped.is_set():
                 raise Failure("stopping", "the work was given up; ask again")
-            if recognizer.AcceptWaveform(piece):
-                found += json.loads(recognizer.Result()).get("result", [])
-        found += json.loads(recognizer.FinalResult()).get("result", [])
-        if not all(w["word"] for w in found):
-            raise Failure("broken_model", "replace the model: its graph/words.txt lacks words")
-        return tuple(Word(w["word"], w["start"], w["end"], w["conf"]) for w in found)
+            found += stream.feed(piece)
+        return (*found, *stream.final())
+
+    def stream(self, grammar: Sequence[str] | None = None) -> "Stream":
+        """For audio that comes bit by bit. `grammar`: what `parted` gave; nothing else is then understood."""
+        if grammar is None:
+            return Stream(vosk.KaldiRecognizer(self._model, self.rate))
+        phrases = json.dumps([*grammar, UNKNOWN], ensure_ascii=False)
+        return Stream(vosk.KaldiRecognizer(self._model, self.rate, phrases))
+
+    def parted(self, phrase: str) -> str | None:
+        """The phrase in as few words of the model as it takes, with spaces between them; None if it lacks any.
+
+        Spaces in `phrase` part words in any case.
+        """
+        parts = [self._parted(part) for part in phrase.split()]
+        return None if not parts or None in parts else " ".join(str(part) for part in parts)
+
+    def _parted(self, text: str) -> str | None:
+        best: dict[int, tuple[str, ...]] = {0: ()}  # place in the text -> the words up to there
+        for end in range(1, len(text) + 1):
+            ways = [
+                (*words, text[begin:end]) for begin, words in best.items() if self._knows(text[begin:end])
+            ]
+            if ways:
+                best[end] = min(ways, key=len)
+        return " ".join(best[len(text)]) if len(text) in best else None
+
+    def _knows(self, word: str) -> bool:
+        return bool(self._model.vosk_model_find_word(word) >= 0)
+
+
+class Stream:
+    """Speech as it comes, for one thread at a time. Times of words are from its beginning."""
+
+    def __init__(self, recognizer: vosk.KaldiRecognizer) -> None:
+        recognizer.SetWords(True)
+        self._recognizer = recognizer
+
+    def feed(self, pcm: bytes) -> tuple[Word, ...]:
+        """16-bit mono samples at the model's rate; the words of what was said, when a pause has ended it, else none.
+
+        Raises Failure `broken_model`.
+        """
+        return _words(self._recognizer.Result()) if self._recognizer.AcceptWaveform(pcm) else ()
+
+    def final(self) -> tuple[Word, ...]:
+        """The words since the last pause, when nothing more comes."""
+        return _words(self._recognizer.FinalResult())
+
+
+def _words(result: str) -> tuple[Word, ...]:
+    found: list[dict[str, Any]] = json.loads(result).get("result", [])
+    if not all(w["word"] for w in found):
+        raise Failure("broken_model", "replace the model: its graph/words.txt lacks words")
+    return tuple(Word(w["word"], w["start"], w["end"], w["conf"]) for w in found)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from transcribe.fetch import Fetch
 from transcribe.model import Models
 from transcribe.protocol import Answer, Failure, join_words
 from transcribe.recognizer import Recognizer
+from transcribe.stream import Streams
 
 log = logging.getLogger("transcribe.server")
 
@@ -39,6 +40,7 @@ class Service:
         cores = os.cpu_count() or 1
         self._workers = ThreadPoolExecutor(cores, thread_name_prefix="decode")
         self._models = Models(model, models, self._workers)
+        self._streams = Streams(self._models, cores)
         self._recordings = recordings
         self._key = key
         self._fetch = fetch
@@ -49,13 +51,14 @@ class Service:
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_failures_as_json, demand(self._key)], client_max_size=64 * 1024)
         app.router.add_post("/v1/transcribe", self.transcribe)
+        app.router.add_get("/v1/listen", self._streams.listen)
         app.router.add_get("/healthz", self.healthz)
         app.on_startup.append(self._start)
         app.on_shutdown.append(self._stop)
         return app
 
     async def healthz(self, request: web.Request) -> web.Response:
-        return web.json_response(self._models.health.as_json())
+        return web.json_response({**self._models.health.as_json(), "streams": len(self._streams)})
 
     async def transcribe(self, request: web.Request) -> web.Response:
         path, model = _asked(await request.read())
@@ -108,6 +111,7 @@ class Service:
     async def _stop(self, app: web.Application) -> None:
         for stopped in self._open:
             stopped.set()
+        await self._streams.close()
         await self._models.close()
 
 

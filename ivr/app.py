@@ -173,6 +173,7 @@ async def jobs(settings: Settings) -> None:
     from ivr.jobs import Jobs
     from ivr.messages.pipeline import Normalising, Reading
     from ivr.messages.reconciler import Reconciler
+    from ivr.messages.retention import Retention
     from ivr.messages.transcriber import HttpTranscriber, Transcribers
     from ivr.messages.transcription import Transcription
     from ivr.notify.notices import Notices, ways
@@ -196,7 +197,10 @@ async def jobs(settings: Settings) -> None:
         first = settings.jobs == "1"  # the others only work on messages and notices, by what is live
         orders = desk.look if first else partial(desk.lines.reload, store)
         executor = f"jobs-{settings.jobs}"
-        work = Jobs(settings.data, settings.database_url, executor, stages, reconciler, orders, notices)
+        retention = Retention(store, settings.recordings, clock, desk.lines.retention)
+        work = Jobs(
+            settings.data, settings.database_url, executor, stages, reconciler, orders, notices, retention
+        )
         desk.wake_up = work.wake
         ear = WakeUp(settings.run, "jobs")
         await ear.listen(work.wake)

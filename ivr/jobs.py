@@ -11,7 +11,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions
 
 from ivr.errors import IvrError, SettingsError, StoreError
 from ivr.messages.reconciler import Reconciler
+from ivr.messages.retention import Retention
 from ivr.messages.stage import LEASE, StageWork
 from ivr.messages.transcription import AT_ONCE
 from ivr.notify.notices import Notices
@@ -41,6 +42,11 @@ QUEUES: Mapping[Stage, tuple[str, str, str, int]] = {
 }
 # What was handed over and did not come to its claim within this time is handed over once more.
 FORGOTTEN = LEASE
+RETENTION = "retention"  # queue and name of its jobs
+RETENTION_EVERY = 120  # seconds
+# Finished jobs are forgotten: longer than any attempt is looked for again.
+FORGOTTEN_AFTER = timedelta(days=7)
+FORGET_AT_ONCE = 500
 NOTICES = "notices"  # a queue of its own: a mail server that stalls holds up no text
 MAILS_AT_ONCE = 4
 # Work of another version is left lying: raise it never, change steps by patching (facts: "stranded").
@@ -57,10 +63,12 @@ class Jobs:
         reconciler: Reconciler,
         orders: Callable[[], Awaitable[None]],
         notices: Notices,
+        retention: Retention | None = None,
     ) -> None:
         """`executor` is the same after each restart, and no two processes with one store have the same.
 
-        `orders` does whatever orders to the jobs process are pending; it may take long.
+        `orders` does whatever orders to the jobs process are pending; it may take long. Without `retention`
+        nothing is deleted.
         """
         self._data = data
         self._database_url = database_url
@@ -70,10 +78,12 @@ class Jobs:
         self._reconciler = reconciler
         self._orders = orders
         self._notices = notices
+        self._retention = retention
         self._woken: list[asyncio.Event] = []
         self._stage_over = asyncio.Event()
         self._jobs: dict[Stage, Job] = {}
         self._delivery: Callable[[int], Coroutine[Any, Any, None]]
+        self._round: Callable[[], Coroutine[Any, Any, None]]
 
     def wake(self) -> None:
         """Look at the store now."""
@@ -95,6 +105,7 @@ class Jobs:
                 group.create_task(self._loop(self.tell), name="notices")
                 group.create_task(self._loop(self._orders), name="orders")
                 group.create_task(self._hand_over_forever(), name="stages")
+                group.create_task(self._retain_forever(), name="retention")
         finally:
             # What is in the middle of a step goes on from there at the next start.
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
@@ -164,6 +175,34 @@ class Jobs:
             with SetWorkflowID(notice_id(delivery_id, due, now)):
                 await DBOS.enqueue_workflow_async(NOTICES, self._delivery, delivery_id)
 
+    async def _retain_forever(self) -> None:
+        while True:
+            try:
+                await self.retain()
+                await self.forget()
+            except (IvrError, OSError):
+                log.exception("a round of retention failed and is tried again")
+            await asyncio.sleep(RETENTION_EVERY)
+
+    async def retain(self) -> None:
+        """Hands one round of deletions to the job engine: one for all processes in the same two minutes."""
+        if self._retention is not None:
+            place = int(self._retention.now().timestamp()) // RETENTION_EVERY
+            with SetWorkflowID(f"retention-{place}"):
+                await DBOS.enqueue_workflow_async(RETENTION, self._round)
+
+    async def forget(self) -> None:
+        """What the job engine still knows of jobs that ended long ago."""
+        before = (self._notices.now() - FORGOTTEN_AFTER).isoformat()
+        over = [*("SUCCESS", "ERROR", "CANCELLED"), "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+        while True:
+            old = await DBOS.list_workflows_async(
+                status=over, end_time=before, limit=FORGET_AT_ONCE, load_input=False, load_output=False
+            )
+            await DBOS.delete_workflows_async([job.workflow_id for job in old])
+            if len(old) < FORGET_AT_ONCE:
+                return
+
     async def _loop(self, work: Callable[[], Awaitable[None]]) -> None:
         woken = asyncio.Event()
         self._woken.append(woken)
@@ -193,9 +232,14 @@ class Jobs:
         DBOS(config=config)
         self._jobs = {stage: _register(work, self._stage_over.set) for stage, work in self._stages.items()}
         self._delivery = _register_delivery(self._notices)
+        if self._retention is not None:
+            self._round = _register_round(self._retention)
         DBOS.launch()
         await DBOS.register_queue_async(
             NOTICES, worker_concurrency=MAILS_AT_ONCE, polling_interval_sec=0.5, on_conflict="always_update"
+        )
+        await DBOS.register_queue_async(
+            RETENTION, concurrency=1, polling_interval_sec=5.0, on_conflict="always_update"
         )
         for stage in self._stages:
             queue, _, _, at_once = QUEUES[stage]
@@ -241,6 +285,14 @@ def _register_delivery(notices: Notices) -> Callable[[int], Coroutine[Any, Any, 
             await DBOS.run_step_async({"name": "send"}, notices.send, delivery_id)
 
     return notice
+
+
+def _register_round(retention: Retention) -> Callable[[], Coroutine[Any, Any, None]]:
+    @DBOS.workflow(name=RETENTION)
+    async def round_() -> None:
+        await DBOS.run_step_async({"name": "delete"}, retention.round)
+
+    return round_
 
 
 def _job_database(data: Path, database_url: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
@@ -20,7 +20,7 @@ class Keep:
     """`d` and `y` are whole days of the line's zone, the day itself not counted; `h` goes by the clock."""
 
     amount: int
-    unit: Literal["h", "d", "y"]
+    unit: str  # h | d | y
 
     def __str__(self) -> str:
         return f"{self.amount}{self.unit}" if self.amount else "0"

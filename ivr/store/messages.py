@@ -48,11 +48,15 @@ async def stored(
 
 
 async def promote(session: AsyncSession, message_id: str, now: datetime) -> bool:
-    """A message judged silent is one after all: it is transcribed. False if it was not silent."""
+    """A message judged silent is one after all: it is transcribed. False if it was not silent, or is deleted."""
     return await _changed(
         session,
         update(MessageRow)
-        .where(MessageRow.id == message_id, MessageRow.state == "silent")
+        .where(
+            MessageRow.id == message_id,
+            MessageRow.state == "silent",
+            MessageRow.audio_deleted_at.is_(None),
+        )
         .values(state="stored", told_at=None, **_to_do(now)),
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ivr.store.tables.base import NUMBERED, UNTOLD, Base
 
 _AUDIO = text("audio_deleted_at IS NULL")
+_BEGUN = text("at IS NULL")
 _TEXT = text("transcript_text IS NOT NULL")
 _KEPT = text("state = 'stored' AND cleared_at IS NULL")
 
@@ -99,10 +100,14 @@ class Deletion(Base):
     kind: Mapped[str] = mapped_column(String(16))  # audio | text | callback | delivery | call | number
     subject: Mapped[str] = mapped_column(String(64))  # id of the message, call or delivery, ticket
     sha256: Mapped[str | None] = mapped_column(String(64))  # of audio, hex
-    at: Mapped[datetime]
+    at: Mapped[datetime | None]  # None: begun, and the files may still be there
     by: Mapped[str] = mapped_column(String(64))  # user, or "retention"
     why: Mapped[str] = mapped_column(Text)
-    __table_args__ = (Index(None, "line", "at"), Index(None, "subject"))
+    __table_args__ = (
+        Index(None, "line", "at"),
+        Index(None, "subject"),
+        Index("ix_deletions_begun", "id", sqlite_where=_BEGUN, postgresql_where=_BEGUN),
+    )
 
 
 class ModelUse(Base):

@@ -104,13 +104,15 @@ def _deletions() -> None:
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("subject", sa.String(64), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=True),
-        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=True),
         sa.Column("by", sa.String(64), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_deletions"),
     )
     op.create_index("ix_deletions_line_at", "deletions", ["line", "at"])
     op.create_index("ix_deletions_subject", "deletions", ["subject"])
+    begun = sa.text("at IS NULL")
+    op.create_index("ix_deletions_begun", "deletions", ["id"], sqlite_where=begun, postgresql_where=begun)
     for name, table, at, what in (
         ("ix_messages_audio_kept", "messages", "created_at", "audio_deleted_at IS NULL"),
         ("ix_messages_text_kept", "messages", "created_at", "transcript_text IS NOT NULL"),

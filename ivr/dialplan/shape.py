@@ -77,7 +77,7 @@ def read_shape(
     try:
         shape = model.model_validate(source.tree)
     except ValidationError as error:
-        problems += _problems(source, (), model, error, unfilled)
+        problems += problems_of(source, (), model, error, unfilled)
     steps, wrong = _read_steps(source, step_types, unfilled)
     return shape, steps, problems + wrong
 
@@ -106,7 +106,7 @@ def _read_steps(
             try:
                 steps[name] = step_types[kind].model_validate(body)
             except ValidationError as error:
-                problems += _problems(source, path, step_types[kind], error, unfilled)
+                problems += problems_of(source, path, step_types[kind], error, unfilled)
             else:
                 problems += _same_keys(source, path)
     return steps, problems
@@ -133,9 +133,10 @@ def meant_key(written: str) -> str:
         return written
 
 
-def _problems(
+def problems_of(
     source: Source, prefix: YamlPath, model: type[BaseModel], error: ValidationError, unfilled: set[YamlPath]
 ) -> list[Problem]:
+    """What pydantic says of `model` at `prefix`, in words for an admin; not of what is unfilled: that has been said."""
     found = (_problem(source, prefix, model, details) for details in error.errors(include_url=False))
     return [problem for path, problem in found if path not in unfilled]
 

@@ -102,7 +102,7 @@ class Source:
                 return f'{self._type_of(name)} "{name}"', tuple(rest)
             case ("hours", str(name), *rest):
                 return f'hours "{name}"', tuple(rest)
-            case ("groups" | "prompts" as section, str(name), *rest):
+            case ("groups" | "prompts" | "trunks" as section, str(name), *rest):
                 return f'{section[:-1]} "{name}"', tuple(rest)
             case (str(name), *rest):
                 return name, tuple(rest)

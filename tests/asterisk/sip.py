@@ -21,18 +21,28 @@ class SipCall:
     """`with SipCall("127.0.0.1:5060", "0501234567") as call:` is up when the body begins."""
 
     def __init__(
-        self, address: str, dialled: str, *, caller: str = "<sip:0312345678@127.0.0.1>", headers: str = ""
+        self,
+        address: str,
+        dialled: str,
+        *,
+        caller: str = "<sip:0312345678@127.0.0.1>",
+        headers: str = "",
+        to: str | None = None,
+        source: str = "127.0.0.1",
+        format: int = 0,
     ):
+        """`dialled` stands in the request, and in To unless `to` does. `format`: 0 PCMU, 8 PCMA."""
         host, port = address.split(":")
         self._server = (host, int(port))
         self._dialled = dialled
         self._caller = caller
         self._headers = headers
         self._sip, self._rtp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-        self._sip.bind(("127.0.0.1", 0))
-        self._rtp.bind(("127.0.0.1", 0))
+        self._sip.bind((source, 0))
+        self._rtp.bind((source, 0))
+        self._format = format
         self._id = uuid.uuid4().hex
-        self._to = f"<sip:{dialled}@{address}>"
+        self._to = to or f"<sip:{dialled}@{address}>"
         self._packets = 0
         self.status = 0
 
@@ -58,22 +68,26 @@ class SipCall:
         self._rtp.close()
 
     def talk(self, seconds: float, payload: bytes = SILENCE) -> bytes:
-        """Send for that long; what was heard meanwhile, mu-law at 8 kHz."""
+        """Send for that long, `payload` again and again; what was heard meanwhile, at 8 kHz as it came."""
         heard = b""
         begin = time.monotonic()
         for tick in range(round(seconds * 50)):
-            head = struct.pack("!BBHII", 0x80, 0, self._packets, self._packets * 160, 7)
-            self._rtp.sendto(head + payload, self._peer)
+            head = struct.pack("!BBHII", 0x80, self._format, self._packets, self._packets * 160, 7)
+            at = tick * 160 % len(payload)
+            self._rtp.sendto(head + payload[at : at + 160], self._peer)
             self._packets += 1
             while (wait := begin + 0.02 * (tick + 1) - time.monotonic()) > 0:
                 if select.select([self._rtp], [], [], wait)[0]:
                     packet = self._rtp.recv(2048)
-                    heard += packet[12:] if packet[1] & 0x7F == 0 else b""
+                    heard += packet[12:] if packet[1] & 0x7F == self._format else b""
         return heard
 
     def _invite(self) -> None:
-        port = self._rtp.getsockname()[1]
-        sdp = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+        host, port = self._rtp.getsockname()
+        sdp = (
+            f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            f"m=audio {port} RTP/AVP {self._format}\r\n"
+        )
         self._send("INVITE", 1, f"Content-Type: application/sdp\r\n{self._headers}", sdp)
 
     def _send(self, method: str, sequence: int, headers: str = "", body: str = "") -> None:

@@ -58,7 +58,12 @@ class Normalising(StageWork):
         except AudioFailed as error:
             counted = error.code in ("timeout", "died")
             raise failed(Normalising, error, error.code, counted=counted) from error
-        return {"playback": name, "playback_start": made.start, "peaks": list(made.peaks)}
+        return {
+            "playback": name,
+            "playback_start": made.start,
+            "playback_seconds": round(made.seconds, 3),
+            "peaks": list(made.peaks),
+        }
 
 
 class Reading(StageWork):

@@ -119,6 +119,7 @@ async def texts(session: AsyncSession, where: Where, limit: int, cause: Cause) -
             transcript_text=None,
             transcript_words=None,
             reading=None,
+            corrected_text=None,
             text_deleted_at=cause.at,
             **_over("transcript", cause),
             **_over("reading", cause),

@@ -55,6 +55,7 @@ class MessageRow(Base):
     audio_at: Mapped[datetime | None]
     playback: Mapped[str | None] = mapped_column(String(200))  # relative, as `audio`
     playback_start: Mapped[float | None]  # seconds of the original that were cut off before it
+    playback_seconds: Mapped[float | None]  # its length
     peaks: Mapped[list[Any] | None]
     # what was read out of the text: `ivr.messages.reading`
     reading_state: Mapped[str] = mapped_column(String(16), default="none")
@@ -63,6 +64,10 @@ class MessageRow(Base):
     reading_next_at: Mapped[datetime | None]
     reading_at: Mapped[datetime | None]
     reading: Mapped[dict[str, Any] | None]
+    # the text as a person put it right; what the recogniser heard stays beside it
+    corrected_text: Mapped[str | None] = mapped_column(Text)
+    corrected_by: Mapped[str | None] = mapped_column(String(64))
+    corrected_at: Mapped[datetime | None]
     # retention: when what was deleted
     audio_deleted_at: Mapped[datetime | None]
     text_deleted_at: Mapped[datetime | None]

@@ -1,188 +1,280 @@
-"""What may be done to a callback. Each function runs in the caller's transaction."""
+"""What may be done to a callback. Each function runs in the caller's transaction.
 
-import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+NotFound past the wall between tenants; Conflict, in words for the page, where something is not possible now.
+"""
+
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks import states, tickets
-from ivr.callbacks.due import due_at
-from ivr.errors import CalendarError, Conflict, StoreError
-from ivr.hours.calendar import Calendar
+from ivr.callbacks import results, states
+from ivr.callbacks.asking import MessageFacts as MessageFacts
+from ivr.callbacks.asking import create_for_message as create_for_message
+from ivr.callbacks.asking import create_for_request as create_for_request
+from ivr.callbacks.priority import rank
+from ivr.callbacks.results import Result
+from ivr.callbacks.who import Who
+from ivr.errors import Conflict
 from ivr.store import callbacks as store
+from ivr.store import contacts
 from ivr.store.tables import CallbackRow
 
-log = logging.getLogger("ivr.callbacks")
-
-TICKET_TRIES = 40
 SYSTEM = "system"
 
-
-@dataclass(frozen=True, slots=True)
-class MessageFacts:
-    """What a callback takes over from its message; `received_at` starts the clock of its due time."""
-
-    id: str
-    line: str
-    tenant: str
-    cause: str
-    number: str | None
-    received_at: datetime
-    withheld: str | None = None
-    call_id: str | None = None
-    path: Sequence[str] = ()
-    branch: str | None = None  # None: 振り分け待ち
+CLAIMED: states.State = "claimed"
+FREE: dict[str, Any] = {"agent": None, "lease_until": None, "offered_to": None}
 
 
-class Promise(Protocol):
-    """`ivr.call.CallbackPromise`."""
-
-    @property
-    def priority(self) -> str: ...
-    @property
-    def due(self) -> str: ...
+async def own(session: AsyncSession, ticket: str, who: Who) -> CallbackRow:
+    """The callback, to be changed: nobody else does before the commit."""
+    return await store.get(session, ticket, tenant=who.tenant, to_change=True)
 
 
-async def create_for_message(
-    session: AsyncSession,
-    message: MessageFacts,
-    promise: Promise,
-    calendar: Calendar | None,
-    now: datetime,
-    *,
-    new_ticket: Callable[[int], str] = tickets.new,
-) -> str:
-    """The ticket of the one callback of this message: made now, or found if it was made before.
-
-    The row of the message must be there. A due time that cannot be told (no calendar, never open, a promise
-    of another version in an adopted message) is left out and logged; it never costs the callback. StoreError if no free ticket number was found.
-    """
-    row = _row(message, promise, calendar) | {"message_id": message.id}
-    return await _once(session, lambda: store.by_message(session, message.id), row, now, new_ticket)
+def require_free(row: CallbackRow, who: Who, now: datetime) -> None:
+    """Conflict that says who has it, if that is another agent whose lease runs."""
+    held = row.agent not in (None, who.name) and row.lease_until is not None and row.lease_until > now
+    if held:
+        raise Conflict(f"この折り返しは、{row.agent}さんが担当しています。")
 
 
-async def create_for_request(
-    session: AsyncSession,
-    request: str,
-    about: MessageFacts,
-    promise: Promise,
-    calendar: Calendar | None,
-    now: datetime,
-    *,
-    new_ticket: Callable[[int], str] = tickets.new,
-) -> str:
-    """The same for a caller who asked for it by key, without a message. `request`: by which it is found again."""
-    row = _row(about, promise, calendar) | {"request_id": request}
-    return await _once(session, lambda: store.by_request(session, request), row, now, new_ticket)
+def require_supervisor(who: Who, what: str) -> None:
+    if not who.supervisor:
+        raise Conflict(f"{what}は、管理者だけができます。")
 
 
-def _row(message: MessageFacts, promise: Promise, calendar: Calendar | None) -> dict[str, Any]:
-    return {
-        "line": message.line,
-        "tenant": message.tenant,
-        "state": "open",
-        "cause": message.cause,
-        "priority": promise.priority,
-        "number": message.number,
-        "withheld": message.withheld,
-        "path": list(message.path),
-        "branch": message.branch,
-        "call_id": message.call_id,
-        "created_at": message.received_at,
-        "due_at": _due(message, promise, calendar),
-    }
-
-
-async def _once(
-    session: AsyncSession,
-    find: Callable[[], Awaitable[CallbackRow | None]],
-    row: dict[str, Any],
-    now: datetime,
-    new_ticket: Callable[[int], str],
-) -> str:
-    for tries in range(TICKET_TRIES):
-        found = await find()
-        if found is not None:
-            return found.ticket
-        ticket = new_ticket(tries)
-        if await store.insert(session, {"ticket": ticket, **row}, who=SYSTEM, at=now):
-            return ticket
-    raise StoreError("No free ticket number was found for a callback; try again.")
-
-
-def _due(message: MessageFacts, promise: Promise, calendar: Calendar | None) -> datetime | None:
-    try:
-        return due_at(promise.due, message.received_at, calendar)
-    except (CalendarError, ValueError, OverflowError) as error:
-        fields = {"message_id": message.id, "line": message.line, "reason": str(error)}
-        log.error("callback made without a due time", extra=fields)
-        return None
+# -- who has it -------------------------------------------------------------------------------
 
 
 async def claim(
-    session: AsyncSession, ticket: str, agent: str, *, until: datetime, now: datetime
+    session: AsyncSession, ticket: str, who: Who, *, until: datetime, now: datetime
 ) -> CallbackRow:
     """Gives the callback to one agent until `until`; claiming one's own again moves the lease.
 
-    Conflict if another agent has it and the lease still runs.
+    Conflict if another agent has it and the lease still runs. A claim is no work: no clock stops.
     """
-    row = await store.get(session, ticket)
-    others = row.state == "claimed" and row.agent != agent
-    if others and row.lease_until is not None and row.lease_until > now:
-        raise Conflict(f"この折り返しは、{row.agent}さんが担当しています。")
-    changes = {"agent": agent, "lease_until": until}
-    return await _move(session, row, "claimed", who=agent, what="claim", now=now, changes=changes)
+    row = await own(session, ticket, who)
+    require_free(row, who, now)
+    after = None if row.state in ("working", "waiting") else CLAIMED
+    changes = {**FREE, "agent": who.name, "lease_until": until}
+    return await change(session, row, after, who=who, what="claim", now=now, changes=changes)
+
+
+async def renew(
+    session: AsyncSession, ticket: str, who: Who, *, until: datetime, now: datetime
+) -> CallbackRow:
+    """Something was done on the ticket: its lease goes on. No event. Conflict if somebody else has it by now."""
+    row = await own(session, ticket, who)
+    require_free(row, who, now)
+    if row.agent != who.name:
+        raise Conflict("この折り返しの担当ではありません。担当してから操作してください。")
+    if row.lease_until is None or row.lease_until < until:
+        row.lease_until = until
+        await session.flush()
+    return row
 
 
 async def give_back(
-    session: AsyncSession, ticket: str, *, who: str, now: datetime, why: str | None = None
+    session: AsyncSession, ticket: str, *, who: Who, now: datetime, why: str | None = None
 ) -> CallbackRow:
-    row = await store.get(session, ticket)
-    changes = {"agent": None, "lease_until": None}
-    return await _move(session, row, "open", who=who, what="give_back", now=now, why=why, changes=changes)
+    row = await own(session, ticket, who)
+    if not who.supervisor:
+        require_free(row, who, now)
+    return await change(session, row, "open", who=who, what="give_back", now=now, why=why, changes=FREE)
 
 
-async def mark_done(
-    session: AsyncSession, ticket: str, who: str, result: str | None, now: datetime
+async def offer(
+    session: AsyncSession, ticket: str, *, to: str, who: Who, memo: str, now: datetime
 ) -> CallbackRow:
-    """By hand, from any state in which something was left to do and nobody is on the line."""
-    row = await store.get(session, ticket)
-    changes = {"done_at": now, "result": result, "lease_until": None}
-    return await _move(session, row, "done", who=who, what="done", now=now, why=result, changes=changes)
+    """引き継ぎ: `to` may accept it; until then it stays whose it is. The memo says what the next one must know."""
+    row = await own(session, ticket, who)
+    require_free(row, who, now)
+    if not memo.strip():
+        raise Conflict("引き継ぎには、メモが必要です。")
+    changes = {"offered_to": to}
+    return await change(session, row, None, who=who, what="offer", now=now, why=memo, changes=changes)
+
+
+async def accept(
+    session: AsyncSession, ticket: str, who: Who, *, until: datetime, now: datetime
+) -> CallbackRow:
+    row = await own(session, ticket, who)
+    if row.offered_to != who.name:
+        raise Conflict("この折り返しは、あなたに引き継がれていません。")
+    changes = {**FREE, "agent": who.name, "lease_until": until}
+    after = CLAIMED if row.state == "open" else None
+    return await change(session, row, after, who=who, what="accept", now=now, changes=changes)
+
+
+async def assign(
+    session: AsyncSession, ticket: str, *, to: str, who: Who, until: datetime, now: datetime
+) -> CallbackRow:
+    """A supervisor gives it to somebody, whoever has it; not while somebody is on the line."""
+    require_supervisor(who, "担当の変更")
+    row = await own(session, ticket, who)
+    after = None if row.state in ("working", "waiting") else CLAIMED
+    changes = {**FREE, "agent": to, "lease_until": until}
+    return await change(session, row, after, who=who, what="assign", now=now, why=to, changes=changes)
+
+
+# -- work ---------------------------------------------------------------------------------------
+
+
+async def begin_work(session: AsyncSession, ticket: str, *, who: Who, now: datetime) -> CallbackRow:
+    """Work on the matter begins without a dial, and this is noted: the response clock stops."""
+    row = await own(session, ticket, who)
+    require_free(row, who, now)
+    changes = await begun(session, row, now)
+    return await change(session, row, None, who=who, what="begin", now=now, changes=changes)
+
+
+async def begun(session: AsyncSession, row: CallbackRow, now: datetime) -> dict[str, Any]:
+    """What changes of the row when work begins on all that was asked until now."""
+    await contacts.begun(session, row.ticket, now)
+    return {"begun_at": row.begun_at or now}
+
+
+async def close(
+    session: AsyncSession,
+    ticket: str,
+    *,
+    who: Who,
+    now: datetime,
+    result: Result | None = None,
+    note: str | None = None,
+) -> CallbackRow:
+    """対応済み, from any state in which something was left to do and nobody is on the line.
+
+    `result` None: it was done without a call. Conflict for a result that answers nobody, for another
+    agent's callback, and for a complaint that no supervisor closes.
+    """
+    row = await own(session, ticket, who)
+    if not who.supervisor:
+        require_free(row, who, now)
+    if result is not None and result not in results.ANSWERS:
+        raise Conflict(f"「{results.WORDS[result]}」では、対応済みにできません。次回の架電を決めてください。")
+    if row.complaint:
+        require_supervisor(who, "クレームの対応完了")
+    changes = {
+        **FREE,
+        **await begun(session, row, now),
+        "agent": row.agent or who.name,
+        "done_at": now,
+        "result": note,
+        "outcome": result or row.outcome,
+        "next_at": None,
+    }
+    return await change(session, row, "done", who=who, what="done", now=now, why=note, changes=changes)
 
 
 async def reopen(
-    session: AsyncSession, ticket: str, *, who: str, now: datetime, why: str | None = None
+    session: AsyncSession, ticket: str, *, who: Who, now: datetime, why: str | None = None
 ) -> CallbackRow:
     """A callback that was done is to be done after all; due time and number stay."""
-    row = await store.get(session, ticket)
+    row = await own(session, ticket, who)
     if row.state != "done":
         raise Conflict(f"この折り返しは「{states.WORDS['done']}」ではありません。")
-    changes = {"done_at": None, "result": None, "agent": None, "lease_until": None}
-    return await _move(session, row, "open", who=who, what="reopen", now=now, why=why, changes=changes)
+    changes = {**FREE, "done_at": None, "result": None}
+    return await change(session, row, "open", who=who, what="reopen", now=now, why=why, changes=changes)
 
 
-async def _move(
+async def cancel(session: AsyncSession, ticket: str, *, who: Who, why: str, now: datetime) -> CallbackRow:
+    """取消, always with a reason: the customer wants no callback any more, or it was none."""
+    row = await own(session, ticket, who)
+    if not who.supervisor:
+        require_free(row, who, now)
+    if row.complaint:
+        require_supervisor(who, "クレームの取消")
+    changes = {**FREE, "done_at": now, "next_at": None}
+    return await change(session, row, "cancelled", who=who, what="cancel", now=now, why=why, changes=changes)
+
+
+async def give_up(session: AsyncSession, ticket: str, *, who: Who, why: str, now: datetime) -> CallbackRow:
+    """連絡不能, by a supervisor: nobody else ends a callback whose customer was not reached."""
+    require_supervisor(who, "連絡不能の判断")
+    row = await own(session, ticket, who)
+    changes = {**FREE, "done_at": now, "next_at": None}
+    return await change(
+        session, row, "unreachable", who=who, what="give_up", now=now, why=why, changes=changes
+    )
+
+
+# -- what is known and wanted -----------------------------------------------------------------
+
+
+async def raise_priority(
+    session: AsyncSession,
+    ticket: str,
+    priority: str,
+    *,
+    who: Who,
+    why: str,
+    now: datetime,
+    due: datetime | None = None,
+) -> CallbackRow:
+    """`due`: by when work must have begun at the higher priority; it never moves what was promised later.
+
+    Nothing changes if the callback is as urgent already, or nothing is left to do.
+    """
+    row = await own(session, ticket, who)
+    if rank(priority) <= rank(row.priority) or row.state in states.CLOSED:
+        return row
+    changes: dict[str, Any] = {"priority": priority}
+    if due is not None and row.begun_at is None and row.reply_wanted is not False:
+        changes["due_at"] = due if row.due_at is None else min(row.due_at, due)
+        changes["warned_at"] = None
+    return await change(
+        session, row, None, who=who, what="priority", now=now, why=f"{priority}: {why}", changes=changes
+    )
+
+
+async def lower_priority(
+    session: AsyncSession, ticket: str, priority: str, *, who: Who, why: str, now: datetime
+) -> CallbackRow:
+    """With a reason. What was promised stays promised."""
+    row = await own(session, ticket, who)
+    require_free(row, who, now)
+    if not why.strip():
+        raise Conflict("優先度を下げるには、理由が必要です。")
+    if rank(priority) >= rank(row.priority):
+        return row
+    changes = {"priority": priority}
+    return await change(
+        session, row, None, who=who, what="priority", now=now, why=f"{priority}: {why}", changes=changes
+    )
+
+
+def unchanged(row: CallbackRow) -> states.State:
+    """The state it is in; Conflict if nothing is left to do."""
+    for state in states.STATES:
+        if state == row.state and state not in states.CLOSED:
+            return state
+    states.require(row.state, "claimed")
+    raise Conflict
+
+
+async def change(
     session: AsyncSession,
     row: CallbackRow,
-    after: states.State,
+    after: states.State | None,
     *,
-    who: str,
+    who: Who,
     what: str,
     now: datetime,
     why: str | None = None,
     changes: dict[str, Any],
 ) -> CallbackRow:
-    states.require(row.state, after)
+    """`after` None: the state stays. Conflict if the table of states does not allow it."""
+    if after is None:
+        after = unchanged(row)
+    else:
+        states.require(row.state, after)
     return await store.transition(
         session,
         row.ticket,
         version=row.version,
         after=after,
-        who=who,
+        who=who.name,
         what=what,
         at=now,
         why=why,

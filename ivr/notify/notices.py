@@ -25,7 +25,7 @@ from ivr.notify.rules import told
 from ivr.settings import Settings
 from ivr.store import alarms, deliveries
 from ivr.store.database import Store
-from ivr.store.tables import CallbackRow, Delivery, MessageRow
+from ivr.store.tables import CallbackRow, ContactRow, Delivery, MessageRow
 
 log = logging.getLogger("ivr.notify")
 
@@ -86,26 +86,33 @@ class Notices:
         now = self._clock.now()
         async with self._store.read() as session:
             untold = await deliveries.untold_messages(session, LIMIT)
-            asked = await deliveries.untold_callbacks(session, LIMIT)
+            asked = await deliveries.untold_contacts(session, LIMIT)
             awaiting = await deliveries.somebody_awaits_text(session)
         if untold or asked:
             async with self._store.write() as session:
-                for message, callback in untold:
-                    await self._tell(session, message, callback, now)
+                for message, callback, contact in untold:
+                    await self._tell(session, message, callback, contact, now)
                     await deliveries.was_told(session, MessageRow, message.id, now)
-                for callback in asked:
-                    await self._tell(session, None, callback, now)
-                    await deliveries.was_told(session, CallbackRow, callback.ticket, now)
+                for callback, contact in asked:
+                    await self._tell(session, None, callback, contact, now)
+                    await deliveries.was_told(session, ContactRow, contact.id, now)
         if awaiting or untold:
             async with self._store.write() as session:
                 await deliveries.text_is_there(session, now)
 
     async def _tell(
-        self, session: AsyncSession, message: MessageRow | None, callback: CallbackRow | None, now: datetime
+        self,
+        session: AsyncSession,
+        message: MessageRow | None,
+        callback: CallbackRow | None,
+        contact: ContactRow | None,
+        now: datetime,
     ) -> None:
-        matter = callback or message
+        """`contact`: the one of `callback` that nobody was told of yet; each is told."""
+        matter = contact or message
         assert matter is not None
         subject = callback.ticket if callback else message.id if message else ""
+        about = f"{contact.told_ticket}/{contact.id}" if contact else subject
         is_open = self._was_open(matter.line, matter.created_at)
         for one in told(self._rules.notices(matter.line), events_of(message, callback), is_open):
             data: dict[str, Any] = {"include": list(one.include), "reply": one.reply}
@@ -124,7 +131,7 @@ class Notices:
                     "message_id": message.id if message else None,
                     "channel": one.channel,
                     "target": one.target,
-                    "key": deliveries.key_of(subject, one.channel, one.target, later=one.after is not None),
+                    "key": deliveries.key_of(about, one.channel, one.target, later=one.after is not None),
                     "awaits_text": awaits,
                     "data": data,
                     "created_at": now,

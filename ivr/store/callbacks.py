@@ -9,15 +9,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
 from ivr.store.pages import beyond
-from ivr.store.tables import CallbackEvent, CallbackRow, UtcTime
-from ivr.store.upsert import insert_new
+from ivr.store.tables import AliasRow, CallbackEvent, CallbackRow, ContactRow, UtcTime
+from ivr.store.upsert import dialect_of, insert_new
 
 # A callback without a due time comes last.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
+async def one_at_a_time(session: AsyncSession, *names: str) -> None:
+    """Until the end of the transaction nobody else passes here with one of `names`.
+
+    SQLite has one writer anyway.
+    """
+    if dialect_of(session) == "postgresql":
+        for name in names:
+            await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
 async def insert(session: AsyncSession, row: dict[str, Any], *, who: str, at: datetime) -> bool:
     """Adds a callback and its first event; False if the ticket, or one for its message, is there already."""
+    if await session.get(AliasRow, row["ticket"]) is not None:
+        return False
     if not await insert_new(session, CallbackRow, {"version": 0, "created_at": at, **row}):
         return False
     session.add(CallbackEvent(ticket=row["ticket"], at=at, who=who, what="created", after=row["state"]))
@@ -25,19 +37,32 @@ async def insert(session: AsyncSession, row: dict[str, Any], *, who: str, at: da
     return True
 
 
-async def get(session: AsyncSession, ticket: str) -> CallbackRow:
-    found = await session.get(CallbackRow, ticket)
+async def find(session: AsyncSession, ticket: str, *, to_change: bool = False) -> CallbackRow | None:
+    """By its number, or by one that was merged into it; `to_change`: nobody else changes it until the commit."""
+    query = select(CallbackRow).execution_options(populate_existing=True)
+    if to_change:
+        query = query.with_for_update()
+    found = await session.scalar(query.where(CallbackRow.ticket == ticket))
     if found is None:
+        now = select(AliasRow.ticket).where(AliasRow.number == ticket).scalar_subquery()
+        found = await session.scalar(query.where(CallbackRow.ticket == now))
+    return found
+
+
+async def get(
+    session: AsyncSession, ticket: str, *, tenant: str | None = None, to_change: bool = False
+) -> CallbackRow:
+    """As `find`. NotFound if there is none, or it is another tenant's than `tenant` (None: of any)."""
+    found = await find(session, ticket, to_change=to_change)
+    if found is None or (tenant is not None and found.tenant != tenant):
         raise NotFound(f"there is no callback {ticket}")
     return found
 
 
 async def by_message(session: AsyncSession, message_id: str) -> CallbackRow | None:
-    return await session.scalar(select(CallbackRow).where(CallbackRow.message_id == message_id))
-
-
-async def by_request(session: AsyncSession, request_id: str) -> CallbackRow | None:
-    return await session.scalar(select(CallbackRow).where(CallbackRow.request_id == request_id))
+    """The ticket that a message belongs to."""
+    query = select(CallbackRow).join(ContactRow, ContactRow.ticket == CallbackRow.ticket)
+    return await session.scalar(query.where(ContactRow.message_id == message_id))
 
 
 async def listing(
@@ -95,7 +120,7 @@ async def transition(
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     if changed is None:
-        await session.refresh(row)
+        row = await get(session, ticket)
         raise Conflict(
             f"callback {ticket} was changed by somebody else and is now {row.state}; look at it again"
         )

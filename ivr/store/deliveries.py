@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import NotFound
 from ivr.store import stages
-from ivr.store.tables import CallbackRow, Delivery, MessageRow
+from ivr.store.tables import CallbackRow, ContactRow, Delivery, MessageRow
 from ivr.store.upsert import insert_new
 
 DUE = ("waiting", "unsure", "sending")
@@ -44,34 +44,35 @@ async def get(session: AsyncSession, delivery_id: int) -> Delivery:
 
 async def untold_messages(
     session: AsyncSession, limit: int
-) -> Sequence[tuple[MessageRow, CallbackRow | None]]:
+) -> Sequence[tuple[MessageRow, CallbackRow | None, ContactRow | None]]:
     """Messages that ended, with their callbacks, of which nobody was told yet; the oldest first."""
     query = (
-        select(MessageRow, CallbackRow)
-        .outerjoin(CallbackRow, CallbackRow.message_id == MessageRow.id)
+        select(MessageRow, CallbackRow, ContactRow)
+        .outerjoin(ContactRow, ContactRow.message_id == MessageRow.id)
+        .outerjoin(CallbackRow, CallbackRow.ticket == ContactRow.ticket)
         .where(MessageRow.told_at.is_(None), MessageRow.state != "recording")
         .order_by(MessageRow.created_at)
         .limit(limit)
     )
-    return [(message, callback) for message, callback in await session.execute(query)]
+    return [(message, callback, contact) for message, callback, contact in await session.execute(query)]
 
 
-async def untold_callbacks(session: AsyncSession, limit: int) -> Sequence[CallbackRow]:
-    """The same of callbacks without a message."""
+async def untold_contacts(session: AsyncSession, limit: int) -> Sequence[tuple[CallbackRow, ContactRow]]:
+    """The same of who asked without a message."""
     query = (
-        select(CallbackRow)
-        .where(CallbackRow.told_at.is_(None), CallbackRow.message_id.is_(None))
-        .order_by(CallbackRow.created_at)
+        select(CallbackRow, ContactRow)
+        .join(ContactRow, ContactRow.ticket == CallbackRow.ticket)
+        .where(ContactRow.told_at.is_(None), ContactRow.message_id.is_(None))
+        .order_by(ContactRow.created_at)
         .limit(limit)
     )
-    return (await session.scalars(query)).all()
+    return [(callback, contact) for callback, contact in await session.execute(query)]
 
 
 async def was_told(
-    session: AsyncSession, row: type[MessageRow] | type[CallbackRow], id: str, at: datetime
+    session: AsyncSession, row: type[MessageRow] | type[ContactRow], id: str | int, at: datetime
 ) -> None:
-    key = MessageRow.id if row is MessageRow else CallbackRow.ticket
-    await session.execute(update(row).where(key == id).values(told_at=at))
+    await session.execute(update(row).where(row.id == id).values(told_at=at))
 
 
 async def somebody_awaits_text(session: AsyncSession) -> bool:

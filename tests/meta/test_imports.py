@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "dialplan": {"hours", "prompts"} | PROTOCOLS,
     "steps": {"dialplan", "hours"} | PROTOCOLS,
     # what happens around calls
-    "callbacks": {"store", "hours", "errors"},
+    "callbacks": {"store", "hours", "errors", "outside"},
     "queues": {"callbacks", "store", "hours"} | PROTOCOLS,
     "messages": {"alerts", "callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
     "notify": {"dialplan", "store", "hours", "wake"} | PROTOCOLS,

@@ -70,6 +70,21 @@ def callback(ticket: str, **changed: Any) -> dict[str, Any]:
     return {**row, **changed}
 
 
+def contact(ticket: str, **changed: Any) -> dict[str, Any]:
+    row = {
+        "ticket": ticket,
+        "told_ticket": ticket,
+        "tenant": "ecforce",
+        "line": "ecforce",
+        "source": "message",
+        "cause": "closed",
+        "path": ["welcome"],
+        "priority": "medium",
+        "created_at": NOON,
+    }
+    return {**row, **changed}
+
+
 def transcript(text: str, at: datetime, **changed: Any) -> dict[str, Any]:
     """What the pipeline writes with the end of the stage."""
     made = {

@@ -1,13 +1,16 @@
 """One callback for one message, and what may be done to it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from ivr.call import CallbackPromise
-from ivr.callbacks import service, tickets
-from ivr.callbacks.service import MessageFacts
+from ivr.callbacks import asking, service, tickets
+from ivr.callbacks.asking import MessageFacts
+from ivr.callbacks.who import Who
 from ivr.errors import Conflict, NotFound, StoreError
 from ivr.hours.calendar import Calendar
 from ivr.hours.model import HoursModel
@@ -44,19 +47,11 @@ async def create(
     message_id: str = "m1",
     calendar: Calendar | None = OFFICE,
     promise: CallbackPromise = PROMISE,
+    **said: Any,
 ) -> str:
-    facts = MessageFacts(
-        id=message_id,
-        line=FACTS.line,
-        tenant=FACTS.tenant,
-        cause=FACTS.cause,
-        number=FACTS.number,
-        received_at=FACTS.received_at,
-        call_id=FACTS.call_id,
-        path=FACTS.path,
-    )
+    facts = replace(FACTS, id=message_id, **said)
     async with store.write() as session:
-        return await service.create_for_message(session, facts, promise, calendar, after(0))
+        return await asking.create_for_message(session, facts, promise, calendar, after(0))
 
 
 async def test_a_message_makes_an_open_callback_with_its_due_time(desk: Store) -> None:
@@ -101,7 +96,7 @@ async def test_a_ticket_that_is_taken_is_drawn_again(desk: Store) -> None:
     async with desk.write() as session:
         facts = MessageFacts("m2", "ecforce", "ecforce", "busy", None, NOON)
         assert (
-            await service.create_for_message(session, facts, PROMISE, OFFICE, NOON, new_ticket=draw)
+            await asking.create_for_message(session, facts, PROMISE, OFFICE, NOON, new_ticket=draw)
             == "1234567"
         )
     assert asked == [0, 1, 2, 3]
@@ -115,9 +110,7 @@ async def test_when_no_ticket_is_free_nothing_is_promised(desk: Store) -> None:
     facts = MessageFacts("m2", "ecforce", "ecforce", "busy", None, NOON)
     with pytest.raises(StoreError, match="try again"):
         async with desk.write() as session:
-            await service.create_for_message(
-                session, facts, PROMISE, OFFICE, NOON, new_ticket=lambda _: taken
-            )
+            await asking.create_for_message(session, facts, PROMISE, OFFICE, NOON, new_ticket=lambda _: taken)
     async with desk.read() as session:
         assert await callbacks.by_message(session, "m2") is None
 
@@ -149,7 +142,7 @@ async def test_a_due_time_by_the_clock_needs_no_calendar(desk: Store) -> None:
 
 
 async def test_real_tickets_pass_their_own_check(desk: Store) -> None:
-    made = [await create(desk, message_id) for message_id in ("m1", "m2", "m3")]
+    made = [await create(desk, message_id, number=None) for message_id in ("m1", "m2", "m3")]
     assert len(set(made)) == 3
     assert all(tickets.check(ticket) for ticket in made)
 
@@ -160,16 +153,16 @@ async def test_real_tickets_pass_their_own_check(desk: Store) -> None:
 async def test_a_claim_holds_until_its_lease_ends(desk: Store) -> None:
     ticket = await create(desk)
     async with desk.write() as session:
-        row = await service.claim(session, ticket, "alice", until=after(600), now=after(0))
+        row = await service.claim(session, ticket, Who("alice"), until=after(600), now=after(0))
         assert (row.state, row.agent, row.lease_until) == ("claimed", "alice", after(600))
         with pytest.raises(Conflict, match="alice"):
-            await service.claim(session, ticket, "bob", until=after(700), now=after(599))
-        await service.claim(session, ticket, "alice", until=after(800), now=after(599))
+            await service.claim(session, ticket, Who("bob"), until=after(700), now=after(599))
+        await service.claim(session, ticket, Who("alice"), until=after(800), now=after(599))
         with pytest.raises(Conflict, match="alice"):
-            await service.claim(session, ticket, "bob", until=after(900), now=after(799))
-        row = await service.claim(session, ticket, "bob", until=after(1400), now=after(800))
+            await service.claim(session, ticket, Who("bob"), until=after(900), now=after(799))
+        row = await service.claim(session, ticket, Who("bob"), until=after(1400), now=after(800))
         assert row.agent == "bob"
-        row = await service.give_back(session, ticket, who="bob", now=after(801))
+        row = await service.give_back(session, ticket, who=Who("bob"), now=after(801))
         assert (row.state, row.agent, row.lease_until) == ("open", None, None)
 
 
@@ -178,7 +171,7 @@ async def test_of_two_agents_who_claim_one_has_it(desk: Store, other_process: St
 
     async def claim(through: Store, who: str) -> str | None:
         async with through.write() as session:
-            return (await service.claim(session, ticket, who, until=after(600), now=after(0))).agent
+            return (await service.claim(session, ticket, Who(who), until=after(600), now=after(0))).agent
 
     results = await asyncio.gather(
         *(claim((desk, other_process)[n % 2], f"agent{n}") for n in range(10)), return_exceptions=True
@@ -191,9 +184,9 @@ async def test_of_two_agents_who_claim_one_has_it(desk: Store, other_process: St
 async def test_done_and_open_again_with_every_step_in_the_history(desk: Store) -> None:
     ticket = await create(desk)
     async with desk.write() as session:
-        row = await service.mark_done(session, ticket, "alice", "解決しました", after(60))
+        row = await service.close(session, ticket, who=Who("alice"), now=after(60), note="解決しました")
         assert (row.state, row.result, row.done_at) == ("done", "解決しました", after(60))
-        row = await service.reopen(session, ticket, who="bob", now=after(120), why="再度のお問い合わせ")
+        row = await service.reopen(session, ticket, who=Who("bob"), now=after(120), why="再度のお問い合わせ")
         assert (row.state, row.result, row.done_at) == ("open", None, None)
         assert row.due_at == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
     async with desk.read() as session:
@@ -208,27 +201,27 @@ async def test_done_and_open_again_with_every_step_in_the_history(desk: Store) -
 async def test_what_is_done_cannot_be_done_or_claimed_again(desk: Store) -> None:
     ticket = await create(desk)
     async with desk.write() as session:
-        await service.mark_done(session, ticket, "alice", None, after(60))
+        await service.close(session, ticket, who=Who("alice"), now=after(60), note=None)
         with pytest.raises(Conflict, match="対応済み"):
-            await service.mark_done(session, ticket, "bob", None, after(61))
+            await service.close(session, ticket, who=Who("bob"), now=after(61), note=None)
         with pytest.raises(Conflict, match="この折り返しは「対応済み」のため、「担当中」にできません。"):
-            await service.claim(session, ticket, "bob", until=after(600), now=after(61))
+            await service.claim(session, ticket, Who("bob"), until=after(600), now=after(61))
 
 
 async def test_only_what_is_done_can_be_opened_again(desk: Store) -> None:
     ticket = await create(desk)
     async with desk.write() as session:
         with pytest.raises(Conflict, match="ではありません"):
-            await service.reopen(session, ticket, who="bob", now=after(1))
+            await service.reopen(session, ticket, who=Who("bob"), now=after(1))
 
 
 async def test_an_unknown_ticket_is_not_found(desk: Store) -> None:
     async with desk.write() as session:
         for attempt in (
-            service.claim(session, "1", "bob", until=after(9), now=after(0)),
-            service.mark_done(session, "1", "bob", None, after(0)),
-            service.reopen(session, "1", who="bob", now=after(0)),
-            service.give_back(session, "1", who="bob", now=after(0)),
+            service.claim(session, "1", Who("bob"), until=after(9), now=after(0)),
+            service.close(session, "1", who=Who("bob"), now=after(0), note=None),
+            service.reopen(session, "1", who=Who("bob"), now=after(0)),
+            service.give_back(session, "1", who=Who("bob"), now=after(0)),
         ):
             with pytest.raises(NotFound, match="there is no callback 1"):
                 await attempt

@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from ivr.errors import Conflict, NotFound
-from ivr.store import callbacks, messages
+from ivr.store import callbacks, contacts, messages
 from ivr.store.database import Store
-from tests.store.rows import NOON, after, callback, message
+from tests.store.rows import NOON, after, callback, contact, message
 
 
 async def insert(store: Store, ticket: str, **changed: object) -> bool:
@@ -42,6 +42,8 @@ async def test_a_message_has_one_callback(store: Store) -> None:
         await messages.intend(session, message("m1"))
     assert await insert(store, "1000000", message_id="m1")
     assert not await insert(store, "2000000", message_id="m1")
+    async with store.write() as session:
+        await contacts.add(session, contact("1000000", message_id="m1"))
     async with store.read() as session:
         found = await callbacks.by_message(session, "m1")
         assert found is not None

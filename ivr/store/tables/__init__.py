@@ -1,7 +1,16 @@
 """Every table, SQLAlchemy Core style declarations through the ORM mapper; one file for each aggregate."""
 
 from ivr.store.tables.base import Base, UtcTime
-from ivr.store.tables.callbacks import CallbackEvent, CallbackRow
+from ivr.store.tables.callbacks import (
+    AliasRow,
+    BarredNumber,
+    CallbackEvent,
+    CallbackRow,
+    ContactRow,
+    DedicatedAgent,
+    DialLock,
+    DialRow,
+)
 from ivr.store.tables.calls import CallRow
 from ivr.store.tables.lines import Closure, DialplanVersion, Line, LineNumber, Pin, Publication
 from ivr.store.tables.messages import Deletion, MessageRow, ModelUse
@@ -11,13 +20,19 @@ from ivr.store.tables.system import Alarm, Delivery, Event, Health, Order
 __all__ = [
     "AgentRow",
     "Alarm",
+    "AliasRow",
+    "BarredNumber",
     "Base",
     "CallRow",
     "CallbackEvent",
     "CallbackRow",
     "Closure",
+    "ContactRow",
+    "DedicatedAgent",
     "Deletion",
     "Delivery",
+    "DialLock",
+    "DialRow",
     "DialplanVersion",
     "Event",
     "Health",

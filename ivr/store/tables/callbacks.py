@@ -43,6 +43,7 @@ class CallbackRow(Base):
     dedicated: Mapped[str | None] = mapped_column(String(64))  # the customer's own agent
     agent: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
+    offered_to: Mapped[str | None] = mapped_column(String(64))  # 引き継ぎ: who may accept it
     second: Mapped[str | None] = mapped_column(String(64))  # 二次対応中: who helps; the agent stays
     tier: Mapped[int] = mapped_column(default=1)  # how far it has moved up, 1 to 3
     warned_at: Mapped[datetime | None]  # when its due time was found to be near

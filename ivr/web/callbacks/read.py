@@ -67,7 +67,7 @@ async def board(
     todo = [*mine, CallbackRow.state.not_in(CLOSED)]
     by_due = (CallbackRow.due_at.is_(None), CallbackRow.due_at, CallbackRow.created_at, CallbackRow.ticket)
     newest = (func.coalesce(CallbackRow.done_at, CallbackRow.created_at).desc(), CallbackRow.ticket)
-    late = func.count().filter(CallbackRow.due_at < now)
+    late = func.count().filter(CallbackRow.due_at < now, CallbackRow.begun_at.is_(None))
     counts = (await session.execute(select(func.count(), late).where(*todo))).one()
     return Board(
         todo=await _views(session, todo, by_due, room, now),
@@ -79,13 +79,8 @@ async def board(
 
 async def one(session: AsyncSession, ticket: str, *, tenant: str | None, now: datetime) -> View:
     """NotFound if there is none, or it is another tenant's."""
-    where = [CallbackRow.ticket == ticket]
-    if tenant is not None:
-        where.append(CallbackRow.tenant == tenant)
-    found = await _views(session, where, (CallbackRow.ticket,), 1, now)
-    if not found:
-        raise NotFound(f"there is no callback {ticket}")
-    return found[0]
+    row = await get(session, ticket, tenant=tenant)
+    return (await _views(session, [CallbackRow.ticket == row.ticket], (CallbackRow.ticket,), 1, now))[0]
 
 
 async def _views(
@@ -110,7 +105,8 @@ async def _views(
 
 
 def _is_late(callback: CallbackRow, now: datetime) -> bool:
-    return callback.due_at is not None and callback.due_at < now and callback.state not in CLOSED
+    waits = callback.begun_at is None and callback.state not in CLOSED
+    return waits and callback.due_at is not None and callback.due_at < now
 
 
 async def messages_of(session: AsyncSession, rows: Sequence[CallbackRow]) -> dict[str, MessageRow]:
@@ -129,7 +125,4 @@ async def message(session: AsyncSession, message_id: str, *, tenant: str | None)
 
 
 async def own_callback(session: AsyncSession, ticket: str, *, tenant: str | None) -> CallbackRow:
-    found = await get(session, ticket)
-    if tenant is not None and found.tenant != tenant:
-        raise NotFound(f"there is no callback {ticket}")
-    return found
+    return await get(session, ticket, tenant=tenant)

@@ -7,6 +7,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import service, states
+from ivr.callbacks.who import Who
 from ivr.errors import Conflict, NotFound, StoreError
 from ivr.messages.transcription import seconds_left
 from ivr.store import callbacks as store
@@ -36,6 +37,7 @@ async def show_one(request: web.Request) -> web.Response:
     ticket = request.match_info["ticket"]
     async with request.app[STORE].read() as db:
         view = await read.one(db, ticket, tenant=request[VIEWER].tenant, now=now)
+        ticket = view.callback.ticket
         events = await store.events(db, ticket)
         text_in = await seconds_left(db, view.message) if view.message else None
     await _seen(request, ticket)
@@ -72,18 +74,18 @@ async def _seen(request: web.Request, ticket: str) -> None:
 async def finish(request: web.Request) -> web.Response:
     form = await request.post()
     result = str(form.get("result", "")).strip()[:200] or None
-    now, who = request.app[CLOCK].now(), request[VIEWER].name
+    now, who = request.app[CLOCK].now(), _who(request)
     try:
         async with request.app[STORE].write() as db:
             ticket = await _as_it_was_seen(request, db)
-            await service.mark_done(db, ticket, who, result, now)
+            await service.close(db, ticket, who=who, now=now, note=result)
     except Conflict:
         raise _back_to_ticket(request, "changed") from None
     raise web.HTTPSeeOther("/callbacks")
 
 
 async def reopen(request: web.Request) -> web.Response:
-    now, who = request.app[CLOCK].now(), request[VIEWER].name
+    now, who = request.app[CLOCK].now(), _who(request)
     try:
         async with request.app[STORE].write() as db:
             ticket = await _as_it_was_seen(request, db)
@@ -106,6 +108,11 @@ async def run_again(request: web.Request) -> web.Response:
     if begun:
         wake(request.app[SETTINGS].run, "jobs")
     raise _back_to_ticket(request, None if begun else "not_again")
+
+
+def _who(request: web.Request) -> Who:
+    viewer = request[VIEWER]
+    return Who(viewer.name, viewer.tenant, supervisor=viewer.role in ("supervisor", "admin"))
 
 
 async def _as_it_was_seen(request: web.Request, db: AsyncSession) -> str:

@@ -22,6 +22,7 @@ Outcome = Literal[
     "answered", "message", "silent", "callback", "informed", "abandoned", "rejected", "failed", "in_progress"
 ]
 Withheld = Literal["anonymous", "payphone", "unavailable"]  # 非通知, 公衆電話, 表示圏外
+Unlocked = Literal["right", "wrong", "locked", "unavailable"]  # what became of a PIN
 
 
 class CallerHungUp(Exception):
@@ -290,12 +291,31 @@ class Seats(Protocol):
         """Of a caller who entered now; None while it cannot be told."""
 
 
+Why = Literal["first", "unheard", "instead", "more", "matter", "number"]
+"""Why a take of a message is recorded: nothing was heard, by the caller's key, or the caller was asked for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message whose intent is durable: from here on it cannot be lost."""
+    """A message whose intent is durable: from here on it cannot be lost.
+
+    `file`: of the take that is to be recorded; `takes`: why each one is, that one last.
+    """
 
     id: str
     file: Path
+    takes: tuple[Why, ...] = ("first",)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message as it stands after a take: `files`, one behind the other; none: proven non-speech.
+
+    `transcript`: of all of them together; None unless each was heard while it was recorded.
+    """
+
+    files: tuple[Path, ...]
+    transcript: Transcript | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,11 +348,17 @@ class Mailbox(Protocol):
     async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
         """Intent to disk (fsync), then the row; re-joins the draft of `call.state.message_id`."""
 
-    async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
-        """Makes message and callback durable. Survives cancellation.
+    async def taken(self, draft: Draft, recorded: Recorded) -> Taken:
+        """A take is over and on the disk. Nothing is filed yet."""
 
-        `again`: the caller will be asked once more, so proven non-speech is not filed yet.
+    async def another(self, draft: Draft, why: Why) -> Draft:
+        """The next take of the same message, durably named.
+
+        StoreError if the disk does not take it: the message is then what was recorded so far.
         """
+
+    async def finish(self, draft: Draft, recorded: Recorded, *, urgent: bool = False) -> Stored:
+        """Makes message and callback durable. Survives cancellation. `urgent`: by the caller's key."""
 
     async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
         """Makes the callback durable that a caller asked for: one for each call and step, however often.
@@ -349,6 +375,29 @@ class Mailbox(Protocol):
 
     def release(self, call_id: str | None) -> None:
         """The call is over: what was begun and not finished is anybody's to file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a text says: a `matter`; a telephone `number`."""
+
+    matter: bool
+    number: bool
+
+
+class Reader(Protocol):
+    async def understood(self, line: str, transcript: Transcript) -> Understood | None:
+        """By the line's rules; None if that is not known in time."""
+
+
+class NoReader:
+    """Where nobody reads, nothing is asked for."""
+
+    async def understood(self, line: str, transcript: Transcript) -> Understood | None:
+        return None
+
+
+NOBODY_READS = NoReader()
 
 
 class Journal(Protocol):
@@ -378,9 +427,7 @@ class Closings(Protocol):
     durable when it returns. StoreError: it may or may not have happened.
     """
 
-    async def unlock(
-        self, line: str, tenant: str, pin: str
-    ) -> Literal["right", "wrong", "locked", "unavailable"]:
+    async def unlock(self, line: str, tenant: str, pin: str) -> Unlocked:
         """Wrong ones are counted over all calls, and lock the PIN. "unavailable": no such line, or no PIN."""
 
     def today(self, line: str, tenant: str) -> LineToday: ...
@@ -390,3 +437,54 @@ class Closings(Protocol):
 
     async def reopen(self, line: str, tenant: str, by: str) -> None:
         """Ends what stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message that staff have yet to deal with. `received`: by the clock where its line is.
+
+    `file` None: there is no audio (any more). `heard`: somebody listened to it by telephone and kept it.
+    """
+
+    id: str
+    received: datetime
+    number: str | None = field(repr=False)
+    withheld: Withheld | None
+    file: Path | None
+    urgent: bool
+    heard: bool
+
+
+Cleared = Literal["done", "kept", "taken"]  # what became of the callback of a message
+
+
+class Retrieval(Protocol):
+    """Messages for staff on a telephone, and the callbacks that were born with them.
+
+    `tenant`: of the line that was dialled; NotFound for a message of another one. `by`: who, as it is
+    written down. What is changed is durable when it returns. StoreError: it may or may not have happened.
+    """
+
+    async def unlock(self, line: str, pin: str) -> Unlocked:
+        """Wrong ones are counted over all calls, and lock the PIN. "unavailable": the line has none."""
+
+    async def waiting(self, lines: Sequence[str], tenant: str) -> Sequence[KeptMessage]:
+        """Of these lines, or of all of the tenant: what nobody cleared and whose callback is open, by whomever.
+
+        Unheard ones first, among them the urgent ones, then the oldest.
+        """
+
+    async def heard(self, message: str, tenant: str, by: str) -> None: ...
+
+    async def clear(self, message: str, tenant: str, by: str) -> Cleared:
+        """Takes it off the list; its callback is done with it, if nothing else of it is left. Twice does no harm.
+
+        "kept": more was asked for in the same callback, which stays open. "taken": an agent is about it now,
+        and nothing was changed.
+        """
+
+    async def claim(self, message: str, tenant: str, by: str) -> bool:
+        """Before ringing back: nobody else does so meanwhile. False: somebody else is about it, or was."""
+
+    async def give_back(self, message: str, tenant: str, by: str) -> None:
+        """Ends `claim`, for who did not get through, or got through and has not cleared it."""

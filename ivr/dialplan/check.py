@@ -46,6 +46,7 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
         *_ways(source, dialplan),
         *_gotos(source, dialplan),
         *_closings(source, dialplan),
+        *_heard_lines(source, dialplan),
         *_keys(source, dialplan),
         *_patience(source, dialplan),
         *_texts(source, dialplan, speakable),
@@ -233,6 +234,24 @@ def _closings(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
             yield source.problem(("steps", name), message, at="key")
 
 
+def _heard_lines(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    if dialplan.beside is None:
+        return
+    others = dialplan.beside.by_key
+    for name, step in dialplan.steps.items():
+        first: dict[str, str] = {}
+        for field, key in step.hears_lines().items():
+            there = others.get(key)
+            if there is None:
+                message = f'there is no line "{key}" without errors{did_you_mean(key, others)}'
+                yield field_problem(source, name, field, message)
+            elif there.line.tenant != dialplan.line.tenant:
+                message = f'the line "{key}" is of another tenant, "{there.line.tenant}"'
+                yield field_problem(source, name, field, message)
+            if first.setdefault(key, field) != field:
+                yield field_problem(source, name, field, f'"{key}" stands here twice')
+
+
 def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     for name, step in dialplan.steps.items():
         keys = [field.removeprefix("keys.") for field in step.exits() if field.startswith("keys.")]
@@ -245,17 +264,22 @@ def _keys(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
 
 def _patience(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     """How long a caller listens to menus, each heard once, before something happens."""
-    own = patience.lengths(dialplan.steps)
+    own, longest = patience.lengths(dialplan.steps), f"{patience.LONGEST_MENUS:.0f} s"
     beside = dialplan.beside
     alone = graph.heard_in_a_row(dialplan.steps, own) if beside is None else {}
     for name in own:
         seconds = beside.menus_heard[f"{dialplan.key}:{name}"] if beside else alone[name]
         if seconds > patience.LONGEST_MENUS >= seconds - own[name]:
-            longest = f"{patience.LONGEST_MENUS:.0f} s"
             message = (
                 f"up to here a caller hears about {seconds:.0f} s of menus; more than {longest} are too long"
             )
             yield field_problem(source, name, "say", message)
+    for name, step in dialplan.steps.items():
+        if review := step.menu_at_its_end():
+            seconds = patience.seconds(review) + patience.after(dialplan, step)
+            if seconds > patience.LONGEST_MENUS:
+                message = f"after the message a caller hears about {seconds:.0f} s of menus; more than {longest} are too long"
+                yield source.problem(("steps", name, "review"), message, at="key")
 
 
 def _texts(source: Source, dialplan: Dialplan, speakable: Speakable | None) -> Iterator[Problem]:

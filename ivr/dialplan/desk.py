@@ -4,7 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ivr.call import CallbackPromise, CallState, Closings, Journal, Mailbox, Place, Seats
+from ivr.call import (
+    NOBODY_READS,
+    CallbackPromise,
+    CallState,
+    Closings,
+    Journal,
+    Mailbox,
+    Place,
+    Reader,
+    Retrieval,
+    Seats,
+)
 from ivr.clock import Clock
 from ivr.dialplan.model import CallbackModel, Dialplan, LineModel
 from ivr.dialplan.texts import (
@@ -41,7 +52,9 @@ class Desk:
     seats: Seats
     journal: Journal
     closings: Closings
+    retrieval: Retrieval
     lines: Callable[[str], "Target | None"] = lambda key: None  # the live lines, by key
+    reader: Reader = NOBODY_READS
 
     def speak(
         self, state: CallState, text: str, hours: str | None = None, place: Place | None = None

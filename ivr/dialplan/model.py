@@ -189,6 +189,10 @@ class Step(Part):
         """Beside `says`, what it can say that names this day: spoken for each of the coming days."""
         return []
 
+    def menu_at_its_end(self) -> str:
+        """The keys that it tells after something else happened in it; menus that follow are heard behind them."""
+        return ""
+
     def says_in_queue(self) -> frozenset[str]:
         """Those of `says` that are said to a caller in a queue, who has a `{position}` and a `{wait}`."""
         return frozenset()
@@ -212,6 +216,10 @@ class Step(Part):
     def closes(self) -> str | None:
         """The key of a line that staff close by it at once; "" is its own, None: it closes none."""
         return None
+
+    def hears_lines(self) -> dict[str, str]:
+        """YAML path -> key of a line whose messages staff hear by it."""
+        return {}
 
     def groups_used(self) -> dict[str, str]:
         """YAML path -> name of the group of agents that it refers to."""

@@ -29,12 +29,25 @@ def lengths(steps: Mapping[str, Step]) -> dict[str, float]:
     }
 
 
+def begin(state: CallState, texts: Sequence[str]) -> None:
+    """Something else than menus happened, or the caller wants to hear these anew; now they are said."""
+    state.variables[HEARD] = f"{sum(map(seconds, texts)):.1f}"
+
+
+def after(dialplan: Dialplan, step: Step) -> float:
+    """The most seconds of menus that follow a step in a row."""
+    own, rest = lengths(dialplan.steps), dialplan.menus_to_come
+    return max((own[each] + rest[each] for each in step.exits().values() if each in own), default=0.0)
+
+
 def enter(dialplan: Dialplan, state: CallState, name: str) -> None:
     """The caller comes to the step `name`, and hears it once if it is a menu."""
     step, variables = dialplan.steps[name], state.variables
     if step.type != "menu":
         if step.says():
             variables.pop(HEARD, None)
+        if step.menu_at_its_end():
+            variables[MOST] = f"{LONGEST_MENUS - after(dialplan, step):.1f}"
         return
     own = seconds(step.says()["say"])
     most = LONGEST_MENUS - dialplan.menus_to_come[name]

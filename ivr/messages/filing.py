@@ -10,23 +10,26 @@ State of a message that ended:
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks.service import SYSTEM, MessageFacts, create_for_message, create_for_request
+from ivr.call import Why
+from ivr.callbacks.asking import MessageFacts, create_for_message, create_for_request
+from ivr.callbacks.who import SYSTEM
 from ivr.hours.calendar import Calendar
-from ivr.messages import wav
+from ivr.messages import text, wav
 from ivr.messages.sidecar import Facts, sync_folder
 from ivr.messages.speech import judge
-from ivr.store import callbacks, deliveries, events, messages
+from ivr.store import callbacks, contacts, deliveries, events, messages, stages
 from ivr.store.database import Store
-from ivr.store.tables import CallbackEvent, CallbackRow, Line, MessageRow
+from ivr.store.tables import CallbackEvent, CallbackRow, ContactRow, Line, MessageRow
+from ivr.transcript import Transcript
 
 log = logging.getLogger("ivr.messages")
 
@@ -34,22 +37,36 @@ Calendars = Callable[[str, str | None], Calendar | None]
 """Line and name of the hours (None: the line's only hours) -> calendar; None if there is no such one."""
 
 
+SURELY = 1.0  # seconds above the noise; a recording with less in it takes no other one's place
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A recording that is a message, or part of one; `sound`: seconds above the noise."""
+
+    path: Path
+    why: Why
+    seconds: float
+    silent: bool
+    sound: float
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a recording ended; `seconds` of audio, of the take that is kept."""
+    """How a recording ended; `seconds` of audio, of the takes that are kept, one behind the other."""
 
     state: Literal["stored", "silent", "lost"]
     seconds: float
     ended_by: str | None
-    kept: Path | None
+    kept: tuple[Take, ...]
 
 
 def judge_takes(folder: Path, facts: Facts, ended_by: str | None) -> Ended:
-    """Kept is the last take that may hold speech. Blocks; raises OSError; changes headers that a crash left."""
-    takes = [folder / name for name in facts.takes if (folder / name).exists()]
-    judged = [(take, wav.settle(take), judge(take).proven_silent) for take in takes]
-    spoken = [one for one in judged if not one[2]]
-    kept, seconds = (spoken or judged)[-1][:2] if judged else (None, 0.0)
+    """Kept is what may hold speech, else the last take. Blocks; raises OSError; changes headers that a crash left."""
+    takes = [_take(path, why) for path, why in _recordings(folder, facts)]
+    spoken = _in_force(takes)
+    kept = tuple(spoken or takes[-1:])
+    seconds = sum(take.seconds for take in kept)
     if not seconds:
         state: Literal["stored", "silent", "lost"] = "lost" if ended_by in (None, "failed") else "silent"
     else:
@@ -59,15 +76,69 @@ def judge_takes(folder: Path, facts: Facts, ended_by: str | None) -> Ended:
     return Ended(state, seconds, ended_by, kept)
 
 
+def _recordings(folder: Path, facts: Facts) -> list[tuple[Path, Why]]:
+    """Those that are there. A joined one is all of them, see `sidecar.py`."""
+    joined = _joined(folder, facts.id)
+    if joined.exists():
+        return [(joined, "first")]
+    return [(folder / name, why) for name, why in facts.recordings() if (folder / name).exists()]
+
+
+def _joined(folder: Path, id: str) -> Path:
+    return folder / f"{id}-joined.wav"
+
+
+def _take(path: Path, why: Why) -> Take:
+    seconds, heard = wav.settle(path), judge(path)
+    return Take(path, why, seconds, heard.proven_silent, heard.seconds_of_energy)
+
+
+def _in_force(takes: Sequence[Take]) -> list[Take]:
+    """What was spoken, without that in whose place the caller surely said something else."""
+    spoken: list[Take] = []
+    for take in takes:
+        if take.silent:
+            continue
+        if take.why == "instead" and take.sound >= SURELY:
+            spoken.clear()
+        spoken.append(take)
+    return spoken
+
+
 def keep(folder: Path, facts: Facts, ended: Ended) -> None:
-    """The kept take becomes `<id>.wav` and the others go. Blocks; raises OSError; may be done again."""
+    """What is kept becomes `<id>.wav` and the rest goes. Blocks; raises OSError; may be done again, after a crash too.
+
+    That name is given last: whoever begins anew finds either all that was spoken or what came of it.
+    """
     audio = folder / f"{facts.id}.wav"
-    if ended.kept is not None and len(facts.takes) > 1:
-        ended.kept.replace(audio)
-        for name in facts.takes:
-            if folder / name != audio:
-                (folder / name).unlink(missing_ok=True)
+    if ended.kept:
+        kept = ended.kept[0].path
+        if len(ended.kept) > 1:
+            kept = _joined(folder, facts.id)
+            _join(folder, facts.id, ended.kept)
+        for path in (folder / name for name in facts.takes):
+            if path not in (audio, kept):
+                path.unlink(missing_ok=True)
+        if kept != audio:
+            kept.replace(audio)
     sync_folder(folder)
+
+
+def _join(folder: Path, id: str, takes: Sequence[Take]) -> None:
+    draft = folder / f".{id}.joining"
+    try:
+        wav.join((take.path for take in takes), draft)
+    except OSError:
+        draft.unlink(missing_ok=True)  # on a full disk its place is needed
+        raise
+    draft.replace(_joined(folder, id))
+    sync_folder(folder)
+
+
+def resume(folder: Path, facts: Facts) -> None:
+    """Before anything more is recorded: what an engine that died had begun to join is joined. Blocks; OSError."""
+    if _joined(folder, facts.id).exists():
+        keep(folder, facts, judge_takes(folder, facts, None))
 
 
 async def intend(store: Store, facts: Facts) -> None:
@@ -76,10 +147,18 @@ async def intend(store: Store, facts: Facts) -> None:
         await _insert(session, facts)
 
 
-async def file(store: Store, calendars: Calendars, facts: Facts, ended: Ended, now: datetime) -> str | None:
+async def file(
+    store: Store,
+    calendars: Calendars,
+    facts: Facts,
+    ended: Ended,
+    now: datetime,
+    transcript: Transcript | None = None,
+) -> str | None:
     """Not knowing when it ended, takes its length. Returns the ticket, None without a callback. Twice does no harm, also from two processes at once.
 
-    StoreError if the store does not take it: nothing has changed then.
+    `transcript`: of the recording as it is kept; written unless the message has one by now. StoreError if the
+    store does not take it: nothing has changed then.
     """
     async with store.write() as session:
         await _insert(session, facts)
@@ -90,7 +169,12 @@ async def file(store: Store, calendars: Calendars, facts: Facts, ended: Ended, n
             ended_at=facts.ended_at or facts.created_at + timedelta(seconds=ended.seconds),
             ended_by=ended.ended_by,
             duration=ended.seconds,
+            urgent=facts.urgent,
         )
+        if transcript is not None and ended.state == "stored":
+            values = dict(text.columns(transcript, now))
+            if await stages.done(session, "transcript", facts.id, values, now):
+                await events.put(session, "transcript", facts.id, {"transcript": "done"}, now)
         if not first:
             there = await callbacks.by_message(session, facts.id)
             return there.ticket if there else None
@@ -163,15 +247,15 @@ async def _one_callback(
     assert facts.promise is not None
     other = await _other_callback(session, facts, ended)
     if other is not None:
-        ticket, state = other
+        contact, state = other
         if ended.state == "stored":
-            await session.execute(
-                update(CallbackRow).where(CallbackRow.ticket == ticket).values(message_id=facts.id)
-            )
+            await contacts.took_message(session, contact, facts.id)
             session.add(
-                CallbackEvent(ticket=ticket, at=now, who=SYSTEM, what="message", before=state, after=state)
+                CallbackEvent(
+                    ticket=contact.ticket, at=now, who=SYSTEM.name, what="message", before=state, after=state
+                )
             )
-        return ticket
+        return contact.ticket
     row = await messages.get(session, facts.id)
     calendar = _calendar(calendars, facts, facts.promise.hours)
     return await create_for_message(session, _about(facts, row.tenant), facts.promise, calendar, now)
@@ -192,18 +276,22 @@ def _about(facts: Facts, tenant: str) -> MessageFacts:
     )
 
 
-async def _other_callback(session: AsyncSession, facts: Facts, ended: Ended) -> tuple[str, str] | None:
-    """Ticket and state of a callback of the same call, if this message or that one's was lost."""
+async def _other_callback(
+    session: AsyncSession, facts: Facts, ended: Ended
+) -> tuple[ContactRow, str] | None:
+    """Contact, and state of its callback, of the same call, if this message or that one's was lost."""
     if facts.call_id is None:
         return None
     query = (
-        select(CallbackRow.ticket, CallbackRow.state)
-        .join(MessageRow, MessageRow.id == CallbackRow.message_id)
-        .where(CallbackRow.call_id == facts.call_id)
+        select(ContactRow, CallbackRow.state)
+        .join(CallbackRow, CallbackRow.ticket == ContactRow.ticket)
+        .join(MessageRow, MessageRow.id == ContactRow.message_id)
+        .where(ContactRow.call_id == facts.call_id)
     )
     if ended.state != "lost":
         query = query.where(MessageRow.state == "lost")
-    return (await session.execute(query.limit(1))).first()
+    found = (await session.execute(query.limit(1))).first()
+    return None if found is None else (found[0], found[1])
 
 
 def branch(path: tuple[str, ...]) -> str | None:

@@ -6,15 +6,17 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored
+from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored, Taken, Why
 from ivr.clock import Clock
 from ivr.errors import StoreError
 from ivr.messages import filing
 from ivr.messages.sidecar import BrokenSidecar, Facts, Sidecar, new_id
 from ivr.store.database import Store
+from ivr.transcript import Transcript, joined
 
 log = logging.getLogger("ivr.messages")
 T = TypeVar("T")
@@ -43,6 +45,7 @@ class StoreMailbox:
         self._wake_jobs = wake_jobs
         self._threads = ThreadPoolExecutor(THREADS, "mailbox")
         self._drafts: dict[str, Sidecar] = {}
+        self._texts: dict[str, dict[Path, Transcript]] = {}  # of drafts: take -> what was heard meanwhile
         self._late: set[asyncio.Task[Any]] = set()
 
     async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
@@ -56,16 +59,62 @@ class StoreMailbox:
                 raise StoreError("The intent of a message could not be written to the disk.") from error
             self._drafts[facts.id] = sidecar
             await self._patiently(filing.intend(self._store, facts), "intend-" + facts.id)
-        return Draft(sidecar.facts.id, self._folder / sidecar.facts.takes[-1])
+        return self._draft(sidecar.facts)
 
-    async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
-        return await _to_the_end(self._finish(draft, recorded, again and recorded.ended_by != "hangup"))
+    async def taken(self, draft: Draft, recorded: Recorded) -> Taken:
+        self._heard(draft, recorded)
+        sidecar = self._drafts.get(draft.id)
+        try:
+            if sidecar is None:
+                raise OSError("its sidecar is not ours any more")
+            judge = filing.judge_takes, self._folder, sidecar.facts, recorded.ended_by
+            ended = await self._in_thread(*judge)
+        except OSError:
+            log.exception("a take could not be judged and counts as speech", extra={"message_id": draft.id})
+            return Taken((draft.file,))
+        if ended.state != "stored":
+            return Taken(())
+        return Taken(tuple(take.path for take in ended.kept), self._transcript(draft.id, ended))
+
+    async def another(self, draft: Draft, why: Why) -> Draft:
+        sidecar = self._drafts.get(draft.id)
+        try:
+            if sidecar is None:
+                raise OSError("its sidecar is not ours any more")
+            takes = [*sidecar.facts.takes, f"{draft.id}-{len(sidecar.facts.takes) + 1}.wav"]
+            await self._in_thread(partial(sidecar.append, takes=takes, why=[*draft.takes, why]))
+        except OSError as error:
+            raise StoreError("The next take of a message could not be written to the disk.") from error
+        return self._draft(sidecar.facts)
+
+    def _draft(self, facts: Facts) -> Draft:
+        name, _ = facts.recordings()[-1]
+        return Draft(facts.id, self._folder / name, tuple(why for _, why in facts.recordings()))
+
+    async def finish(self, draft: Draft, recorded: Recorded, *, urgent: bool = False) -> Stored:
+        return await _to_the_end(self._finish(draft, recorded, urgent))
 
     def release(self, call_id: str | None) -> None:
         """To be called when a call has ended in any way: the reconciler files what was begun and not finished."""
         for sidecar in [one for one in self._drafts.values() if one.facts.call_id == call_id]:
-            del self._drafts[sidecar.facts.id]
+            self._forget(sidecar.facts.id)
             sidecar.close()
+
+    def _forget(self, id: str) -> None:
+        del self._drafts[id]
+        self._texts.pop(id, None)
+
+    def _heard(self, draft: Draft, recorded: Recorded) -> None:
+        if recorded.transcript is not None:
+            self._texts.setdefault(draft.id, {})[draft.file] = recorded.transcript
+
+    def _transcript(self, id: str, ended: filing.Ended) -> Transcript | None:
+        """Of the recording as it is kept; None unless all of it was heard while it was made."""
+        heard = self._texts.get(id, {})
+        parts = [
+            replace(heard[take.path], duration=take.seconds) for take in ended.kept if take.path in heard
+        ]
+        return joined(parts) if parts and len(parts) == len(ended.kept) else None
 
     async def close(self) -> None:
         """Waits for what is still on its way to the store (bounded by the store's own patience)."""
@@ -81,12 +130,22 @@ class StoreMailbox:
         if message_id is None or message_id in self._drafts:
             return self._drafts.get(message_id or "")
         try:
-            sidecar = await self._in_thread(Sidecar.open, self._folder / f"{message_id}.json")
+            sidecar = await self._in_thread(self._reopen, self._folder / f"{message_id}.json")
         except (OSError, BrokenSidecar):
             log.exception("the draft of a call cannot be read", extra={"message_id": message_id})
             return None
         if sidecar is not None:
             self._drafts[message_id] = sidecar
+        return sidecar
+
+    def _reopen(self, path: Path) -> Sidecar | None:
+        sidecar = Sidecar.open(path)
+        if sidecar is not None:
+            try:
+                filing.resume(self._folder, sidecar.facts)
+            except OSError:
+                sidecar.close()
+                raise
         return sidecar
 
     async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
@@ -156,33 +215,32 @@ class StoreMailbox:
             takes=(f"{id}.wav",),
         )
 
-    async def _finish(self, draft: Draft, recorded: Recorded, again: bool) -> Stored:
+    async def _finish(self, draft: Draft, recorded: Recorded, urgent: bool) -> Stored:
         sidecar = self._drafts.get(draft.id)
         if sidecar is None:  # released, or finished before
             log.error("a message was finished that is not being recorded", extra={"message_id": draft.id})
             return Stored(True, None)
+        self._heard(draft, recorded)
         try:
-            ended = await self._in_thread(self._settle, sidecar, recorded, again, self._clock.now())
+            ended, transcript = await self._in_thread(
+                self._settle, sidecar, recorded.ended_by, urgent, self._clock.now()
+            )
         except OSError:
             log.exception("a recording could not be settled", extra={"message_id": draft.id})
             self.release(sidecar.facts.call_id)
             return Stored(True, None)
-        if ended is None:
-            return Stored(False, None)
-        del self._drafts[draft.id]
-        ticket = await self._patiently(self._file(sidecar, ended), "file-" + draft.id)
+        self._forget(draft.id)
+        ticket = await self._patiently(self._file(sidecar, ended, transcript), "file-" + draft.id)
         self._wake_jobs()
         return Stored(ended.state != "silent", ticket)
 
     def _settle(
-        self, sidecar: Sidecar, recorded: Recorded, again: bool, now: datetime
-    ) -> filing.Ended | None:
-        """None if the caller is asked once more: then the next take has a name. In a thread."""
+        self, sidecar: Sidecar, ended_by: str, urgent: bool, now: datetime
+    ) -> tuple[filing.Ended, Transcript | None]:
+        """In a thread."""
         facts = sidecar.facts
-        ended = filing.judge_takes(self._folder, facts, recorded.ended_by)
-        if again and ended.state == "silent":
-            sidecar.append(takes=[*facts.takes, f"{facts.id}-{len(facts.takes) + 1}.wav"])
-            return None
+        ended = filing.judge_takes(self._folder, facts, ended_by)
+        transcript = self._transcript(facts.id, ended)
         filing.keep(self._folder, facts, ended)
         sidecar.append(
             state="recorded",
@@ -190,12 +248,14 @@ class StoreMailbox:
             ended_by=ended.ended_by,
             seconds=ended.seconds,
             speech=ended.state != "silent",
+            **({"urgent": True} if urgent else {}),
         )
-        return ended
+        return ended, transcript
 
-    async def _file(self, sidecar: Sidecar, ended: filing.Ended) -> str | None:
+    async def _file(self, sidecar: Sidecar, ended: filing.Ended, transcript: Transcript | None) -> str | None:
         try:
-            ticket = await filing.file(self._store, self._calendars, sidecar.facts, ended, self._clock.now())
+            now = self._clock.now()
+            ticket = await filing.file(self._store, self._calendars, sidecar.facts, ended, now, transcript)
             await self._in_thread(sidecar.remove)
             return ticket
         finally:

@@ -206,7 +206,7 @@ class Reconciler:
         return True
 
     async def _remains(self, id: str, row: MessageRow | None) -> Facts:
-        takes = (f"{id}.wav", f"{id}-2.wav")
+        takes = (f"{id}.wav", *(f"{id}-{number}.wav" for number in range(2, 10)))
         if row is None:
             at = id_time(id) or self._clock.now()
             line = await self._line(None)

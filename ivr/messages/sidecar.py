@@ -32,14 +32,16 @@ recording:
 | `origin` | `engine` or `fallback` |
 | `created_at`, `ended_at` | RFC 3339 with offset, in the instance's time (`IVR_CLOCK_OFFSET` added) |
 | `promise` | what the dialplan promises (`due` as in the YAML, `hours` by name or null), or null: no callback |
-| `takes` | file names in this folder, in the order recorded; a second one, `<id>-2.wav`, when the caller was asked again, for Asterisk refuses a name that exists |
+| `takes` | file names in this folder, in the order recorded; each one after the first, `<id>-2.wav` and so on, has a name of its own, for Asterisk refuses one that exists |
+| `why` | why each take was recorded: `first`; `unheard`, `matter`, `number`, when the caller was asked for what was missing; `more`, `instead`, by the caller's key. One that is not said is `unheard`. What is spoken in a take follows what was spoken before; `instead` takes its place |
 | `state` | `recording`, then `recorded` |
 | `ended_by` | `key`, `silence`, `limit`, `hangup`, `failed` |
 | `seconds` | of audio; the reconciler trusts the file instead |
+| `urgent` | true: the caller pressed the key that says so |
 | `speech` | true: the caller was told of a callback, which is kept; otherwise the reconciler judges |
 
 `id`, `line`, `cause`, `number`, `origin` and `created_at` must be there; `takes` is `["<id>.wav"]` unless said,
-`state` is `recording`, the others null (`path` empty). Unknown keys are ignored. A last line that was torn
+`state` is `recording`, `urgent` false, the others null (`path` empty). Unknown keys are ignored. A last line that was torn
 by a crash is ignored; a first line that cannot be read makes the sidecar broken.
 
 **Writing.** Write `.<id>.tmp` in the same folder, take `flock(LOCK_EX)` on it, write the intent, fsync,
@@ -47,6 +49,10 @@ rename to `<id>.json`, fsync the folder, and keep the file open: so a sidecar th
 is locked while its writer lives. Append later lines to the same open file and fsync. Whoever ends or dies
 releases the lock, and the reconciler takes only sidecars that it can lock. Whoever has committed the
 message to the store removes its sidecar.
+
+**Several takes** become one recording, `<id>.wav`, before the message is committed. Of what is spoken in several
+ones `<id>-joined.wav` is made first, under another name until it is whole: where it can be seen, it is the
+message, whatever else is there. Then what is not needed any more is removed, and at last it gets its name.
 
 **No sidecar at all**: the dialplan beneath the fallback (`asterisk_conf/extensions.conf`, last resort)
 puts the facts in the name of the WAV: `<epoch seconds>_<dialled>_<caller, empty if withheld>_<uniqueid>.wav`.
@@ -61,7 +67,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from ivr.call import CallbackPromise, Cause, Notice
+from ivr.call import CallbackPromise, Cause, Notice, Why
 from ivr.errors import IvrError
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, in the order of ASCII
@@ -105,10 +111,17 @@ class Facts:
     request: str | None = None
     notice: Notice | None = None
     takes: tuple[str, ...] = ()
+    why: tuple[Why, ...] = ()
     state: str = "recording"
     ended_at: datetime | None = None
     ended_by: str | None = None
     speech: bool | None = None
+    urgent: bool = False
+
+    def recordings(self) -> list[tuple[str, Why]]:
+        """The takes, and why each was recorded."""
+        said: tuple[Why, ...] = self.why or ("first",)
+        return [(name, said[at] if at < len(said) else "unheard") for at, name in enumerate(self.takes)]
 
     def intent(self) -> dict[str, Any]:
         """The first line."""
@@ -236,6 +249,9 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
         takes = tuple(str(name) for name in values.get("takes") or [f"{expected}.wav"])
         if any("/" in name for name in takes):
             raise ValueError("takes")
+        why = tuple(values.get("why") or ())
+        if any(each not in get_args(Why) for each in why):
+            raise ValueError("why")
         notice = values.get("notice")
         if values.get("request") and not (promise or notice):
             raise ValueError("promise")
@@ -257,10 +273,12 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
             request=values.get("request"),
             notice=_notice(notice) if notice else None,
             takes=takes,
+            why=why,
             state=str(values.get("state", "recording")),
             ended_at=_moment(ended_at) if ended_at else None,
             ended_by=values.get("ended_by"),
             speech=values.get("speech"),
+            urgent=values.get("urgent") is True,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenSidecar("a key is missing or wrong") from error

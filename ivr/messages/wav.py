@@ -2,6 +2,8 @@
 
 import os
 import struct
+import wave
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,3 +76,16 @@ def settle(path: Path) -> float:
             file.flush()
         os.fsync(file.fileno())
     return found.seconds
+
+
+def join(parts: Iterable[Path], target: Path) -> None:
+    """Their samples one behind the other, on the disk when this returns. Blocks; raises OSError."""
+    with target.open("wb") as file:
+        with wave.open(file, "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(RATE)
+            for part in parts:
+                out.writeframes(samples(part))
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,6 +1,6 @@
 """Messages from intent to text. Every change may be made twice without harm. What is made of them: stages.py."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.errors import NotFound
 from ivr.store import stages
 from ivr.store.pages import beyond
-from ivr.store.tables import MessageRow
+from ivr.store.tables import CallbackRow, ContactRow, MessageRow
 from ivr.store.upsert import insert_new
 
 
@@ -30,6 +30,7 @@ async def stored(
     ended_at: datetime,
     ended_by: str | None,
     duration: float | None,
+    urgent: bool = False,
 ) -> bool:
     """Ends a recording; False if it had ended already. `stored` makes its first stages due at once.
 
@@ -40,7 +41,7 @@ async def stored(
         session,
         update(MessageRow)
         .where(MessageRow.id == message_id, MessageRow.state == "recording")
-        .values(state=state, ended_at=ended_at, ended_by=ended_by, duration=duration, **wants),
+        .values(state=state, ended_at=ended_at, ended_by=ended_by, duration=duration, urgent=urgent, **wants),
     )
     if not changed:
         await get(session, message_id)
@@ -87,6 +88,37 @@ async def listing(
         last = (await session.execute(select(*order).where(MessageRow.id == after))).one_or_none()
         query = query.where(beyond(order, last, falling=True))
     return (await session.scalars(query)).all()
+
+
+async def kept(
+    session: AsyncSession, lines: Sequence[str], tenant: str, *, closed: Collection[str], limit: int = 500
+) -> Sequence[MessageRow]:
+    """Of these lines, or of all: what nobody cleared and whose callback is in none of the states `closed`.
+
+    Unheard ones first, among them the urgent ones, then the oldest.
+    """
+    contact = select(ContactRow.id).join(CallbackRow, CallbackRow.ticket == ContactRow.ticket)
+    theirs = ContactRow.message_id == MessageRow.id
+    done = contact.where(theirs, CallbackRow.state.in_(closed)).exists()
+    mine = (MessageRow.tenant == tenant, MessageRow.state == "stored", MessageRow.cleared_at.is_(None))
+    query = select(MessageRow).where(*mine, ~done)
+    if lines:
+        query = query.where(MessageRow.line.in_(lines))
+    first = (MessageRow.heard_at.is_not(None), MessageRow.urgent.desc())
+    query = query.order_by(*first, MessageRow.created_at, MessageRow.id).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def mark_heard(session: AsyncSession, message_id: str, *, by: str, at: datetime) -> None:
+    """The first time counts."""
+    unheard = (MessageRow.id == message_id, MessageRow.heard_at.is_(None))
+    await session.execute(update(MessageRow).where(*unheard).values(heard_at=at, heard_by=by))
+
+
+async def clear(session: AsyncSession, message_id: str, *, by: str, at: datetime) -> None:
+    """Off the list of `kept`; the first time counts."""
+    uncleared = (MessageRow.id == message_id, MessageRow.cleared_at.is_(None))
+    await session.execute(update(MessageRow).where(*uncleared).values(cleared_at=at, cleared_by=by))
 
 
 def _to_do(at: datetime) -> dict[str, Any]:

@@ -1,12 +1,26 @@
 """The desk in memory: who could answer, and where messages go. Nothing outlives the call."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from ivr.call import Call, CallbackPromise, Draft, LineToday, Notice, Recorded, Seat, Stored
+from ivr.call import (
+    Call,
+    CallbackPromise,
+    Cleared,
+    Draft,
+    KeptMessage,
+    LineToday,
+    Notice,
+    Recorded,
+    Seat,
+    Stored,
+    Taken,
+    Unlocked,
+    Why,
+)
 from ivr.callbacks.due import due_at
 from ivr.clock import Clock
 from ivr.dialplan.greeting import closed_greeting
@@ -18,6 +32,7 @@ from ivr.hours.table import instant
 from ivr.hours.text import DAY
 from ivr.store.agents import UNANSWERED_LIMIT, Staffing
 from ivr.terminal.call import Agent, Tape
+from ivr.transcript import Transcript, joined
 
 TICKET = "S-1"  # of the one callback that a simulated call can make
 
@@ -74,10 +89,11 @@ class Message:
     id: str
     line: str
     promise: CallbackPromise | None
-    takes: list[Path]
+    takes: list[tuple[Path, Why]]
     state: Literal["recording", "stored", "silent"] = "recording"
     ended_by: str | None = None
     words: str = ""
+    urgent: bool = False
     ticket: str | None = None
     due: datetime | None = None
 
@@ -101,6 +117,7 @@ class MemoryMailbox:
         self.asked: dict[tuple[str, str | None], Asked] = {}  # by line and step
         self.notices: dict[tuple[str, str | None], Notice] = {}  # the same; nobody is told
         self._tapes = tapes
+        self._texts: dict[Path, Transcript] = {}
         self._calendars = calendars
         self._clock = clock
 
@@ -108,22 +125,47 @@ class MemoryMailbox:
         message = self.messages.get(call.state.message_id or "")
         if message is None:
             id = f"m{len(self.messages) + 1}"
-            message = self.messages[id] = Message(id, call.state.line, promise, [Path(f"{id}.wav")])
-        return Draft(message.id, message.takes[-1])
+            message = self.messages[id] = Message(
+                id, call.state.line, promise, [(Path(f"{id}.wav"), "first")]
+            )
+        return self._draft(message)
 
-    async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
+    def _draft(self, message: Message) -> Draft:
+        return Draft(message.id, message.takes[-1][0], tuple(why for _, why in message.takes))
+
+    async def taken(self, draft: Draft, recorded: Recorded) -> Taken:
+        if recorded.transcript is not None:
+            self._texts[draft.file] = recorded.transcript
+        files = self._spoken(self.messages[draft.id])
+        texts = [self._texts[file] for file in files if file in self._texts]
+        return Taken(files, joined(texts) if texts and len(texts) == len(files) else None)
+
+    async def another(self, draft: Draft, why: Why) -> Draft:
         message = self.messages[draft.id]
-        tapes = [self._tapes[take] for take in message.takes if take in self._tapes]
-        said_something = any(tape.spoken > 0 for tape in tapes)
-        if not said_something and again:
-            message.takes.append(Path(f"{message.id}-{len(message.takes) + 1}.wav"))
-            return Stored(False, None)
-        message.ended_by = recorded.ended_by
-        message.words = " ".join(words for tape in tapes for words in tape.words)
-        message.state = "stored" if said_something else "silent"
-        if said_something and message.promise is not None:
+        message.takes.append((Path(f"{message.id}-{len(message.takes) + 1}.wav"), why))
+        return self._draft(message)
+
+    def _spoken(self, message: Message) -> tuple[Path, ...]:
+        """The takes that are the message, as ivr/messages/filing.py keeps them."""
+        spoken: list[Path] = []
+        for file, why in message.takes:
+            tape = self._tapes.get(file)
+            if tape is None or tape.spoken <= 0:
+                continue
+            if why == "instead" and tape.spoken >= 1.0:
+                spoken.clear()
+            spoken.append(file)
+        return tuple(spoken)
+
+    async def finish(self, draft: Draft, recorded: Recorded, *, urgent: bool = False) -> Stored:
+        message = self.messages[draft.id]
+        spoken = self._spoken(message)
+        message.ended_by, message.urgent = recorded.ended_by, urgent
+        message.words = " ".join(words for file in spoken for words in self._tapes[file].words)
+        message.state = "stored" if spoken else "silent"
+        if spoken and message.promise is not None:
             message.ticket, message.due = TICKET, self._due(message.line, message.promise)
-        return Stored(said_something, message.ticket)
+        return Stored(bool(spoken), message.ticket)
 
     async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
         line = call.state.line
@@ -150,9 +192,7 @@ class MemoryClosings:
         self._clock = clock
         self._closings: list[Closing] = []
 
-    async def unlock(
-        self, line: str, tenant: str, pin: str
-    ) -> Literal["right", "wrong", "locked", "unavailable"]:
+    async def unlock(self, line: str, tenant: str, pin: str) -> Unlocked:
         return "right"
 
     def today(self, line: str, tenant: str) -> LineToday:
@@ -166,3 +206,31 @@ class MemoryClosings:
 
     async def reopen(self, line: str, tenant: str, by: str) -> None:
         self._closings.clear()
+
+
+class MemoryRetrieval:
+    """`Retrieval` for one call: any PIN is right, and one message waits, which came an hour ago."""
+
+    def __init__(self, dialplan: Dialplan, clock: Clock) -> None:
+        received = clock.now().astimezone(zone_of(dialplan)) - timedelta(hours=1)
+        self._message = KeptMessage("m0", received, "+819012345678", None, Path("m0.wav"), False, False)
+        self._cleared = False
+
+    async def unlock(self, line: str, pin: str) -> Unlocked:
+        return "right"
+
+    async def waiting(self, lines: Sequence[str], tenant: str) -> Sequence[KeptMessage]:
+        return [] if self._cleared else [self._message]
+
+    async def heard(self, message: str, tenant: str, by: str) -> None:
+        self._message = replace(self._message, heard=True)
+
+    async def clear(self, message: str, tenant: str, by: str) -> Cleared:
+        self._cleared = True
+        return "done"
+
+    async def claim(self, message: str, tenant: str, by: str) -> bool:
+        return True
+
+    async def give_back(self, message: str, tenant: str, by: str) -> None:
+        """Nobody else would ring."""

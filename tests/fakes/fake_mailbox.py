@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored
+from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored, Taken, Why
+from ivr.errors import StoreError
+from ivr.transcript import Transcript, joined
 from tests.fakes.virtual_time import Life
 
 T = TypeVar("T")
@@ -22,9 +24,11 @@ class Message:
     number: str | None
     path: tuple[str, ...]
     promise: CallbackPromise | None
-    takes: list[Path]
+    takes: list[tuple[Path, Why]]
     state: str = "recording"  # recording | stored | silent | lost
     ended_by: str | None = None
+    urgent: bool = False
+    transcript: Transcript | None = None
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,28 @@ class Mailroom:
         self.callbacks: list[Callback] = []
         self.notices: dict[tuple[str, str, str | None], Notice] = {}  # by call, line and step
         self._spoken = spoken
+        self.full = False  # the disk takes no further take
 
     def nothing_said(self, message: Message) -> bool:
-        return not any(self._spoken(take) for take in message.takes)
+        return not self.standing(message)
+
+    def standing(self, message: Message) -> tuple[Path, ...]:
+        """What was spoken, without that in whose place the caller said something else for a second at least."""
+        spoken: list[Path] = []
+        for file, why in message.takes:
+            seconds = self._spoken(file) or 0.0
+            if why == "instead" and seconds >= 1.0:
+                spoken = []
+            if seconds:
+                spoken.append(file)
+        return tuple(spoken)
 
     def file(self, message: Message, ended_by: str | None) -> None:
         """Twice does no harm. No audio through our fault is `lost` and keeps its promise, in one callback a call."""
         if message.state != "recording":
             return
         message.ended_by = ended_by
-        audio = any(self._spoken(take) is not None for take in message.takes)
+        audio = any(self._spoken(take) is not None for take, _ in message.takes)
         if not self.nothing_said(message) or (audio and ended_by == "failed"):
             message.state = "stored"
         else:
@@ -95,6 +111,7 @@ class FakeMailbox:
     def __init__(self, room: Mailroom, life: Life | None = None) -> None:
         self._room = room
         self._life = life or Life()
+        self._texts: dict[Path, Transcript] = {}
 
     async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
         await self._life.takes(DISK)
@@ -102,14 +119,39 @@ class FakeMailbox:
         if message is None:
             id = f"{call.id}-m{len(self._room.messages) + 1}"
             cause, path = call.state.cause or "asked", tuple(call.state.path)
-            takes = [Path(f"{id}.wav")]
-            message = Message(id, call.id, cause, call.caller.number, path, promise, takes)
+            message = Message(
+                id, call.id, cause, call.caller.number, path, promise, [(Path(f"{id}.wav"), "first")]
+            )
             self._room.messages[id] = message
         await self._life.takes(DISK)
-        return Draft(message.id, message.takes[-1])
+        return _draft(message)
 
-    async def finish(self, draft: Draft, recorded: Recorded, *, again: bool) -> Stored:
-        return await _to_the_end(self._finish(draft, recorded, again))
+    async def taken(self, draft: Draft, recorded: Recorded) -> Taken:
+        await self._life.takes(DISK)
+        self._hear(draft, recorded)
+        message = self._room.messages[draft.id]
+        return Taken(self._room.standing(message), self._transcript(message))
+
+    async def another(self, draft: Draft, why: Why) -> Draft:
+        await self._life.takes(DISK)
+        message = self._room.messages[draft.id]
+        if self._room.full:
+            raise StoreError("The disk is full.")
+        message.takes.append((Path(f"{message.id}-{len(message.takes) + 1}.wav"), why))
+        await self._life.takes(DISK)
+        return _draft(message)
+
+    def _hear(self, draft: Draft, recorded: Recorded) -> None:
+        if recorded.transcript is not None:
+            self._texts[draft.file] = recorded.transcript
+
+    def _transcript(self, message: Message) -> Transcript | None:
+        files = self._room.standing(message)
+        texts = [self._texts[file] for file in files if file in self._texts]
+        return joined(texts) if texts and len(texts) == len(files) else None
+
+    async def finish(self, draft: Draft, recorded: Recorded, *, urgent: bool = False) -> Stored:
+        return await _to_the_end(self._finish(draft, recorded, urgent))
 
     async def ring_back(self, call: Call, number: str, promise: CallbackPromise) -> str | None:
         return await _to_the_end(self._ring_back(call, number, promise))
@@ -131,18 +173,19 @@ class FakeMailbox:
     def release(self, call_id: str | None) -> None:
         """Whose message it was matters to nobody here: `Mailroom.reconcile` files them all."""
 
-    async def _finish(self, draft: Draft, recorded: Recorded, again: bool) -> Stored:
+    async def _finish(self, draft: Draft, recorded: Recorded, urgent: bool) -> Stored:
         await self._life.takes(DISK)
+        self._hear(draft, recorded)
         message = self._room.messages[draft.id]
-        failed_or_gone = recorded.ended_by in ("failed", "hangup")
-        ask_again = again and not failed_or_gone and message.state == "recording"
-        if ask_again and self._room.nothing_said(message):
-            message.takes.append(Path(f"{message.id}-{len(message.takes) + 1}.wav"))
-            await self._life.takes(DISK)
-            return Stored(False, None)
+        if message.state == "recording":
+            message.urgent, message.transcript = urgent, self._transcript(message)
         self._room.file(message, recorded.ended_by)
         await self._life.takes(DISK)
         return Stored(message.state != "silent", self._room.ticket(message))
+
+
+def _draft(message: Message) -> Draft:
+    return Draft(message.id, message.takes[-1][0], tuple(why for _, why in message.takes))
 
 
 async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:

@@ -35,19 +35,21 @@ async def take_a_message(url: str, recordings: Path, point: str) -> None:
             cut_off(unsaid(draft.file, 0))
         case "in the second take":
             unsaid(draft.file)
-            await mailbox.finish(draft, Recorded("silence", 3.0), again=True)
-            cut_off(said((await mailbox.begin(call, promise)).file))
+            cut_off(said((await mailbox.another(draft, "unheard")).file))
+        case "in a further take":
+            said(draft.file)
+            cut_off(said((await mailbox.another(draft, "matter")).file))
         case "recorded, not finished":
             said(draft.file)
         case "finished, not committed":
             said(draft.file)
             holder = hold(url)
-            await mailbox.finish(draft, Recorded("hangup", 3.0), again=True)
+            await mailbox.finish(draft, Recorded("hangup", 3.0))
         case "committed, sidecar left":
             said(draft.file)
             sidecar = recordings / "messages" / f"{draft.id}.json"
             content = sidecar.read_bytes()
-            await mailbox.finish(draft, Recorded("hangup", 3.0), again=True)
+            await mailbox.finish(draft, Recorded("hangup", 3.0))
             sidecar.write_bytes(content)
     print("READY", draft.id, holder is not None, flush=True)
     await asyncio.Event().wait()

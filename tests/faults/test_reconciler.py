@@ -123,6 +123,7 @@ async def killed_at(room: Room, point: str) -> tuple[str, bool]:
         ("header written", False, ["recording"], "lost"),
         ("in mid-sentence", False, ["recording"], "stored"),
         ("in the second take", False, ["recording"], "stored"),
+        ("in a further take", False, ["recording"], "stored"),
         ("recorded, not finished", False, ["recording"], "stored"),
         ("finished, not committed", True, ["recording"], "stored"),
         ("committed, sidecar left", False, ["stored"], "stored"),

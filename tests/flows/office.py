@@ -23,6 +23,7 @@ from tests.fakes.fake_call import FakeCall
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom, Message
+from tests.fakes.fake_retrieval import FakeRetrieval, Shelf
 from tests.fakes.fake_roster import Agent, FakeRoster
 from tests.fakes.virtual_time import FakeClock, Life
 from tests.fakes.world import AgentTelephone, Do, Telephone, World
@@ -86,6 +87,7 @@ class Office:
         self.room = Mailroom(self.world.spoken)
         self.ledger = Ledger()
         self.book = ClosingBook(self.dialplan.key, self.dialplan.line.tenant)
+        self.shelf = Shelf(self.dialplan.key)
         self.began = datetime.fromisoformat(start).replace(tzinfo=TOKYO)
         self.clock = FakeClock(self.began)
         self._life = Life()
@@ -106,7 +108,7 @@ class Office:
 
     def never_began(self, message: Message) -> bool:
         """Its intent was written and no recording of it begun, not even one that failed."""
-        return not any(take in self.world.recordings for take in message.takes)
+        return not any(take in self.world.recordings for take, _ in message.takes)
 
     def _begin_life(self) -> None:
         self._life = Life()
@@ -175,6 +177,7 @@ class Office:
             self.queues,
             self.journal,
             FakeClosings(self.book, self.clock, self._life),
+            FakeRetrieval(self.shelf, self.clock, self._life),
             self.lines.get,
         )
         if known is None:

@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 from sqlalchemy import select, text
 
-from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored
+from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored, Taken
 from ivr.errors import StoreError
 from ivr.messages import mailbox as mailbox_module
 from ivr.messages.mailbox import StoreMailbox
@@ -110,7 +110,7 @@ async def test_a_message_and_its_callback(room: Room) -> None:
     (begun,) = await room.messages()
     assert (begun.state, begun.transcript_state) == ("recording", "none")
     room.clock.advance(12)
-    stored = await room.mailbox.finish(draft, Recorded("key", 4.0), again=True)
+    stored = await room.mailbox.finish(draft, Recorded("key", 4.0))
     (message,), (callback,) = await room.messages(), await room.callbacks()
     assert stored == Stored(True, callback.ticket)
     assert (message.id, message.call_id) == (draft.id, "ivr-1.1")
@@ -142,13 +142,13 @@ async def test_the_intent_is_on_the_disk_and_locked_before_the_beep(room: Room) 
 async def test_the_duration_is_that_of_the_file(room: Room) -> None:
     draft = await room.mailbox.begin(visit(), PROMISE)
     unsaid(draft.file, 7.5)
-    await room.mailbox.finish(draft, Recorded("silence", 99.0), again=False)
+    await room.mailbox.finish(draft, Recorded("silence", 99.0))
     (message,) = await room.messages()
     assert message.duration == 7.5
 
 
 async def test_no_promise_no_callback(room: Room) -> None:
-    stored = await room.mailbox.finish(await leave(room, visit(), None), Recorded("key", 3.0), again=True)
+    stored = await room.mailbox.finish(await leave(room, visit(), None), Recorded("key", 3.0))
     assert stored == Stored(True, None)
     assert [message.state for message in await room.messages()] == ["stored"]
     assert await room.callbacks() == []
@@ -156,14 +156,14 @@ async def test_no_promise_no_callback(room: Room) -> None:
 
 async def test_a_message_asked_for_has_its_own_cause(room: Room) -> None:
     draft = await leave(room, visit(cause=None))
-    await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+    await room.mailbox.finish(draft, Recorded("key", 3.0))
     assert [callback.cause for callback in await room.callbacks()] == ["asked"]
 
 
 async def test_many_at_once(room: Room) -> None:
     async def one(number: int) -> Stored:
-        draft = await leave(room, visit(f"ivr-1.{number}"))
-        return await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+        draft = await leave(room, visit(f"ivr-1.{number}", number=None))
+        return await room.mailbox.finish(draft, Recorded("key", 3.0))
 
     await asyncio.gather(*(one(number) for number in range(20)))
     await room.mailbox.close()
@@ -207,7 +207,7 @@ async def test_only_proven_non_speech_makes_no_callback(
             unsaid(draft.file)
         case "header":
             unsaid(draft.file, 0)
-    stored = await room.mailbox.finish(draft, Recorded(ended_by, 1.0), again=False)
+    stored = await room.mailbox.finish(draft, Recorded(ended_by, 1.0))
     assert stored.speech is (state != "silent")
     assert (stored.ticket is not None) is bool(callbacks)
     (message,) = await room.messages()
@@ -219,16 +219,16 @@ async def test_a_silent_caller_is_asked_once_more_and_speaks(room: Room) -> None
     call = visit()
     first = await room.mailbox.begin(call, PROMISE)
     unsaid(first.file)
-    assert await room.mailbox.finish(first, Recorded("silence", 3.0), again=True) == Stored(False, None)
+    assert await room.mailbox.taken(first, Recorded("silence", 3.0)) == Taken(())
     assert [message.state for message in await room.messages()] == ["recording"], (
         "filed before the second try"
     )
     call.state.message_id = first.id
-    second = await room.mailbox.begin(call, PROMISE)
+    second = await room.mailbox.another(first, "unheard")
     assert second.id == first.id
     assert second.file != first.file, "Asterisk refuses a name that exists"
     spoken = said(second.file).read_bytes()
-    stored = await room.mailbox.finish(second, Recorded("key", 3.0), again=False)
+    stored = await room.mailbox.finish(second, Recorded("key", 3.0))
     assert stored.speech and stored.ticket
     (message,) = await room.messages()
     assert message.state == "stored"
@@ -237,13 +237,12 @@ async def test_a_silent_caller_is_asked_once_more_and_speaks(room: Room) -> None
 
 
 async def test_a_caller_who_stays_silent_is_counted_without_a_callback(room: Room) -> None:
-    call = visit()
-    for last in (False, True):
-        draft = await room.mailbox.begin(call, PROMISE)
-        call.state.message_id = draft.id
-        unsaid(draft.file)
-        stored = await room.mailbox.finish(draft, Recorded("silence", 3.0), again=not last)
-        assert stored == Stored(False, None)
+    draft = await room.mailbox.begin(visit(), PROMISE)
+    unsaid(draft.file)
+    assert await room.mailbox.taken(draft, Recorded("silence", 3.0)) == Taken(())
+    draft = await room.mailbox.another(draft, "unheard")
+    unsaid(draft.file)
+    assert await room.mailbox.finish(draft, Recorded("silence", 3.0)) == Stored(False, None)
     assert [message.state for message in await room.messages()] == ["silent"]
     assert await room.callbacks() == []
     assert room.left() == [f"{draft.id}.wav"]
@@ -252,17 +251,11 @@ async def test_a_caller_who_stays_silent_is_counted_without_a_callback(room: Roo
 async def test_a_caller_who_leaves_instead_of_trying_again_is_filed(room: Room) -> None:
     draft = await room.mailbox.begin(visit(), PROMISE)
     unsaid(draft.file)
-    await room.mailbox.finish(draft, Recorded("silence", 3.0), again=True)
-    assert await room.mailbox.finish(draft, Recorded("silence", 3.0), again=False) == Stored(False, None)
+    assert await room.mailbox.taken(draft, Recorded("silence", 3.0)) == Taken(())
+    second = await room.mailbox.another(draft, "unheard")
+    assert await room.mailbox.finish(second, Recorded("hangup")) == Stored(False, None)
     assert [message.state for message in await room.messages()] == ["silent"]
     assert room.left() == [f"{draft.id}.wav"]
-
-
-async def test_a_caller_who_hung_up_is_not_asked_again(room: Room) -> None:
-    draft = await room.mailbox.begin(visit(), PROMISE)
-    unsaid(draft.file)
-    await room.mailbox.finish(draft, Recorded("hangup", 3.0), again=True)
-    assert [message.state for message in await room.messages()] == ["silent"]
 
 
 # -- what goes wrong -----------------------------------------------------------------------
@@ -277,7 +270,7 @@ async def test_a_held_store_keeps_nobody_waiting(
     async with store_held(other_process), asyncio.timeout(7):
         draft = await room.mailbox.begin(visit(), PROMISE)
         said(draft.file)
-        stored = await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+        stored = await room.mailbox.finish(draft, Recorded("key", 3.0))
     assert stored == Stored(True, None), "the store was not held"
     assert room.wakes == ["jobs"]
     await room.mailbox.close()
@@ -293,7 +286,7 @@ async def test_a_store_that_is_gone_leaves_it_to_the_reconciler(
     async with room.store.write() as session:
         await session.execute(text("ALTER TABLE messages RENAME TO elsewhere"))
     draft = await leave(room, visit())
-    assert await room.mailbox.finish(draft, Recorded("key", 3.0), again=True) == Stored(True, None)
+    assert await room.mailbox.finish(draft, Recorded("key", 3.0)) == Stored(True, None)
     await room.reconcile()
     assert f"{draft.id}.json" in room.left()
     async with room.store.write() as session:
@@ -306,7 +299,7 @@ async def test_a_store_that_is_gone_leaves_it_to_the_reconciler(
 
 async def test_finish_survives_cancellation(room: Room) -> None:
     draft = await leave(room, visit())
-    finishing = asyncio.create_task(room.mailbox.finish(draft, Recorded("key", 3.0), again=True))
+    finishing = asyncio.create_task(room.mailbox.finish(draft, Recorded("key", 3.0)))
     await asyncio.sleep(0)  # it has begun
     finishing.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -318,8 +311,8 @@ async def test_finish_survives_cancellation(room: Room) -> None:
 
 async def test_finishing_twice_makes_one(room: Room) -> None:
     draft = await leave(room, visit())
-    await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
-    await room.mailbox.finish(draft, Recorded("key", 3.0), again=True)
+    await room.mailbox.finish(draft, Recorded("key", 3.0))
+    await room.mailbox.finish(draft, Recorded("key", 3.0))
     assert (len(await room.messages()), len(await room.callbacks())) == (1, 1)
 
 
@@ -352,7 +345,7 @@ async def test_a_call_taken_back_joins_its_message(room: Room, store: Store) -> 
     assert joined == draft
     await room.reconcile()
     assert [message.state for message in await room.messages()] == ["recording"]
-    await successor.finish(joined, Recorded("key", 3.0), again=True)
+    await successor.finish(joined, Recorded("key", 3.0))
     await successor.close()
     assert (len(await room.messages()), len(await room.callbacks())) == (1, 1)
 
@@ -388,17 +381,16 @@ async def test_asked_for_again_in_the_same_step_it_is_the_same_callback(room: Ro
     tickets = {await room.mailbox.ring_back(visit(), NUMBER, URGENT) for _ in range(3)}
     assert tickets == {callback.ticket for callback in await room.callbacks()}
     assert len(tickets) == 1
-    await room.mailbox.ring_back(visit("ivr-1.2"), NUMBER, URGENT)
-    assert len(await room.callbacks()) == 2
+    tickets.add(await room.mailbox.ring_back(visit("ivr-1.2"), NUMBER, URGENT))
+    (callback,) = await room.callbacks()
+    assert (tickets, callback.contacts) == ({callback.ticket}, 2)
 
 
 async def test_a_callback_beside_the_message_of_the_same_call(room: Room) -> None:
-    await room.mailbox.finish(await leave(room, visit()), Recorded("key", 3.0), again=True)
+    await room.mailbox.finish(await leave(room, visit()), Recorded("key", 3.0))
     await room.mailbox.ring_back(visit(), NUMBER, URGENT)
-    assert [callback.message_id is None for callback in await room.callbacks()] in (
-        [True, False],
-        [False, True],
-    )
+    (callback,) = await room.callbacks()
+    assert (callback.message_id is not None, callback.contacts, callback.priority) == (True, 2, "high")
 
 
 async def test_a_slow_store_costs_the_ticket_and_not_the_callback(

@@ -15,6 +15,7 @@ from ivr.messages.mailbox import StoreMailbox
 from ivr.store.database import Store
 from ivr.store.migrate import migrate
 from ivr.store.tables import CallbackRow
+from ivr.transcript import Transcript, Word
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
 from tests.messages_helpers import ManualClock, calendars, publish, said, unsaid, visit
 
@@ -76,7 +77,7 @@ async def test_message_makes_one_callback(box: Box, ended_by: str) -> None:
     assert draft.file.name == f"{draft.id}.wav"
     assert await box.tickets() == []
     box.speak(draft.file)
-    stored = await box.mailbox.finish(draft, Recorded(ended_by, 3.0), again=ended_by != "hangup")  # type: ignore[arg-type]
+    stored = await box.mailbox.finish(draft, Recorded(ended_by, 3.0))  # type: ignore[arg-type]
     assert stored.speech
     assert await box.tickets() == [stored.ticket]
 
@@ -98,47 +99,79 @@ async def test_nothing_said_has_a_second_take(box: Box) -> None:
     draft = await box.mailbox.begin(call, PROMISE)
     call.state.message_id = draft.id
     box.be_silent(draft.file)
-    stored = await box.mailbox.finish(draft, Recorded("silence", 3.0), again=True)
-    assert (stored.speech, stored.ticket) == (False, None)
-    second = await box.mailbox.begin(call, PROMISE)
+    assert (await box.mailbox.taken(draft, Recorded("silence", 3.0))).files == ()
+    second = await box.mailbox.another(draft, "unheard")
     assert (second.id, second.file.name) == (draft.id, f"{draft.id}-2.wav")
+    assert second.takes == ("first", "unheard")
+    assert await box.mailbox.begin(call, PROMISE) == second
     box.speak(second.file)
-    stored = await box.mailbox.finish(second, Recorded("key", 3.0), again=False)
+    stored = await box.mailbox.finish(second, Recorded("key", 3.0))
     assert stored.speech
     assert await box.tickets() == [stored.ticket]
 
 
 async def test_nothing_said_twice_makes_no_callback(box: Box) -> None:
-    call = visit()
-    for again in (True, False):
-        draft = await box.mailbox.begin(call, PROMISE)
-        call.state.message_id = draft.id
-        box.be_silent(draft.file)
-        stored = await box.mailbox.finish(draft, Recorded("silence", 3.0), again=again)
-        assert (stored.speech, stored.ticket) == (False, None)
-    assert await box.tickets() == []
+    draft = await box.mailbox.begin(visit(), PROMISE)
+    box.be_silent(draft.file)
+    assert (await box.mailbox.taken(draft, Recorded("silence", 3.0))).files == ()
+    second = await box.mailbox.another(draft, "unheard")
+    box.be_silent(second.file)
+    stored = await box.mailbox.finish(second, Recorded("silence", 3.0))
+    assert (stored.speech, stored.ticket, await box.tickets()) == (False, None, [])
 
 
 async def test_who_hangs_up_while_asked_again_made_no_callback(box: Box) -> None:
-    call = visit()
-    draft = await box.mailbox.begin(call, PROMISE)
-    call.state.message_id = draft.id
+    draft = await box.mailbox.begin(visit(), PROMISE)
     box.be_silent(draft.file)
-    await box.mailbox.finish(draft, Recorded("silence", 3.0), again=True)
-    second = await box.mailbox.begin(call, PROMISE)
-    stored = await box.mailbox.finish(second, Recorded("hangup"), again=False)
+    await box.mailbox.taken(draft, Recorded("silence", 3.0))
+    second = await box.mailbox.another(draft, "unheard")
+    stored = await box.mailbox.finish(second, Recorded("hangup"))
     assert (stored.speech, await box.tickets()) == (False, [])
+
+
+async def test_what_was_said_stays_until_something_else_was_said_for_a_second(box: Box) -> None:
+    first = await box.mailbox.begin(visit(), PROMISE)
+    box.speak(first.file)
+    assert (await box.mailbox.taken(first, Recorded("key", 3.0))).files == (first.file,)
+    second = await box.mailbox.another(first, "instead")
+    box.be_silent(second.file)
+    assert (await box.mailbox.taken(second, Recorded("silence", 3.0))).files == (first.file,)
+    third = await box.mailbox.another(second, "more")
+    box.speak(third.file)
+    assert (await box.mailbox.taken(third, Recorded("key", 3.0))).files == (first.file, third.file)
+    fourth = await box.mailbox.another(third, "instead")
+    assert fourth.takes == ("first", "instead", "more", "instead")
+    box.speak(fourth.file)
+    assert (await box.mailbox.taken(fourth, Recorded("key", 3.0))).files == (fourth.file,)
+    stored = await box.mailbox.finish(fourth, Recorded("key", 3.0))
+    assert await box.tickets() == [stored.ticket]
+
+
+async def test_the_text_is_there_only_if_every_take_was_heard(box: Box) -> None:
+    heard = Transcript("折り返しください", "m", False, 8000, 3.0, (Word("折り返しください", 0.5, 2.0, 0.9),))
+    first = await box.mailbox.begin(visit(), PROMISE)
+    box.speak(first.file)
+    taken = await box.mailbox.taken(first, Recorded("key", 3.0, heard))
+    assert taken.transcript is not None and taken.transcript.text == "折り返しください"
+    second = await box.mailbox.another(first, "matter")
+    box.speak(second.file)
+    taken = await box.mailbox.taken(second, Recorded("key", 3.0, heard))
+    assert taken.transcript is not None
+    assert taken.transcript.text == "折り返しください折り返しください"
+    third = await box.mailbox.another(second, "more")
+    box.speak(third.file)
+    assert (await box.mailbox.taken(third, Recorded("key", 3.0))).transcript is None
 
 
 async def test_hang_up_during_the_beep_made_no_callback(box: Box) -> None:
     draft = await box.mailbox.begin(visit(), PROMISE)
-    stored = await box.mailbox.finish(draft, Recorded("hangup"), again=False)
+    stored = await box.mailbox.finish(draft, Recorded("hangup"))
     assert (stored.speech, await box.tickets()) == (False, [])
 
 
 async def test_recording_that_failed_keeps_its_promise(box: Box) -> None:
     draft = await box.mailbox.begin(visit(), PROMISE)
-    stored = await box.mailbox.finish(draft, Recorded("failed"), again=True)
+    stored = await box.mailbox.finish(draft, Recorded("failed"))
     assert stored.speech
     assert await box.tickets() == [stored.ticket]
 
@@ -146,7 +179,7 @@ async def test_recording_that_failed_keeps_its_promise(box: Box) -> None:
 async def test_line_that_promises_nothing_keeps_the_message(box: Box) -> None:
     draft = await box.mailbox.begin(visit(), None)
     box.speak(draft.file)
-    stored = await box.mailbox.finish(draft, Recorded("key", 3.0), again=False)
+    stored = await box.mailbox.finish(draft, Recorded("key", 3.0))
     assert (stored.speech, stored.ticket) == (True, None)
     assert await box.tickets() == []
 

@@ -3,20 +3,18 @@
 import asyncio
 import logging
 import re
-import signal
-import sys
 from concurrent.futures import Executor
 from pathlib import Path
 
 from transcribe.protocol import Failure, Health, State
-from transcribe.recognizer import TRY_SECONDS, ModelError, Recognizer
+from transcribe.recognizer import Recognizer
+from transcribe.trying import ModelError, tried
 
 log = logging.getLogger("transcribe.model")
 
 AT_ONCE = 2  # models in memory; the official small one takes about 200 MB
 BUILT_IN = Path(__file__).resolve().parent / "models"
 
-_ROOT = Path(__file__).resolve().parent.parent
 _AGAIN = "it is looked for again at the next recording"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -133,7 +131,7 @@ class ModelSlot:
         if not await asyncio.to_thread(_has_files, self.directory):
             self._fail("no_model", f"put a Vosk model into the directory of that name; {_AGAIN}")
             return
-        trouble = None if identity == self._tried else await _try_in_child(self.directory)
+        trouble = None if identity == self._tried else (await tried(self.directory)).trouble
         if trouble is None:
             loop = asyncio.get_running_loop()
             try:
@@ -176,28 +174,3 @@ def _has_files(directory: Path) -> bool:
         return any(directory.iterdir())
     except OSError:
         return False
-
-
-async def _try_in_child(directory: Path) -> str | None:
-    """What is the matter with the model, or None if it decodes half a second of silence."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "transcribe.recognizer", str(directory)),
-        cwd=_ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        _, said = await child.communicate()
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode == 0:
-        return None
-    if child.returncode == -signal.SIGALRM:
-        return f"it did not load within {TRY_SECONDS} seconds"
-    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    of_kaldi = [line for line in lines if line.startswith(("ERROR", "ASSERTION_FAILED"))]
-    return (of_kaldi or lines or [f"its trial ended with {child.returncode}"])[-1][:300]

@@ -1,7 +1,7 @@
 """Vosk, and nothing else: the only file that imports it.
 
-As a program (`python -m transcribe.recognizer DIR`) it tries a model and ends with 0, so that a model which makes Kaldi
-abort takes only this child with it.
+As a program (`python -m transcribe.recognizer DIR [WAV]`) it tries a model, prints a Trial as JSON and ends with 0, so
+that a model which makes Kaldi abort takes only this child with it.
 """
 
 import json
@@ -15,29 +15,11 @@ from typing import Any
 
 import vosk
 
-from transcribe.protocol import Failure, Word
+from transcribe import audio
+from transcribe.protocol import Failure, Word, join_words
+from transcribe.trying import TRY_SECONDS, ModelError, model_rate
 
-TRY_SECONDS = 180  # a large model on a slow disk
 UNKNOWN = "[unk]"  # as models call what is none of their words
-
-
-class ModelError(Exception):
-    """The model cannot be used; the message says why."""
-
-
-def model_rate(directory: Path) -> int:
-    """Hz that the model was made for. Vosk refuses other rates, or converts them, as that same file says."""
-    rate = 16000.0
-    try:
-        for line in (directory / "conf" / "mfcc.conf").read_text().splitlines():
-            name, _, value = line.partition("#")[0].strip().partition("=")
-            if name == "--sample-frequency":
-                rate = float(value)
-    except (OSError, ValueError) as error:
-        raise ModelError("conf/mfcc.conf cannot be read") from error
-    if not 4000 <= rate <= 192_000 or rate % 1:
-        raise ModelError("conf/mfcc.conf has a --sample-frequency that cannot be")
-    return int(rate)
 
 
 class Recognizer:
@@ -129,11 +111,34 @@ def _words(result: str) -> tuple[Word, ...]:
 def main() -> None:
     signal.alarm(TRY_SECONDS)  # ends us in the midst of C code too
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    before = _cpu_seconds()
     try:
         recognizer = Recognizer(Path(sys.argv[1]))
-    except ModelError as error:
+        loaded = _cpu_seconds()
+        heard = _heard(recognizer, Path(sys.argv[2])) if len(sys.argv) > 2 else _silence(recognizer)
+    except (ModelError, Failure) as error:
         sys.exit(str(error))
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    told = {"rate": recognizer.rate, "load_seconds": round(loaded - before, 3), **heard}
+    told |= {"memory": now.ru_maxrss * 1024, "seconds": round(_cpu_seconds() - loaded, 3)}
+    print(json.dumps(told))
+
+
+def _silence(recognizer: Recognizer) -> dict[str, Any]:
     recognizer.words([b"\0" * recognizer.rate], threading.Event())  # half a second
+    return {}
+
+
+def _heard(recognizer: Recognizer, path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        wav = audio.read_header(file)
+        words = recognizer.words(audio.pieces(file, wav, recognizer.rate), threading.Event())
+    return {"text": join_words(words), "duration": round(wav.duration, 3)}
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from aiohttp import web
 
@@ -52,6 +52,7 @@ class Service:
         app = web.Application(middlewares=[_failures_as_json, demand(self._key)], client_max_size=64 * 1024)
         app.router.add_post("/v1/transcribe", self.transcribe)
         app.router.add_get("/v1/listen", self._streams.listen)
+        app.router.add_post("/v1/load", self.load)
         app.router.add_get("/healthz", self.healthz)
         app.on_startup.append(self._start)
         app.on_shutdown.append(self._stop)
@@ -59,6 +60,13 @@ class Service:
 
     async def healthz(self, request: web.Request) -> web.Response:
         return web.json_response({**self._models.health.as_json(), "streams": len(self._streams)})
+
+    async def load(self, request: web.Request) -> web.Response:
+        """Before a model is chosen: can it be used here?"""
+        recognizer = await self._models.recognizer(_model_of(_json(await request.read())))
+        return web.json_response(
+            {"model": recognizer.name, "trial": recognizer.trial, "sample_rate": recognizer.rate}
+        )
 
     async def transcribe(self, request: web.Request) -> web.Response:
         path, model = _asked(await request.read())
@@ -138,18 +146,30 @@ def _work(recognizer: Recognizer, opened: Callable[[], BinaryIO], stopped: threa
 
 def _asked(body: bytes) -> tuple[str, str | None]:
     """Path of the recording, and the model's name; None: the default one."""
-    try:
-        asked = json.loads(body)
-        path, model = asked["path"], asked.get("model")
-    except (ValueError, TypeError, KeyError, AttributeError):
-        path, model = None, None
+    asked = _json(body)
+    path = asked.get("path")
     if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
         raise Failure(
             "bad_request", 'send JSON: {"path": "/absolute/path.wav", "model": "name, or leave it out"}'
         )
+    return path, _model_of(asked)
+
+
+def _model_of(asked: dict[str, Any]) -> str | None:
+    model = asked.get("model")
     if model is not None and not isinstance(model, str):
         raise Failure("bad_request", "a model is named by its directory")
-    return path, model
+    return model
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        asked = None
+    if not isinstance(asked, dict):
+        raise Failure("bad_request", "send a JSON object")
+    return asked
 
 
 @web.middleware

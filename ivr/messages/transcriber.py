@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from ivr.errors import TranscriberError
-from ivr.transcript import Transcript, Word
+from ivr.transcript import Transcript
 
 log = logging.getLogger("ivr.messages")
 
@@ -52,19 +52,28 @@ class Transcriber(Protocol):
 class HttpTranscriber:
     def __init__(self, url: str, *, key: str = "", timeout: float = 600.0) -> None:
         """`url` such as http://127.0.0.1:8091; `timeout` in seconds for a whole request, waiting in line included."""
-        self._url = url.rstrip("/") + "/v1/transcribe"
+        self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=2.0)
 
     async def transcribe(self, path: Path, model: str | None = None) -> Transcript:
         asked = {"path": str(path)} if model is None else {"path": str(path), "model": model}
+        return _read(*await self._ask("/v1/transcribe", asked))
+
+    async def load(self, model: str) -> None:
+        """Whether it could be used there. Raises TranscriptionFailed, as `no_model` and `broken_model`."""
+        status, body = await self._ask("/v1/load", {"model": model})
+        if status != 200:
+            _read(status, body)
+
+    async def _ask(self, path: str, asked: dict[str, str]) -> tuple[int, Any]:
         try:
             # A session for each request: a kept connection to a transcriber that was restarted would look like a death.
             async with (
                 aiohttp.ClientSession(timeout=self._timeout, headers=self._headers) as session,
-                session.post(self._url, json=asked) as response,
+                session.post(self._url + path, json=asked) as response,
             ):
-                status, body = response.status, await response.json(content_type=None)
+                return response.status, await response.json(content_type=None)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TranscriptionFailed(
                 "unreachable", "no transcriber listens there", retryable=True
@@ -77,7 +86,6 @@ class HttpTranscriber:
             ) from error
         except ValueError as error:
             raise TranscriptionFailed("bad_answer", "the answer was no JSON", retryable=True) from error
-        return _read(status, body)
 
 
 class Transcribers:
@@ -129,17 +137,7 @@ def _read(status: int, body: Any) -> Transcript:
             raise TranscriptionFailed(
                 str(body["error"]), str(body["detail"]), retryable=bool(body["retryable"])
             )
-        words = tuple(
-            Word(str(w["word"]), float(w["start"]), float(w["end"]), float(w["conf"])) for w in body["words"]
-        )
-        return Transcript(
-            str(body["text"]),
-            str(body["model"]),
-            bool(body["trial"]),
-            int(body["sample_rate"]),
-            float(body["duration"]),
-            words,
-        )
+        return Transcript.from_json(body)
     except (KeyError, TypeError, ValueError) as error:
         raise TranscriptionFailed(
             "bad_answer", f"the answer ({status}) lacks a part", retryable=True

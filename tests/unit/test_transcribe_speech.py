@@ -11,7 +11,8 @@ from tests.speech import from_mulaw, speak, telephone_wav, to_mulaw, wav
 from tests.transcriber_process import TINY
 from transcribe.audio import pieces, read_header
 from transcribe.protocol import Failure, Word, join_words
-from transcribe.recognizer import ModelError, Recognizer, model_rate
+from transcribe.recognizer import Recognizer
+from transcribe.trying import ModelError, model_rate
 
 SENTENCES = [
     "ログイン できません 。 田中 です 。 折り返し お電話 ください",

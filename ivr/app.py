@@ -25,6 +25,7 @@ from ivr.outside import Outside
 from ivr.prompts import tones
 from ivr.queues.queues import Queues
 from ivr.queues.roster import StoreRoster
+from ivr.retrieval import StoreRetrieval
 from ivr.settings import Settings
 from ivr.sounds import LiveSounds
 from ivr.store import calls, health
@@ -82,6 +83,7 @@ async def engine(settings: Settings) -> None:
             clock,
             settings.recordings.resolve(),
             StoreClosings(store, lines, clock, lambda: announce(settings.run)),
+            StoreRetrieval(store, lines, settings.recordings.resolve(), clock),
             Outside(settings.transfers, settings.outbound),
         )
 

@@ -5,43 +5,33 @@ has the sentence with the reason spoken and writes the fallback's bundle. Until 
 sentence without the reason. Calls that run are untouched, and the line opens again by the clock.
 """
 
-import asyncio
 import re
-import secrets
 import unicodedata
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.call import LineToday
+from ivr import pins
+from ivr.call import LineToday, Unlocked
 from ivr.clock import Clock
 from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.pick import moment, zone_of
-from ivr.errors import ClosingError, DialplanError, NotFound, StoreError
+from ivr.errors import ClosingError, DialplanError, NotFound
 from ivr.hours.table import instant
 from ivr.hours.text import DAY
 from ivr.lines import Lines, LiveLine
 from ivr.prompts.readable import unreadable
 from ivr.prompts.reading import normalise
 from ivr.steps.hours import HoursStep
-from ivr.store import closures, orders, pins
+from ivr.store import closures, orders
 from ivr.store.database import Store
 from ivr.store.tables import Closure
 from ivr.wake import wake
 
-T = TypeVar("T")
-
 LONGEST_REASON = 40  # characters: it is heard by every caller
-PATIENCE = 3.0  # seconds that staff on the telephone wait for the store
-PIN_DIGITS = 6  # of one that we make: at five tries a quarter of an hour, guessing takes years
-_PIN = re.compile(r"[0-9]{6,8}")
-# One thread: the memory that a check takes on purpose is taken once, and never in the loop of calls.
-_THREAD = ThreadPoolExecutor(1, thread_name_prefix="pin")
 
 
 async def close_line(
@@ -153,47 +143,6 @@ def read_until(text: str, line: LiveLine, begins: datetime) -> datetime | None:
         raise DialplanError(f"{error}, a date like 2026-11-24, today or open-ended") from None
 
 
-# -- PINs -----------------------------------------------------------------------------------
-
-
-def new_pin() -> str:
-    while True:
-        pin = f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
-        if _is_good(pin):
-            return pin
-
-
-def pin_digest(pin: str) -> str:
-    """Takes a tenth of a second on purpose. ClosingError if it is too easy."""
-    from argon2 import PasswordHasher  # here, so that an engine starts without it
-
-    if not _is_good(pin):
-        raise ClosingError("a PIN has 6 to 8 digits, at least three of them different")
-    return PasswordHasher().hash(pin)
-
-
-def _is_good(pin: str) -> bool:
-    return _PIN.fullmatch(pin) is not None and len(set(pin)) >= 3
-
-
-def _matches(digest: str, pin: str) -> bool:
-    from argon2 import PasswordHasher
-    from argon2.exceptions import InvalidHashError, VerificationError
-
-    try:
-        return PasswordHasher().verify(digest, pin)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-async def _in_time(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            return await work
-    except TimeoutError:
-        raise StoreError("The store did not answer in time.") from None
-
-
 # -- by telephone ---------------------------------------------------------------------------
 
 
@@ -206,20 +155,12 @@ class StoreClosings:
         self._clock = clock
         self._announce = announce
 
-    async def unlock(
-        self, line: str, tenant: str, pin: str
-    ) -> Literal["right", "wrong", "locked", "unavailable"]:
+    async def unlock(self, line: str, tenant: str, pin: str) -> Unlocked:
         try:
             self._line(line, tenant)
-            digest = await _in_time(self._admit(line))
         except (NotFound, ClosingError):
             return "unavailable"
-        if digest is None:
-            return "locked"
-        if not await asyncio.get_running_loop().run_in_executor(_THREAD, _matches, digest, pin):
-            return "wrong"
-        await _in_time(self._forgive(line, digest))
-        return "right"
+        return await pins.unlock(self._store, self._clock, line, pin)
 
     def today(self, line: str, tenant: str) -> LineToday:
         live = self._line(line, tenant)
@@ -232,12 +173,12 @@ class StoreClosings:
 
     async def close(self, line: str, tenant: str, last: date, reason: str, by: str) -> None:
         live, now = self._line(line, tenant), self._clock.now()
-        await _in_time(self._close(line, tenant, now, end_of_day(live, last), reason, by))
+        await pins.in_time(self._close(line, tenant, now, end_of_day(live, last), reason, by))
         self._announce()
 
     async def reopen(self, line: str, tenant: str, by: str) -> None:
         self._line(line, tenant)
-        await _in_time(self._reopen(line, tenant, by))
+        await pins.in_time(self._reopen(line, tenant, by))
         self._announce()
 
     def _line(self, line: str, tenant: str) -> LiveLine:
@@ -245,14 +186,6 @@ class StoreClosings:
         if live.dialplan.line.tenant != tenant:
             raise NotFound(f'there is no line "{line}"')
         return live
-
-    async def _admit(self, line: str) -> str | None:
-        async with self._store.write() as session:
-            return await pins.admit(session, line, self._clock.now())
-
-    async def _forgive(self, line: str, digest: str) -> None:
-        async with self._store.write() as session:
-            await pins.forgive(session, line, digest)
 
     async def _close(
         self, line: str, tenant: str, now: datetime, ends: datetime, reason: str, by: str

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr import closings
+from ivr import closings, pins
 from ivr.clock import SystemClock
 from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.pick import moment
 from ivr.errors import ClosingError
 from ivr.lines import Lines
 from ivr.settings import Settings
-from ivr.store import closures, pins
+from ivr.store import closures
+from ivr.store import pins as store_pins
 from ivr.store.database import Store, opened
 from ivr.store.tables import Closure
 
@@ -86,10 +87,10 @@ def _json(row: Closure, lines: Lines, now: datetime) -> dict[str, Any]:
 async def set_pin(settings: Settings, key: str, given: str | None) -> str:
     """The PIN, a new one unless it was `given`. Only its hash is kept."""
     now = SystemClock(settings.clock_offset).now()
-    pin = closings.new_pin() if given is None else given
-    digest = await asyncio.to_thread(closings.pin_digest, pin)
+    pin = pins.new() if given is None else given
+    digest = await asyncio.to_thread(pins.digest, pin)
     async with opened(settings.database_url) as store, store.write() as session:
-        await pins.set_digest(session, key, digest, at=now)
+        await store_pins.set_digest(session, key, digest, at=now)
     return pin
 
 

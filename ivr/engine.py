@@ -9,7 +9,7 @@ from ivr.asterisk import numbers
 from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
-from ivr.call import CallerHungUp, CallState, Closings, Journal, Mailbox
+from ivr.call import CallerHungUp, CallState, Closings, Journal, Mailbox, Retrieval
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.run import run
@@ -37,6 +37,7 @@ class Engine:
     clock: Clock
     recordings: Path
     closings: Closings
+    retrieval: Retrieval
     outside: Outside = NOWHERE
 
     def __post_init__(self) -> None:
@@ -169,6 +170,7 @@ class Engine:
             self.queues,
             self.journal,
             self.closings,
+            self.retrieval,
             self.lines.get,
         )
 

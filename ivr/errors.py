@@ -32,6 +32,10 @@ class ClosingError(IvrError):
     """A line cannot be closed so."""
 
 
+class PinError(IvrError):
+    """A PIN cannot be taken."""
+
+
 class StoreError(IvrError):
     """The store did not take or give the data."""
 
@@ -64,6 +68,10 @@ class TranscriberError(IvrError):
     """The transcriber did not answer."""
 
     retryable = True
+
+
+class ModelFailed(IvrError):
+    """A speech recognition model cannot be fetched or used."""
 
 
 class DeliveryFailed(IvrError):

@@ -24,6 +24,7 @@ TYPES = {
     "transfer": "転送",
     "notify": "通知",
     "closing": "臨時休業",
+    "mailbox": "メッセージの確認",
     "goto": "別の窓口へ",
 }
 WAYS = {"next": "", "open": "営業中", "closed": "営業時間外", "otherwise": "その他"}

@@ -39,6 +39,31 @@ def time(t: dt.time) -> str:
     return f"{half}{hour}時{minute}"
 
 
+def moment_parts(then: dt.datetime, today: dt.date) -> list[str]:
+    """`本日、` `午後3時` `15分`, `11月` `ついたち、` `正午`: pieces that are few, for a time of the past.
+
+    `then` in the zone in which it is told, `today` there.
+    """
+    hour = "午後れい時" if then.hour == 12 and then.minute else time(dt.time(then.hour))
+    return [*_day_parts(then.date(), today), hour, *([f"{then.minute}分"] if then.minute else [])]
+
+
+def moments() -> list[str]:
+    """All that `moment_parts` can say."""
+    year = [dt.date(2027, 1, 1) + dt.timedelta(days=n) for n in range(365)]
+    days = [part for day in year for part in _day_parts(day, dt.date(2030, 1, 1))]
+    hours = [*(time(dt.time(hour)) for hour in range(24)), "午後れい時"]
+    minutes = [f"{minute}分" for minute in range(1, 60)]
+    return list(dict.fromkeys(["本日、", "昨日、", *days, *hours, *minutes]))
+
+
+def _day_parts(day: dt.date, today: dt.date) -> list[str]:
+    if (today - day).days in (0, 1):
+        return ["本日、" if day == today else "昨日、"]
+    # Without a month before it 1日 would be read イチニチ.
+    return [f"{day.month}月", "ついたち、" if day.day == 1 else f"{day.day}日、"]
+
+
 def digits(text: str) -> str:
     """`4821` -> `ヨン、ハチ、ニー、イチ`: one digit at a time, slow enough to write down. Only digits are said."""
     return "、".join(_DIGITS[c] for c in text if c in _DIGITS)

@@ -11,6 +11,7 @@ from ivr.steps.consent import Consent
 from ivr.steps.goto import Goto
 from ivr.steps.hangup import Hangup
 from ivr.steps.hours import HoursStep
+from ivr.steps.mailbox import MailboxStep
 from ivr.steps.menu import Menu
 from ivr.steps.notify import Notify
 from ivr.steps.play import Play
@@ -35,6 +36,7 @@ STEPS: Mapping[str, type[Step]] = {
     "survey": Survey,
     "notify": Notify,
     "closing": ClosingStep,
+    "mailbox": MailboxStep,
     "goto": Goto,
     "hangup": Hangup,
 }

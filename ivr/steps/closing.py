@@ -20,21 +20,17 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ivr.call import Call
+from ivr.call import Call, Unlocked
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Key, Step, StepName, parse_duration
 from ivr.dialplan.texts import day_named
 from ivr.errors import ClosingError, NotFound, StoreError
-from ivr.keys import KeyTable
-from ivr.steps.menu import NOTHING, WRONG
+from ivr.steps import staff
+from ivr.steps.menu import NOTHING
 
 log = logging.getLogger("ivr.steps")
 
 ASK = "臨時休業の設定です。暗証番号を押し、最後にシャープを押してください。"
-WRONG_PIN = "暗証番号が違います。"
-LOCKED = (
-    "暗証番号の間違いが続いたため、ただいまはお使いになれません。15分以上たってから、おかけ直しください。"
-)
 UNAVAILABLE = "この窓口は、電話では設定できません。管理者にお問い合わせください。"
 SHUT = "現在、臨時休業中です。お客様には、次のようにご案内しています。"
 NOT_SHUT = "現在、臨時休業は設定されていません。"
@@ -50,8 +46,6 @@ REOPENED = "臨時休業を解除しました。"
 FAILED = "設定できたことを確認できませんでした。お手数ですが、おかけ直しのうえ、設定をお確かめください。"
 
 MADE = "closing:"  # + name of the step: the variable of the state that says what was committed
-LONGEST_PIN = 8
-BETWEEN = 4.0  # seconds without a further digit, which end an entry
 DAYS_AHEAD = timedelta(days=13)  # the days that the jobs process has spoken
 FOR_TODAY, UP_TO_A_DAY, REOPEN = "1", "2", "3"
 YES, AGAIN = "1", "2"
@@ -91,8 +85,8 @@ class ClosingStep(Step):
 
     def says(self) -> dict[str, str]:
         fixed = (
-            ASK, WRONG_PIN, LOCKED, UNAVAILABLE, SHUT, NOT_SHUT, CHOICES, MAY_REOPEN, LAST_DAY, BAD_DAY, TODAY,
-            SURE_TO_CLOSE, SURE_TO_REOPEN, CLOSED, REOPENED, FAILED, WRONG, NOTHING,
+            ASK, UNAVAILABLE, SHUT, NOT_SHUT, CHOICES, MAY_REOPEN, LAST_DAY, BAD_DAY, TODAY, SURE_TO_CLOSE,
+            SURE_TO_REOPEN, CLOSED, REOPENED, FAILED, *staff.SAYS,
         )  # fmt: skip
         because = {f"reasons.{key}": self._because(key) for key in self.reasons}
         return (
@@ -125,28 +119,15 @@ class ClosingStep(Step):
         return self.otherwise
 
     async def _may(self, call: Call, desk: Desk) -> bool:
-        call.keys.empty()  # what was typed ahead was not meant for a question of this kind
-        excuse: list[str] = []
-        for _ in range(self.repeat + 1):
-            await call.play(*excuse, ASK)
-            pin = await self._digits(call, LONGEST_PIN)
-            if not pin:
-                excuse = [NOTHING]
-                continue
-            match await desk.closings.unlock(self._line(desk), desk.line.tenant, pin):
-                case "right":
-                    return True
-                case "wrong":
-                    call.keys.empty()
-                    excuse = [WRONG_PIN]
-                case "locked":
-                    await call.play(LOCKED, whole=True)
-                    return False
-                case "unavailable":
-                    log.error("no PIN opens this step", extra={"call_id": call.id, "line": self._line(desk)})
-                    await call.play(UNAVAILABLE, whole=True)
-                    return False
-        return False
+        async def unlock(pin: str) -> Unlocked:
+            unlocked = await desk.closings.unlock(self._line(desk), desk.line.tenant, pin)
+            if unlocked == "unavailable":
+                log.error("no PIN opens this step", extra={"call_id": call.id, "line": self._line(desk)})
+            return unlocked
+
+        return await staff.admitted(
+            call, ASK, unlock, unavailable=UNAVAILABLE, tries=self.repeat + 1, wait=self.wait
+        )
 
     async def _set(self, call: Call, desk: Desk) -> str | None:
         """What confirms the change, which is committed then; None: nothing was changed."""
@@ -180,7 +161,7 @@ class ClosingStep(Step):
         excuse: list[str] = []
         for _ in range(self.repeat + 1):
             await call.play(*excuse, LAST_DAY)
-            digits = await self._digits(call, 4)
+            digits = await staff.digits(call, 4, self.wait)
             day = _coming(digits, today)
             if day is not None:
                 return day
@@ -189,21 +170,7 @@ class ClosingStep(Step):
         return None
 
     async def _key(self, call: Call, question: list[str], keys: Iterable[str]) -> str | None:
-        """None when none of them was pressed, however often it was asked."""
-        excuse: list[str] = []
-        table = KeyTable(tuple(keys))
-        for _ in range(self.repeat + 1):
-            await call.play(*excuse, *question)
-            read = await call.read_keys(table, first=self.wait.total_seconds())
-            if read.key is not None:
-                return read.key
-            excuse = [WRONG if read.ended_by == "invalid" else NOTHING]
-        return None
-
-    async def _digits(self, call: Call, longest: int) -> str:
-        """Empty if there are none, or other keys among them. They leave this step by no other way."""
-        first = self.wait.total_seconds()
-        return (await call.read_digits(longest, end_key="#", first=first, between=BETWEEN)).digits
+        return await staff.chosen(call, question, keys, tries=self.repeat + 1, wait=self.wait)
 
     def _line(self, desk: Desk) -> str:
         return self.line or desk.key

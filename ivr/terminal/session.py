@@ -16,7 +16,7 @@ from ivr.hours.calendar import Calendar
 from ivr.queues.queues import Queues
 from ivr.steps.queue import Queue
 from ivr.terminal.call import BEEP, Agent, Tape, TerminalCall
-from ivr.terminal.office import Asked, MemoryClosings, MemoryMailbox, MemoryRoster, Message
+from ivr.terminal.office import Asked, MemoryClosings, MemoryMailbox, MemoryRetrieval, MemoryRoster, Message
 from ivr.terminal.person import Person
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 
@@ -241,7 +241,10 @@ async def visit(
     )
     queues = Queues(MemoryRoster(agents), clock)
     closings = MemoryClosings(dialplan, clock)
-    desk = Desk(dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary, closings, lines)
+    retrieval = MemoryRetrieval(dialplan, clock)
+    desk = Desk(
+        dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary, closings, retrieval, lines
+    )
     diary.started(call, clock.now())
     await run(call, dialplan, desk)
     diary.ended(call, clock.now())

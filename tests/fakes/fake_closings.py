@@ -3,10 +3,9 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
-from ivr.call import LineToday
+from ivr.call import LineToday, Unlocked
 from ivr.clock import Clock
 from ivr.errors import NotFound, StoreError
 from tests.fakes.virtual_time import Life
@@ -37,9 +36,7 @@ class FakeClosings:
         self._clock = clock
         self._life = life or Life()
 
-    async def unlock(
-        self, line: str, tenant: str, pin: str
-    ) -> Literal["right", "wrong", "locked", "unavailable"]:
+    async def unlock(self, line: str, tenant: str, pin: str) -> Unlocked:
         book, now = self._book, self._clock.now()
         if (line, tenant) != (book.line, book.tenant) or book.pin is None:
             return "unavailable"

@@ -18,6 +18,7 @@ from ivr.call import CallbackPromise
 from ivr.dialplan.load import load_beside
 from ivr.dialplan.model import Dialplan
 from ivr.steps import STEPS
+from tests.fakes.fake_retrieval import Message, Shelf, Ticket
 from tests.fakes.fake_roster import Agent
 from tests.fakes.world import AgentTelephone, Do
 from tests.flows.office import TOKYO, Office, Visit, ecforce
@@ -87,6 +88,7 @@ class Scenario:
         office = Office(str(self.data.get("at", OPEN)), visits, agents, self.dialplan)
         for name, value in self.data.get("closings", {}).items():
             setattr(office.book, name, value)
+        _fill(office.shelf, self.data)
         office.world.recorder_fails = "recorder" in self.data
         office.world.transcriber = self.data.get("transcriber") != "gone"
         if (outside := self.data.get("outside")) is not None:
@@ -121,6 +123,15 @@ class Scenario:
     def _callers(self) -> list[Mapping[str, Any]]:
         callers: list[Mapping[str, Any]] = self.data.get("callers", [self.data])
         return callers
+
+
+def _fill(shelf: Shelf, data: Mapping[str, Any]) -> None:
+    """What staff find who listen to messages by telephone."""
+    shelf.pin, shelf.broken = data.get("pin"), "shelf_broken" in data
+    shelf.tickets = {name: Ticket(**ticket) for name, ticket in data.get("tickets", {}).items()}
+    for message in data.get("messages", []):
+        told = {"line": "flower", "tenant": "flower", **message, "received": _moment(message["received"])}
+        shelf.messages.append(Message(**told | ({"number": _number(message)})))
 
 
 def _script(caller: Mapping[str, Any]) -> list[Do]:

@@ -29,6 +29,9 @@ async def check(scenario: Scenario) -> None:
         check_call(office, visit, expected)
         check_what_was_heard(office, visit, expected)
     assert office.book.log == scenario.data.get("set", [])
+    assert office.shelf.log == scenario.data.get("dealt", [])
+    states = {name: ticket.state for name, ticket in office.shelf.tickets.items()}
+    assert states == scenario.data.get("ticket_states", {})
     order = scenario.data.get("order")
     if order is not None:
         rung = [call_id for name in office.telephones for _, call_id in office.telephones[name].rings]

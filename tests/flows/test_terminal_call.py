@@ -19,6 +19,7 @@ from ivr.terminal.office import MemoryMailbox, MemoryRoster
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 from tests.fakes.fake_closings import FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
+from tests.fakes.fake_retrieval import FakeRetrieval
 from tests.fakes.world import Do, Heard, Telephone, length
 from tests.flows.office import TOKYO, Visit, calendars
 from tests.flows.scenarios import OPEN, Scenario, heard_names, scenarios
@@ -135,8 +136,18 @@ async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
     queues = Queues(MemoryRoster(agents), clock)
     telephone.happens("answer")
     closings = FakeClosings(office.book, clock)
+    retrieval = FakeRetrieval(office.shelf, clock)
     desk = Desk(
-        plan.key, plan.line, known, clock, mailbox, queues, FakeJournal(Ledger()), closings, office.lines.get
+        plan.key,
+        plan.line,
+        known,
+        clock,
+        mailbox,
+        queues,
+        FakeJournal(Ledger()),
+        closings,
+        retrieval,
+        office.lines.get,
     )
     await run(call, plan, desk)
     return visit, mailbox

@@ -104,6 +104,12 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "wrong input": "staff: a wrong PIN, then the right one, and what was typed behind the wrong one is dropped",
         "hang-up": "staff: hangs up before the confirmation, and nothing is set",
     },
+    "mailbox": {
+        "success": "mailbox: a new message is heard, and cleared after asking: its callback is done",
+        "timeout": "mailbox: no PIN is entered",
+        "wrong input": "mailbox: a wrong PIN, then the right one; a key that means nothing; then no key at all",
+        "hang-up": "mailbox: hangs up in the middle of a message: it is as new as before",
+    },
     "goto": {
         "success": "reception: on to a step of the other line, whose agents ring",
         "timeout": "- it waits for nothing",

@@ -20,6 +20,7 @@ from ivr.store.database import Store
 from tests.fakes.fake_call import FakeCall
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
+from tests.fakes.fake_retrieval import FakeRetrieval, Shelf
 from tests.fakes.fake_roster import FakeRoster
 from tests.fakes.virtual_time import FakeClock, Life
 from tests.fakes.world import Do, Telephone, World
@@ -89,4 +90,14 @@ def desk(journal: StoreJournal) -> Desk:
     mailbox = FakeMailbox(Mailroom(World().spoken), life)
     line = load_text("shop.yaml", DIALPLAN, STEPS).line
     closings = FakeClosings(ClosingBook(), clock, life)
-    return Desk("shop", line, {}, clock, mailbox, Queues(FakeRoster([], life), clock), journal, closings)
+    return Desk(
+        "shop",
+        line,
+        {},
+        clock,
+        mailbox,
+        Queues(FakeRoster([], life), clock),
+        journal,
+        closings,
+        FakeRetrieval(Shelf(), clock),
+    )

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ivr import app, closings
+from ivr import app, closings, pins
 from ivr.cli import main
 from ivr.dialplan.check import line_numbers
 from ivr.dialplan.load import load_text
-from ivr.errors import ClosingError, DialplanError, NotFound
+from ivr.errors import ClosingError, DialplanError, NotFound, PinError
 from ivr.fallback import bundle_line
 from ivr.hours import Closing
 from ivr.lines import Lines, LiveLine
@@ -100,14 +100,14 @@ def test_until_that_is_no_time() -> None:
 
 @pytest.mark.parametrize("pin", ["12345", "123456789", "12345a", "111111", "112211", "", "１２３４５６"])
 def test_a_pin_that_is_too_easy(pin: str) -> None:
-    with pytest.raises(ClosingError, match="6 to 8 digits"):
-        closings.pin_digest(pin)
+    with pytest.raises(PinError, match="6 to 8 digits"):
+        pins.digest(pin)
 
 
 def test_a_new_pin_is_good_and_its_digest_does_not_hold_it() -> None:
-    pin = closings.new_pin()
+    pin = pins.new()
     assert len(pin) == 6
-    digest = closings.pin_digest(pin)
+    digest = pins.digest(pin)
     assert digest.startswith("$argon2id$") and pin not in digest
 
 

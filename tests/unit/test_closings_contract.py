@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from ivr import pins
 from ivr.call import Closings
-from ivr.closings import StoreClosings, pin_digest
+from ivr.closings import StoreClosings
 from ivr.dialplan.check import line_numbers
 from ivr.dialplan.load import load_text
 from ivr.errors import NotFound, StoreError
 from ivr.lines import Lines
 from ivr.steps import STEPS
-from ivr.store import dialplans, pins
+from ivr.store import dialplans
+from ivr.store import pins as store_pins
 from ivr.store.database import Store
 from ivr.store.migrate import migrate
 from tests.dialplans import SHOP
@@ -66,7 +68,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -
     line = dialplans.LiveLine("shop", "shop", "shop", tuple(line_numbers(plan)), plan.hash, SHOP)
     async with store.write() as session:
         await dialplans.publish(session, line, at=NOW, by="test")
-        await pins.set_digest(session, "shop", pin_digest(PIN), at=NOW)
+        await store_pins.set_digest(session, "shop", pins.digest(PIN), at=NOW)
     lines = Lines()
     await lines.reload(store)
 
@@ -126,7 +128,7 @@ async def test_a_line_of_another_company_cannot_be_named(desk: Desk) -> None:
 
 async def test_a_store_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer's lock is held by somebody else."""
-    monkeypatch.setattr("ivr.closings.PATIENCE", 0.2)
+    monkeypatch.setattr("ivr.pins.PATIENCE", 0.2)
     migrate(f"sqlite:///{tmp_path / 'ivr.db'}")
     store = await Store.open(f"sqlite:///{tmp_path / 'ivr.db'}")
     plan = load_text("shop.yaml", SHOP, STEPS)

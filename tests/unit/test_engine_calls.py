@@ -28,6 +28,7 @@ from tests.fakes.fake_ari import FakeAri
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
+from tests.fakes.fake_retrieval import FakeRetrieval, Shelf
 from tests.fakes.fake_roster import FakeRoster
 from tests.fakes.virtual_time import FakeClock, in_virtual_time
 
@@ -312,7 +313,15 @@ class Run:
         clock = FakeClock(datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
         parts: Any = (self.ari, Lines(), Queues(FakeRoster([]), clock), FakeMailbox(Mailroom(lambda _: None)))
         closings = FakeClosings(ClosingBook(), clock)
-        self.engine = Engine(*parts, FakeJournal(self.ledger), sounds(), clock, Path("/recordings"), closings)
+        self.engine = Engine(
+            *parts,
+            FakeJournal(self.ledger),
+            sounds(),
+            clock,
+            Path("/recordings"),
+            closings,
+            FakeRetrieval(Shelf(), clock),
+        )
         self.serving = asyncio.create_task(self.engine.serve())
 
     async def linked(self) -> None:

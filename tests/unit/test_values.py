@@ -18,6 +18,7 @@ from tests.dialplans import FILE, SHOP, changed, checked
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
+from tests.fakes.fake_retrieval import FakeRetrieval, Shelf
 from tests.fakes.fake_roster import FakeRoster
 from tests.fakes.virtual_time import FakeClock, in_virtual_time
 
@@ -59,7 +60,17 @@ def desk(moment: str, text: str = PLAN) -> Desk:
     mailbox = FakeMailbox(Mailroom(lambda file: None))
     queues = Queues(FakeRoster([]), clock)
     closings = FakeClosings(ClosingBook(), clock)
-    return Desk(plan.key, plan.line, calendars, clock, mailbox, queues, FakeJournal(Ledger()), closings)
+    return Desk(
+        plan.key,
+        plan.line,
+        calendars,
+        clock,
+        mailbox,
+        queues,
+        FakeJournal(Ledger()),
+        closings,
+        FakeRetrieval(Shelf(), clock),
+    )
 
 
 def kana(said: Sequence[str]) -> list[str]:

@@ -1,0 +1,139 @@
+"""Messages heard by staff on a telephone: `Retrieval` of ivr/call.py on the store."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr import pins
+from ivr.call import Cleared, KeptMessage, Unlocked, Withheld
+from ivr.callbacks import service, states
+from ivr.callbacks.who import Who
+from ivr.clock import Clock
+from ivr.dialplan.pick import zone_of
+from ivr.errors import Conflict, NotFound
+from ivr.lines import Lines
+from ivr.store import callbacks, contacts, messages
+from ivr.store.database import Store
+from ivr.store.tables import CallbackRow, MessageRow
+
+NOTE = "電話でメッセージを聞き、対応済みとしました。"  # in the history of the callback
+LEASE = timedelta(minutes=30)  # for a talk with the caller; then others may take the callback
+
+
+class StoreRetrieval:
+    """`lines`: as this process sees them; `recordings`: absolute, as Asterisk finds them."""
+
+    def __init__(self, store: Store, lines: Lines, recordings: Path, clock: Clock) -> None:
+        self._store = store
+        self._lines = lines
+        self._recordings = recordings
+        self._clock = clock
+
+    async def unlock(self, line: str, pin: str) -> Unlocked:
+        return await pins.unlock(self._store, self._clock, line, pin)
+
+    async def waiting(self, lines: Sequence[str], tenant: str) -> Sequence[KeptMessage]:
+        rows = await pins.in_time(self._listing(lines, tenant))
+        files = [self._recordings / row.audio for row in rows]
+        there = await asyncio.to_thread(lambda: [file.is_file() for file in files])
+        return [
+            self._kept(row, file if found else None)
+            for row, file, found in zip(rows, files, there, strict=True)
+        ]
+
+    async def heard(self, message: str, tenant: str, by: str) -> None:
+        await pins.in_time(self._heard(message, tenant, by))
+
+    async def clear(self, message: str, tenant: str, by: str) -> Cleared:
+        return await pins.in_time(self._clear(message, tenant, by))
+
+    async def claim(self, message: str, tenant: str, by: str) -> bool:
+        return await pins.in_time(self._claim(message, tenant, by))
+
+    async def give_back(self, message: str, tenant: str, by: str) -> None:
+        await pins.in_time(self._give_back(message, tenant, by))
+
+    def _kept(self, row: MessageRow, file: Path | None) -> KeptMessage:
+        line = self._lines.get(row.line)
+        zone = zone_of(line.dialplan) if line else ZoneInfo("Asia/Tokyo")
+        return KeptMessage(
+            row.id,
+            row.created_at.astimezone(zone),
+            row.number,
+            cast(Withheld | None, row.withheld),
+            file,
+            row.urgent,
+            row.heard_at is not None,
+        )
+
+    async def _listing(self, lines: Sequence[str], tenant: str) -> Sequence[MessageRow]:
+        async with self._store.read() as session:
+            return await messages.kept(session, lines, tenant, closed=states.CLOSED)
+
+    async def _heard(self, message: str, tenant: str, by: str) -> None:
+        async with self._store.write() as session:
+            await _mine(session, message, tenant)
+            await messages.mark_heard(session, message, by=by, at=self._clock.now())
+
+    async def _clear(self, message: str, tenant: str, by: str) -> Cleared:
+        now, who = self._clock.now(), Who(by, tenant)
+        try:
+            async with self._store.write() as session:
+                callback = await _callback(session, message, tenant)
+                await messages.clear(session, message, by=by, at=now)
+                if callback is None or callback.state in states.CLOSED:
+                    return "done"
+                service.require_free(callback, who, now)
+                if await _something_left(session, callback):
+                    return "kept"
+                await service.close(session, callback.ticket, who=who, now=now, note=NOTE)
+                return "done"
+        except Conflict:
+            return "taken"
+
+    async def _claim(self, message: str, tenant: str, by: str) -> bool:
+        now, who = self._clock.now(), Who(by, tenant)
+        try:
+            async with self._store.write() as session:
+                callback = await _callback(session, message, tenant)
+                if callback is not None:
+                    await service.claim(session, callback.ticket, who, until=now + LEASE, now=now)
+        except Conflict:
+            return False
+        return True
+
+    async def _give_back(self, message: str, tenant: str, by: str) -> None:
+        async with self._store.write() as session:
+            callback = await _callback(session, message, tenant)
+            if callback is not None and (callback.state, callback.agent) == ("claimed", by):
+                who = Who(by, tenant)
+                await service.give_back(session, callback.ticket, who=who, now=self._clock.now())
+
+
+async def _mine(session: AsyncSession, message: str, tenant: str) -> None:
+    """NotFound for a message of another tenant."""
+    if (await messages.get(session, message)).tenant != tenant:
+        raise NotFound(f"there is no message {message}")
+
+
+async def _callback(session: AsyncSession, message: str, tenant: str) -> CallbackRow | None:
+    """The one that the message belongs to, which nobody else changes until the commit."""
+    await _mine(session, message, tenant)
+    contact = await contacts.by_message(session, message)
+    return None if contact is None else await callbacks.get(session, contact.ticket, to_change=True)
+
+
+async def _something_left(session: AsyncSession, callback: CallbackRow) -> bool:
+    """Another message of it that nobody cleared, or a promise that was made without one."""
+    for contact in await contacts.of_ticket(session, callback.ticket):
+        if contact.message_id is None:
+            if contact.due_at is not None:
+                return True
+        elif (await messages.get(session, contact.message_id)).cleared_at is None:
+            return True
+    return False

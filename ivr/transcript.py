@@ -1,7 +1,8 @@
 """The text of a recording, as a recogniser gives it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,21 @@ class Transcript:
     sample_rate: int
     duration: float
     words: tuple[Word, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Transcript":
+        """As the transcriber tells it. KeyError, TypeError or ValueError if a part is missing or wrong."""
+        words = tuple(
+            Word(str(w["word"]), float(w["start"]), float(w["end"]), float(w["conf"])) for w in data["words"]
+        )
+        return cls(
+            str(data["text"]),
+            str(data["model"]),
+            bool(data["trial"]),
+            int(data["sample_rate"]),
+            float(data["duration"]),
+            words,
+        )
 
 
 def joined(parts: Sequence[Transcript]) -> Transcript:

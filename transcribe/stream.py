@@ -42,6 +42,7 @@ class Streams:
         self._places = cores * PER_CORE
         self._ears: dict[bytes, _Ear] = {}
         self._doors: dict[str, asyncio.Server] = {}  # by the address at which they are
+        self._opening = asyncio.Lock()
         self._strangers = 0
 
     def __len__(self) -> int:
@@ -116,8 +117,9 @@ class Streams:
         """Where Asterisk brings the audio: the same machine, as the engine sees it."""
         assert request.transport is not None
         host = request.transport.get_extra_info("sockname")[0]
-        if host not in self._doors:
-            self._doors[host] = await asyncio.start_server(self._connected, host, 0)
+        async with self._opening:
+            if host not in self._doors:
+                self._doors[host] = await asyncio.start_server(self._connected, host, 0)
         return f"{host}:{self._doors[host].sockets[0].getsockname()[1]}"
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ivr.asterisk.ari import LINK_BROKE, Ari, AriRefused, Json
 from ivr.asterisk.channel import Channel, quietly
+from ivr.asterisk.ears import NOBODY, Ear, Ears, whole
 from ivr.asterisk.waiting import AgentLeg, Bridge, dial, wait
 from ivr.call import (
     Announcement,
@@ -78,8 +79,9 @@ class AriCall(Channel):
         sounds: Sounds,
         recordings: Path,
         outside: Outside = NOWHERE,
+        ears: Ears = NOBODY,
     ) -> None:
-        """`outside`: what may be dialled; nothing unless it says so."""
+        """`outside`: what may be dialled; nothing unless it says so. `ears`: who listens."""
         super().__init__(ari, id)
         self.caller = caller
         self.dialled = dialled
@@ -91,6 +93,9 @@ class AriCall(Channel):
         self._sounds = sounds
         self._recordings = recordings
         self._outside = outside
+        self._ears = ears
+        self._answers: Ear | None = None  # to whom a spoken answer would be one now
+        self._saying = 0  # prompts
         self._answered = False
         self._awaited: tuple[str, Callable[[], None]] | None = None  # where to ask for it, what its end does
         self.numbers = count(1)  # in the ids of what belongs to this call
@@ -155,12 +160,14 @@ class AriCall(Channel):
         limit = sum(sound.seconds for sound in sounds) + PLAYBACK_SLACK
         self.ari.listen(id, on_playback)
         self._awaited = f"playbacks/{id}", lambda: refused(404, "")
+        self._says(1)
         try:
             await self.ari.send("POST", f"channels/{self.id}/play/{id}", media, refused)
             finished = await self.until(lambda: ended or stop(), limit)
             if not finished:
                 log.error("a prompt never ended", extra={"call_id": self.id, "playback": id})
         finally:
+            self._says(-1)
             self._awaited = None
             self.ari.forget(id)
             if not ended and not self.gone:
@@ -205,8 +212,34 @@ class AriCall(Channel):
             self.keys.use(entry.length)
             return DigitsRead("complete" if had else "timeout", entry.digits)
 
-    def hearing(self, answers: Mapping[str, str]) -> AbstractAsyncContextManager[None]:
-        return nullcontext()  # nobody can listen yet
+    @asynccontextmanager
+    async def hearing(self, answers: Mapping[str, str]) -> AsyncIterator[None]:
+        """Half duplex: telephones give back what they say, and a prompt must not answer itself."""
+        self._answers = ear = self._ear(answers)
+        self._says(0)
+        try:
+            yield
+        finally:
+            self._answers = None
+            self._let_go(ear)
+
+    def _says(self, one: int) -> None:
+        """A prompt more, or one less."""
+        self._saying += one
+        if self._answers is not None:
+            if self._saying:
+                self._answers.drop()
+            else:
+                self._answers.begin()
+
+    def _ear(self, answers: Mapping[str, str] | None = None) -> Ear:
+        number = next(self.numbers)
+        return Ear(self._ears, self.ari, self.id, number, self.state.line, answers, self.keys.push)
+
+    def _let_go(self, ear: Ear) -> None:
+        closing = ear.close()
+        self._dismissed.add(closing)
+        closing.add_done_callback(self._dismissed.discard)
 
     async def record(
         self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
@@ -214,6 +247,19 @@ class AriCall(Channel):
         """See `Call`. The file must be a new one: Asterisk refuses to record over another."""
         if self.gone:
             return Recorded("hangup")
+        ear = self._ear() if hear else None
+        try:
+            recorded = await self._record(file, longest, silence, end_key, ear)
+            if ear is None or not recorded.seconds:
+                return recorded
+            return replace(recorded, transcript=whole(await ear.end(), recorded, silence))
+        finally:
+            if ear is not None:
+                self._let_go(ear)
+
+    async def _record(
+        self, file: Path, longest: float, silence: float, end_key: str, ear: Ear | None
+    ) -> Recorded:
         name = str(file.relative_to(self._recordings).with_suffix(""))
         ended: str | None = None
         self.keys.empty()
@@ -223,9 +269,11 @@ class AriCall(Channel):
             ended = event["type"]
             self.changed()
 
-        def refused(status: int, _: str) -> None:
+        def answered(status: int, _: str) -> None:
             nonlocal ended
-            if status >= 400 and status != LINK_BROKE:
+            if status < 400 and ear is not None:
+                ear.begin()
+            elif status >= 400 and status != LINK_BROKE:
                 ended = "RecordingFailed"
                 self.changed()
 
@@ -242,7 +290,7 @@ class AriCall(Channel):
             await self._beep()
             self.recording = True
             self._awaited = f"recordings/live/{quote(name, safe='')}", lambda: on_recording(FINISHED)
-            await self.ari.send("POST", f"channels/{self.id}/record", order, refused)
+            await self.ari.send("POST", f"channels/{self.id}/record", order, answered)
             await self.until(lambda: ended, longest + RECORDING_SLACK)
             if ended == "RecordingFailed":
                 # Most often because of a hang-up, whose event may come after the refusal.

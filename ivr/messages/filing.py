@@ -24,6 +24,7 @@ from ivr.callbacks.asking import MessageFacts, create_for_message, create_for_re
 from ivr.callbacks.who import SYSTEM
 from ivr.hours.calendar import Calendar
 from ivr.messages import text, wav
+from ivr.messages.kinds import Kind
 from ivr.messages.sidecar import Facts, sync_folder
 from ivr.messages.speech import judge
 from ivr.store import callbacks, contacts, deliveries, events, messages, stages
@@ -47,8 +48,12 @@ class Take:
     path: Path
     why: Why
     seconds: float
-    silent: bool
+    kind: Kind
     sound: float
+
+    @property
+    def silent(self) -> bool:
+        return self.kind != "speech"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Ended:
     seconds: float
     ended_by: str | None
     kept: tuple[Take, ...]
+    kind: Kind | None = None  # of a silent one
 
 
 def judge_takes(folder: Path, facts: Facts, ended_by: str | None) -> Ended:
@@ -73,7 +79,8 @@ def judge_takes(folder: Path, facts: Facts, ended_by: str | None) -> Ended:
         # A recording that failed may have missed what was said later: that proves nothing.
         # And who was told "we shall ring you back" is rung back, whatever we hear.
         state = "stored" if spoken or facts.speech or ended_by == "failed" else "silent"
-    return Ended(state, seconds, ended_by, kept)
+    kind = (kept[0].kind if kept else "silent") if state == "silent" else None
+    return Ended(state, seconds, ended_by, kept, kind)
 
 
 def _recordings(folder: Path, facts: Facts) -> list[tuple[Path, Why]]:
@@ -90,7 +97,7 @@ def _joined(folder: Path, id: str) -> Path:
 
 def _take(path: Path, why: Why) -> Take:
     seconds, heard = wav.settle(path), judge(path)
-    return Take(path, why, seconds, heard.proven_silent, heard.seconds_of_energy)
+    return Take(path, why, seconds, heard.kind, heard.seconds_of_energy)
 
 
 def _in_force(takes: Sequence[Take]) -> list[Take]:
@@ -170,6 +177,7 @@ async def file(
             ended_by=ended.ended_by,
             duration=ended.seconds,
             urgent=facts.urgent,
+            kind=ended.kind,
         )
         if transcript is not None and ended.state == "stored":
             values = dict(text.columns(transcript, now))
@@ -276,9 +284,7 @@ def _about(facts: Facts, tenant: str) -> MessageFacts:
     )
 
 
-async def _other_callback(
-    session: AsyncSession, facts: Facts, ended: Ended
-) -> tuple[ContactRow, str] | None:
+async def _other_callback(session: AsyncSession, facts: Facts, ended: Ended) -> tuple[ContactRow, str] | None:
     """Contact, and state of its callback, of the same call, if this message or that one's was lost."""
     if facts.call_id is None:
         return None

@@ -1,9 +1,9 @@
-"""Did the caller say anything? Judged by energy alone; the recogniser is never asked.
+"""Did the caller say anything? Judged by energy and spectrum; the recogniser is never asked.
 
 Speech is loud against the noise around it AND its loudness moves, syllable by syllable. Silence, steady
-noise and steady tones (keys, dial and busy tone) lack one of the two and are proven non-speech. Whatever
-is in doubt (a cough, music, a ringing tone that flutters) counts as speech: a callback too many is better
-than a caller forgotten.
+noise and steady tones (keys, dial and busy tone) lack one of the two and are proven non-speech; so are tones that
+flutter, fax machines and music, by their spectrum (`kinds.py`). Whatever is in doubt (a cough, music with a singer, a
+voice over a tone) counts as speech: a callback too many is better than a caller forgotten.
 """
 
 import math
@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from ivr.messages import wav
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.messages import kinds, wav
+from ivr.messages.kinds import Kind
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -25,6 +29,7 @@ _ABOVE = 4.0  # dB over the noise floor; steady noise stays within 3
 _EDGE = 1  # frames at the start and end of a sound: a tone is switched on and off within them
 _FLAT = 2.5  # dB between the loudest and the quietest frame of a steady sound
 _SHORTEST = 3  # frames within the edges; a shorter sound is a click
+_TOP = 12.0  # dB
 _SILENCE = -90.0  # dBFS, of digital silence
 
 
@@ -32,13 +37,17 @@ _SILENCE = -90.0  # dBFS, of digital silence
 class Speech:
     """`seconds_of_energy` above the noise; `level` in dBFS (RMS), which 95 % of the recording does not exceed."""
 
-    proven_silent: bool
+    kind: Kind
     seconds_of_energy: float
     level: float
 
+    @property
+    def proven_silent(self) -> bool:
+        return self.kind != "speech"
+
 
 def judge(path: Path) -> Speech:
-    """No file, no audio: proven silent. Blocks (4 ms for three minutes); raises OSError."""
+    """No file, no audio: proven silent. Blocks; raises OSError."""
     return judge_samples(wav.samples(path))
 
 
@@ -46,13 +55,37 @@ def judge_samples(samples: bytes) -> Speech:
     """16 bits, mono, 8 kHz."""
     levels = _levels(samples)
     if not levels:
-        return Speech(True, 0.0, _SILENCE)
+        return Speech("silent", 0.0, _SILENCE)
     ordered = sorted(levels)
     floor, level = ordered[len(ordered) // 10], ordered[len(ordered) * 95 // 100]
     bar = max(floor + _ABOVE, _QUIET)
     active = [one > bar for one in levels]
     spoken = any(_may_be_speech(sound) for sound in _sounds(levels, active))
-    return Speech(not spoken, round(sum(active) * _FRAME, 2), round(level, 1))
+    kind = _kind(samples, levels, active, level, spoken)
+    return Speech(kind, round(sum(active) * _FRAME, 2), round(level, 1))
+
+
+def _kind(
+    samples: bytes, levels: Sequence[float], active: Sequence[bool], level: float, spoken: bool
+) -> Kind:
+    """`spoken`: by its energy it may be speech."""
+    if (level <= _QUIET and not spoken) or len(levels) * _FRAME > kinds.LONGEST:
+        return "speech" if spoken else "silent"
+    # A tone all the time is its own floor: what is nearly as loud as it gets is heard then.
+    heard = np.array(active) if spoken else np.array(levels) > max(level - _TOP, _QUIET)
+    tone = kinds.tones(samples, _inner(heard))
+    if tone is not None:
+        return tone
+    if spoken:
+        return "music" if kinds.is_music(samples) else "speech"
+    return "silent"
+
+
+def _inner(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without the edges of each sound, where it is switched on and off. A window of the spectrum reaches into the next frame."""
+    before, after = np.roll(heard, 1), np.roll(heard, -1) & np.roll(heard, -2)
+    before[:1], after[-2:] = False, False
+    return np.asarray(heard & before & after)
 
 
 def _levels(samples: bytes) -> list[float]:

@@ -31,6 +31,7 @@ async def stored(
     ended_by: str | None,
     duration: float | None,
     urgent: bool = False,
+    kind: str | None = None,
 ) -> bool:
     """Ends a recording; False if it had ended already. `stored` makes its first stages due at once.
 
@@ -41,7 +42,8 @@ async def stored(
         session,
         update(MessageRow)
         .where(MessageRow.id == message_id, MessageRow.state == "recording")
-        .values(state=state, ended_at=ended_at, ended_by=ended_by, duration=duration, urgent=urgent, **wants),
+        .values(state=state, ended_at=ended_at, ended_by=ended_by, duration=duration, urgent=urgent)
+        .values(kind=kind, **wants),
     )
     if not changed:
         await get(session, message_id)
@@ -58,7 +60,7 @@ async def promote(session: AsyncSession, message_id: str, now: datetime) -> bool
             MessageRow.state == "silent",
             MessageRow.audio_deleted_at.is_(None),
         )
-        .values(state="stored", told_at=None, **_to_do(now)),
+        .values(state="stored", kind=None, told_at=None, **_to_do(now)),
     )
 
 

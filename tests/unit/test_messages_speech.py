@@ -91,8 +91,8 @@ def test_an_offset_of_the_line_is_no_sound() -> None:
 
 
 def test_doubt_counts_as_speech() -> None:
-    flutter = tone(1, -20, 400) * (1 + 0.8 * np.sin(2 * np.pi * 16 * np.arange(RATE) / RATE))
-    assert not judge_samples(telephoned(over(-60, flutter, silence(2)))).proven_silent
+    cough = noise(0.3, -20) * np.hanning(int(RATE * 0.3))
+    assert not judge_samples(telephoned(over(-60, silence(1), cough, silence(2)))).proven_silent
 
 
 def test_level_and_length_are_measured() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ivr import editing
 from ivr.asterisk.conf import AgentTelephone
-from ivr.callbacks.service import MessageFacts, create_for_message
+from ivr.callbacks.asking import MessageFacts, create_for_message
 from ivr.clock import SystemClock
 from ivr.dialplan.load import load_all
 from ivr.errors import Conflict, NotFound, SettingsError

@@ -9,9 +9,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import results, states
-from ivr.callbacks.asking import MessageFacts as MessageFacts
-from ivr.callbacks.asking import create_for_message as create_for_message
-from ivr.callbacks.asking import create_for_request as create_for_request
 from ivr.callbacks.priority import rank
 from ivr.callbacks.results import Result
 from ivr.callbacks.who import Who
@@ -19,8 +16,6 @@ from ivr.errors import Conflict
 from ivr.store import callbacks as store
 from ivr.store import contacts
 from ivr.store.tables import CallbackRow
-
-SYSTEM = "system"
 
 CLAIMED: states.State = "claimed"
 FREE: dict[str, Any] = {"agent": None, "lease_until": None, "offered_to": None}

@@ -33,12 +33,11 @@ async def by_request(session: AsyncSession, request_id: str) -> ContactRow | Non
     return await session.scalar(select(ContactRow).where(ContactRow.request_id == request_id))
 
 
-async def took_message(session: AsyncSession, contact_id: int, ticket: str, message_id: str) -> None:
-    """Another message is the one of this contact, and the ticket's if it had the one before."""
-    contact = await session.get_one(ContactRow, contact_id)
+async def took_message(session: AsyncSession, contact: ContactRow, message_id: str) -> None:
+    """Another message is the one of this contact, and its ticket's if it had the one before."""
     await session.execute(
         update(CallbackRow)
-        .where(CallbackRow.ticket == ticket, CallbackRow.message_id == contact.message_id)
+        .where(CallbackRow.ticket == contact.ticket, CallbackRow.message_id == contact.message_id)
         .values(message_id=message_id)
     )
     contact.message_id = message_id

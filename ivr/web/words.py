@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ivr.callbacks.service import SYSTEM
 from ivr.callbacks.states import State
+from ivr.callbacks.who import SYSTEM
 from ivr.hours import Reason
 from ivr.outside import spelled
 from ivr.publish import FILE
+from ivr.store.tables import MessageRow
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 
@@ -38,6 +39,7 @@ TRANSCRIPT_STATES: Final = {
     "working": "文字起こし中",
     "failed": "文字起こし失敗",
     "none": "文字起こしなし",
+    "deleted": "文字起こしは削除されました",
 }
 STAGES: Final = {"audio": "音声の変換", "transcript": "文字起こし", "reading": "内容の読み取り"}
 SUGGESTED: Final = {  # kinds of `ivr.messages.reading.Suggestion`
@@ -54,6 +56,7 @@ SUGGESTED: Final = {  # kinds of `ivr.messages.reading.Suggestion`
 }
 COMPARED: Final = {"same": "発信番号と同じ", "different": "発信番号と違う", "none": "発信番号なし"}
 SILENT_BECAUSE: Final = {"recording": "録音中です。", "lost": "音声は残っていません。"}  # states of a message
+DELETED: Final = "録音は削除されました。"
 CHANNELS: Final = {"mail": "メール", "webhook": "Webhook", "slack": "Slack"}
 NOTICE_STATES: Final = {
     "waiting": "送信待ち",
@@ -80,6 +83,9 @@ EVENTS: Final = {
     "give_back": "担当を外れました",
     "done": "対応済みにしました",
     "reopen": "未対応に戻しました",
+    "corrected": "文字を直しました",
+    "filled": "候補を採用しました",
+    "priority": "優先度を変えました",
 }
 
 
@@ -191,5 +197,12 @@ def short_path(path: list[str]) -> list[str]:
     return path[first:]
 
 
+def no_sound(row: MessageRow) -> str:
+    """Why a message has nothing to listen to."""
+    if row.audio_deleted_at is not None:
+        return row.audio_reason or DELETED
+    return SILENT_BECAUSE.get(row.state, SILENT_BECAUSE["lost"])
+
+
 def who(name: str) -> str:
-    return "自動" if name == SYSTEM else name
+    return "自動" if name == SYSTEM.name else name

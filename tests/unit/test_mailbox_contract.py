@@ -188,7 +188,7 @@ async def test_asked_for_by_key_it_makes_one_callback_for_each_call_and_step(box
     tickets = {await box.mailbox.ring_back(visit(), "+81312345678", PROMISE) for _ in range(2)}
     assert len(tickets) == 1
     assert await box.tickets() == list(tickets)
-    assert await box.mailbox.ring_back(visit("ivr-1.2"), "+81312345678", PROMISE) not in tickets
+    assert await box.mailbox.ring_back(visit("ivr-1.2"), "+81312345679", PROMISE) not in tickets
     assert len(await box.tickets()) == 2
 
 

@@ -13,6 +13,7 @@ NUMBER = "number"  # one alarm for all numbers: who scans a telephone system wou
 _DIALPLANS = "dialplan:"
 _PROMPTS = "prompts:"
 _NO_AGENT = "no_agent:"
+_TRUNKS = "trunk:"
 _MODEL = "model:"
 
 
@@ -71,6 +72,14 @@ async def of_model(session: AsyncSession, model: str | None, trouble: str | None
     await alarms.raise_(
         session, _MODEL + (model or ""), f"{what}が{why}ため、使えません。{now}{todo}", tenant=None, at=at
     )
+
+
+async def of_trunks(session: AsyncSession, wrong: Mapping[str, str], at: datetime) -> None:
+    """`wrong`: trunk -> why its carrier does not know us. The others are cleared."""
+    for name, reason in wrong.items():
+        text = f"外線「{name}」で、着信も発信もできません。{reason}"
+        await alarms.raise_(session, _TRUNKS + name, text, tenant=None, at=at)
+    await _clear_others(session, _TRUNKS, wrong, at)
 
 
 async def _clear_others(

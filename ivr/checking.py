@@ -13,12 +13,13 @@ from ivr.outside import Outside
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 from ivr.steps import STEPS
+from ivr.trunks.load import against_lines, load_trunks
 
 
 def check_directory(settings: Settings, today: date) -> list[Problem]:
     """Every problem of all files, as `ivr check` prints them. Blocks."""
     dialplans, problems = load_all(settings.dialplans, STEPS)
-    return problems + _check_all(settings, dialplans, today)
+    return problems + _check_all(settings, dialplans, today) + _check_trunks(settings, dialplans)
 
 
 def check_files(settings: Settings, files: Sequence[Path], today: date) -> list[Problem]:
@@ -39,3 +40,8 @@ def _check_all(settings: Settings, dialplans: Mapping[str, Dialplan], today: dat
     library = PromptLibrary(settings.prompt_cache, settings.prompts, readings)
     outside = Outside(settings.transfers, settings.outbound)
     return [*wrong, *check_all(dialplans, today, library.why_not, outside=outside)]
+
+
+def _check_trunks(settings: Settings, dialplans: Mapping[str, Dialplan]) -> list[Problem]:
+    trunks, problems = load_trunks(settings.trunks, settings.trunk_passwords)
+    return problems + against_lines(settings.trunks, trunks, dialplans.values())

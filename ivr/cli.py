@@ -5,7 +5,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ivr.commands import calendars, closing, dialplans, listings, notices, past, people, processes, trying
+from ivr.commands import (
+    calendars,
+    closing,
+    dialplans,
+    listings,
+    models,
+    notices,
+    past,
+    people,
+    processes,
+    trunks,
+    trying,
+)
 from ivr.errors import IvrError, SettingsError
 from ivr.settings import load, on_running_clock
 
@@ -44,7 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ivr", description="IVR and voicemail engine for Asterisk")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (processes, dialplans, calendars, closing, trying, past, people, listings, notices):
+    for group in (
+        processes,
+        dialplans,
+        calendars,
+        closing,
+        trying,
+        past,
+        people,
+        listings,
+        models,
+        notices,
+        trunks,
+    ):
         group.add_to(commands)
     return parser
 

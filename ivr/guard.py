@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.bundle import last_resort
-from ivr.asterisk.conf import InstanceSettings, ari_passwords
-from ivr.asterisk.fetch import find_asterisk
+from ivr.asterisk.conf import ari_passwords
+from ivr.asterisk.instance import private_of, share_recordings
 from ivr.asterisk.private import PrivateAsterisk
 from ivr.clock import offset_for
 from ivr.errors import AsteriskError, IvrError
@@ -130,8 +129,12 @@ async def run(
     """
     offset = settings.clock_offset + (offset_for(settings.clock) if settings.clock else 0.0)
     guard = Guard(settings, ready)
+    private = None
+    if asterisk:
+        share_recordings(settings)
+        private = private_of(settings, offset)
     with _signals(guard):
-        await guard.run(commands, before, offset, _private(settings, offset) if asterisk else None)
+        await guard.run(commands, before, offset, private)
 
 
 class Guard:
@@ -286,37 +289,6 @@ class _Ear(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         self._guard.heard(data.decode("ascii", "replace"))
-
-
-def share_recordings(settings: Settings) -> None:
-    """What the private Asterisk records lands where everybody reads it."""
-    spool = settings.asterisk_base / "spool"
-    spool.mkdir(parents=True, exist_ok=True)
-    settings.messages.mkdir(parents=True, exist_ok=True)
-    link, recordings = spool / "recording", settings.recordings.resolve()
-    if link.resolve() != recordings:  # the first start, or IVR_RECORDINGS has changed
-        link.unlink(missing_ok=True)
-        link.symlink_to(recordings)
-
-
-def _private(settings: Settings, offset: float) -> PrivateAsterisk:
-    share_recordings(settings)
-    prompts = last_resort(settings.bundle)
-    return PrivateAsterisk(
-        find_asterisk(settings.asterisk),
-        InstanceSettings(
-            base=settings.asterisk_base,
-            sip=str(settings.sip),
-            ari=str(settings.ari),
-            rtp=(settings.rtp.first, settings.rtp.last),
-            sounds=settings.sounds,
-            fallback_dir=settings.messages,
-            neutral_prompt=prompts / "record.wav",
-            thanks_prompt=prompts / "thanks.wav",
-            system_name=f"ivr{settings.engine}",
-            clock_offset=offset,
-        ),
-    )
 
 
 async def _prepare(

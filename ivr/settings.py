@@ -86,6 +86,12 @@ class Settings:
     outbound: str = setting(
         "", 'how Asterisk dials a telephone outside, e.g. "PJSIP/{number}@trunk"; empty: it cannot'
     )
+    trunks: Path | None = setting(
+        "", "file of the connections to carriers (外線), trunks.yaml; empty: only SIP that reaches IVR_SIP comes in"
+    )
+    trunk_passwords: Path = setting(
+        "", "file of their passwords, for nobody else to read (TOML); empty: trunk-passwords.toml in the data directory"
+    )
     url: str = setting(
         "", "address of the pages as people reach it, for links in notices; empty: http://IVR_HTTP"
     )
@@ -199,6 +205,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         )
     values["recordings"] = values["recordings"] or values["data"] / "recordings"
     values["model"] = values["model"] or TINY_MODEL
+    values["trunk_passwords"] = values["trunk_passwords"] or values["data"] / "trunk-passwords.toml"
     return Settings(**values)
 
 
@@ -235,7 +242,7 @@ def _convert(name: str, text: str) -> Any:
     match name:
         case "data" | "dialplans" | "prompts":
             return Path(text).expanduser().resolve()
-        case "recordings" | "model" | "notices":
+        case "recordings" | "model" | "notices" | "trunks" | "trunk_passwords":
             return Path(text).expanduser().resolve() if text else None
         case "http" | "sip" | "ari":
             return _address(text)

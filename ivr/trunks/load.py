@@ -77,8 +77,10 @@ def read_passwords(file: Path) -> dict[str, str]:
     return found
 
 
-def against_lines(file: Path, trunks: Trunks, dialplans: Iterable[Dialplan]) -> list[Problem]:
+def against_lines(file: Path | None, trunks: Trunks, dialplans: Iterable[Dialplan]) -> list[Problem]:
     """What does not fit the lines that exist: `default_line`, and too few channels for their capacity."""
+    if file is None or not trunks.by_name:
+        return []
     source = read(file.name, file_text(file, file.name))
     lines = {dialplan.key: dialplan for dialplan in dialplans}
     problems: list[Problem] = []

@@ -9,13 +9,14 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ivr.dialplan.numbers import e164
 from ivr.dialplan.part import Duration, Part, parse_duration
 
+T = TypeVar("T")
 CalledNumber = Literal["request", "to", "p-called-party-id", "diversion", "fixed"]
 Dtmf = Literal["auto", "rfc4733", "inband", "info"]
 Spelling = Literal["0", "81", "+81"]
@@ -64,6 +65,13 @@ def _barred(text: str) -> str:
     return digits
 
 
+def _some(entries: tuple[T, ...]) -> tuple[T, ...]:
+    """Not `min_length`, which also counts the entries that are wrong."""
+    if not entries:
+        raise ValueError("at least one entry is needed")
+    return entries
+
+
 def _flag(value: object) -> object:
     return {"true": True, "false": False}.get(str(value), value)
 
@@ -82,7 +90,7 @@ class NatModel(Part):
 
     external: Host
     """our address as the carrier sees it"""
-    local: Annotated[tuple[Network, ...], Field(min_length=1, max_length=20)]
+    local: Annotated[tuple[Network, ...], Field(max_length=20), AfterValidator(_some)]
     """networks that are on our side: `[192.168.1.0/24]`"""
 
 
@@ -93,7 +101,7 @@ class TrunkModel(Part):
     """kind of carrier: `hikari-hgw`, `050-register`, `ip`"""
     host: Host
     """the gateway or the carrier's SIP server, with its port unless that is 5060"""
-    numbers: Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
+    numbers: Annotated[tuple[Number, ...], Field(max_length=1000), AfterValidator(_some)]
     """our numbers on this trunk; the first is shown to whom we ring unless the line has one of its own here"""
     channels: Annotated[int, Field(ge=1, le=1000)]
     """calls at one time, as ordered from the carrier"""
@@ -117,7 +125,7 @@ class TrunkModel(Part):
     """where the caller's number is; the second is used only where the caller's Privacy allows"""
     dtmf: Dtmf = "auto"
     """how keys come: `rfc4733`, `inband` (tones), `info`; `auto`: the first if it is offered, else tones"""
-    codecs: Annotated[tuple[Literal["ulaw", "alaw"], ...], Field(min_length=1)] = ("ulaw", "alaw")
+    codecs: Annotated[tuple[Literal["ulaw", "alaw"], ...], AfterValidator(_some)] = ("ulaw", "alaw")
     """in the order in which they are wanted"""
     default_line: str | None = None
     """the line that takes calls to a number that no line has; none: they hear that the number is not in use"""

@@ -19,18 +19,20 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """503 unless the engine wrote within 3 s that its ARI link is up; the reason is in the JSON.
 
-    `alarms` counts what somebody must look at: calls are taken all the same.
+    `alarms` counts what somebody must look at: calls are taken all the same. `trunks`: how each carrier with
+    which we register stands, and its answer in plain words.
     """
     try:
         async with request.app[STORE].read() as db:
             row = await health.get(db, "engine")
+            trunks = await health.get(db, "trunks")
             standing = len(await alarms.standing(db))
     except StoreError as error:
         return _not_ready("store", str(error))
     reason = _why_not(row, request.app[CLOCK].now())
     if reason is not None:
         return _not_ready("engine", reason)
-    return web.json_response({"ready": True, "alarms": standing})
+    return web.json_response({"ready": True, "alarms": standing, "trunks": trunks.detail if trunks else {}})
 
 
 def _not_ready(part: str, reason: str) -> web.Response:

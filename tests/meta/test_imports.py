@@ -50,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "publish": {"dialplan", "hours", "prompts", "store", "errors", "outside"},
     "fallback": {"asterisk", "call", "dialplan", "hours", "steps", "errors"},
     # a line seen and tried before it is live
-    "terminal": {"dialplan", "steps", "hours", "queues", "callbacks", "store"} | PROTOCOLS,
+    "terminal": {"dialplan", "steps", "hours", "queues", "callbacks", "messages", "store"} | PROTOCOLS,
     "explain": {"terminal", "dialplan", "hours", "keys"},
     "year": {"explain", "dialplan", "hours", "errors"},
     "replay": {"terminal", "call", "dialplan", "errors", "hours", "keys", "steps", "store"},
@@ -62,13 +62,16 @@ ALLOWED: dict[str, set[str]] = {
     "closings": {"call", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,
     "retrieval": {"call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
+    "models": {"messages", "store"} | BASE,
     "messages_admin": {"messages", "store", "wake"} | BASE,
+    "trunks": {"dialplan"} | BASE,
+    "trunks_admin": {"alerts", "asterisk", "dialplan", "orders", "store", "trunks"} | BASE,
     "watch": set(),
     "sounds": {"asterisk", "dialplan", "prompts", "settings"},
-    "checking": {"dialplan", "steps", "prompts", "outside", "settings", "errors"},
+    "checking": {"dialplan", "steps", "prompts", "trunks", "outside", "settings", "errors"},
     "editing": {"checking", "dialplan", "orders", "store", "settings", "errors"},
     # the edges: Asterisk, browsers, the job engine, the guard
-    "asterisk": PROTOCOLS,
+    "asterisk": {"trunks"} | PROTOCOLS,
     "engine": {"asterisk", "dialplan", "queues", "lines"} | PROTOCOLS,
     "web": {
         "closings",

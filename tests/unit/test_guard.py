@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.guard import share_recordings
+from ivr.asterisk.instance import share_recordings
 from ivr.settings import load
 
 DEADLINE = 20.0

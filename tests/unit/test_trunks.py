@@ -1,0 +1,139 @@
+"""trunks.yaml: what is read, what is refused and how it is said, and what its carriers' answers mean."""
+
+from pathlib import Path
+
+import pytest
+
+from ivr.asterisk import registrations, trunks
+from ivr.asterisk.registrations import Registration
+from ivr.trunks.load import load_trunks
+from ivr.trunks.model import TrunkModel
+
+ROOT = Path(__file__).parents[2]
+GATEWAY = '{template: hikari-hgw, host: 192.168.1.1, user: "0003", numbers: [03-1234-5678], channels: 2}'
+
+
+def problems_of(tmp_path: Path, text: str, passwords: str = 'hikari = "x"\n', mode: int = 0o600) -> list[str]:
+    file, secret = tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml"
+    file.write_text(text, "utf-8")
+    secret.write_text(passwords, "utf-8")
+    secret.chmod(mode)
+    return [str(problem) for problem in load_trunks(file, secret)[1]]
+
+
+def test_without_a_file_there_are_none(tmp_path: Path) -> None:
+    found, problems = load_trunks(None, tmp_path / "nothing")
+    assert (dict(found.by_name), problems) == ({}, [])
+
+
+def test_a_gateway_needs_little(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, f"trunks:\n  hikari: {GATEWAY}\n") == []
+    found, _ = load_trunks(tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml")
+    model = found.by_name["hikari"].model
+    assert (model.registration, model.called_number, model.dtmf) == (True, "to", "inband")
+    assert (model.sender, model.sources, model.numbers) == ("3", ("192.168.1.1",), ("+81312345678",))
+    assert found.of_number("+81312345678") is found.by_name["hikari"]
+    assert found.of_number("+81312345679") is None
+    assert "himitsu" not in repr(found) and '"x"' not in repr(found)
+
+
+def test_what_is_written_wins_over_the_template(tmp_path: Path) -> None:
+    text = f"trunks:\n  hikari: {GATEWAY[:-1]}, dtmf: auto, registration: false, from_user: '7'}}\n"
+    assert problems_of(tmp_path, text) == []
+    model = (
+        load_trunks(tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml")[0].by_name["hikari"].model
+    )
+    assert (model.registration, model.dtmf, model.sender) == (False, "auto", "7")
+
+
+def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None:
+    text = (
+        "trunks:\n"
+        "  hikari:\n"
+        "    template: hikari-hgv\n"
+        "    host: 192.168.1.1/24\n"
+        "    numbers: [03-1234]\n"
+        "    channels: 0\n"
+        "    rpt_timeout: 30s\n"
+        "    qualify: 60\n"
+    )
+    assert problems_of(tmp_path, text) == [
+        'trunks.yaml:3:15: trunk "hikari": template: "hikari-hgv" is not known; did you mean "hikari-hgw"?',
+        'trunks.yaml:4:11: trunk "hikari": host: "192.168.1.1/24" is no host; write for example "192.168.1.1" or "sip.example.jp:5060"',
+        'trunks.yaml:5:15: trunk "hikari": numbers: "03-1234" is no Japanese telephone number; write it with its area code, like 050-3185-9080',
+        'trunks.yaml:6:15: trunk "hikari": channels: 0 is too small; at least 1',
+        'trunks.yaml:8:14: trunk "hikari": qualify: "60" has no unit; did you mean "60s"?',
+        'trunks.yaml:7:5: trunk "hikari": unknown key "rpt_timeout"; did you mean "rtp_timeout"?',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("trunks: {Hikari: {}}", "no name"),
+        ("trunk: {}", 'did you mean "trunks"?'),
+        ("- a", 'this file needs the key "trunks"'),
+        ("trunks: [", "YAML"),
+        (f"trunks: {{hikari: {GATEWAY}, two: {GATEWAY}}}", 'trunk "hikari" has this number already'),
+        (f"trunks: {{other: {GATEWAY}}}", 'no password; write other = "…" into trunk-passwords.toml'),
+        (
+            "trunks: {hikari: {template: hikari-hgw, host: h, numbers: [03-1234-5678], channels: 2}}",
+            '"user" is missing',
+        ),
+        (f"trunks: {{hikari: {GATEWAY[:-1]}, srtp: true}}}}", '"srtp" needs "transport: tls"'),
+        (f"trunks: {{hikari: {GATEWAY[:-1]}, rtp_timeout: 0s}}}}", "from 1s to 1h"),
+        (f"trunks: {{hikari: {GATEWAY[:-1]}, user: 'a;b'}}}}", "given twice"),
+        (GATEWAY.replace("0003", "a b").join(("trunks: {hikari: ", "}")), "cannot be a user name of SIP"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
+    assert any(said in problem for problem in problems_of(tmp_path, text)), problems_of(tmp_path, text)
+
+
+def test_passwords_that_others_may_read_are_not_taken(tmp_path: Path) -> None:
+    text = f"trunks:\n  hikari: {GATEWAY}\n"
+    (problem,) = problems_of(tmp_path, text, mode=0o644)
+    assert "others may read it: chmod 600 trunk-passwords.toml" in problem
+    (problem,) = problems_of(tmp_path, text, "hikari = 5\n")
+    assert 'hikari has no password; write hikari = "…"' in problem
+
+
+def test_a_password_cannot_break_out_of_its_line(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, f"trunks:\n  hikari: {GATEWAY}\n", 'hikari = "a;b\\\\c[x]"\n') == []
+    found, _ = load_trunks(tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml")
+    assert "\npassword = a\\;b\\c[x]\n" in trunks.render_sip(found, "127.0.0.1:5060")
+    assert problems_of(tmp_path, f"trunks:\n  hikari: {GATEWAY}\n", 'hikari = "a\\nb"\n') != []
+
+
+SHOWN = """
+ <Registration/ServerURI..............................>  <Auth....................>  <Status.......>
+==========================================================================================
+
+ trunk.bad/sip:127.0.0.2:38904                           trunk.bad                   Rejected          (exp. 23s)
+ trunk.gone/sip:127.0.0.9:9                              trunk.gone                  Unregistered      (exp. 3s ago)
+ trunk.good/sip:127.0.0.3:38904                          trunk.good                  Registered        (exp. 270s)
+ trunk.shut/sip:127.0.0.4:38904                          trunk.shut                  Rejected          (exp. 28s)
+
+Objects found: 4
+"""
+SAID = """
+WARNING res_pjsip_outbound_registration.c: Temporal response '401' received from 'sip:127.0.0.2:38904' on registration attempt to 'sip:4@127.0.0.2', retrying in '30'
+WARNING res_pjsip_outbound_registration.c: 403 Forbidden fatal response received from 'sip:127.0.0.4:38904' on registration attempt to 'sip:3@127.0.0.2', retrying in '30'
+"""
+
+
+def test_a_carriers_answer_is_told_in_plain_words() -> None:
+    found = registrations.read(SHOWN, SAID)
+    assert found["good"] == Registration("registered")
+    assert (found["bad"].state, found["gone"].state, found["shut"].state) == (
+        "refused",
+        "unreachable",
+        "refused",
+    )
+    assert "パスワードが違います" in found["bad"].reason and "401" in found["bad"].reason
+    assert "登録を断られました" in found["shut"].reason and "応答がありません" in found["gone"].reason
+
+
+def test_every_key_of_a_trunk_is_documented() -> None:
+    page = (ROOT / "docs" / "operator" / "trunks.md").read_text("utf-8")
+    assert [name for name in TrunkModel.model_fields if f"`{name}`" not in page] == []

@@ -14,6 +14,7 @@ from functools import partial
 from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
+from ivr.asterisk.ears import Ears
 from ivr.clock import SystemClock
 from ivr.closings import StoreClosings, announce
 from ivr.engine import Engine
@@ -21,6 +22,8 @@ from ivr.errors import IvrError, StoreError
 from ivr.journal import StoreJournal
 from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
+from ivr.messages.models import LineModels
+from ivr.messages.reader import ThreadReader
 from ivr.outside import Outside
 from ivr.prompts import tones
 from ivr.queues.queues import Queues
@@ -73,6 +76,7 @@ async def engine(settings: Settings) -> None:
             log.warning("calls of an engine that died were closed", extra={"calls": lost})
         queues = Queues(StoreRoster(store), clock)
         live_sounds = LiveSounds(settings)
+        reader = ThreadReader(lines.reading)
         desk = Engine(
             ari,
             lines,
@@ -85,6 +89,8 @@ async def engine(settings: Settings) -> None:
             StoreClosings(store, lines, clock, lambda: announce(settings.run)),
             StoreRetrieval(store, lines, settings.recordings.resolve(), clock),
             Outside(settings.transfers, settings.outbound),
+            Ears(settings.transcriber, settings.transcriber_key, LineModels(store, clock).of),
+            reader,
         )
 
         async def carry_out(order: Order) -> None:
@@ -110,6 +116,7 @@ async def engine(settings: Settings) -> None:
         await _stop_signal()
         await desk.drain(DRAIN)
         await mailbox.close()
+        reader.close()
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)

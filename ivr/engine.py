@@ -9,7 +9,8 @@ from ivr.asterisk import numbers
 from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
-from ivr.call import CallerHungUp, CallState, Closings, Journal, Mailbox, Retrieval
+from ivr.asterisk.ears import NOBODY, Ears
+from ivr.call import NOBODY_READS, CallerHungUp, CallState, Closings, Journal, Mailbox, Reader, Retrieval
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.run import run
@@ -39,6 +40,8 @@ class Engine:
     closings: Closings
     retrieval: Retrieval
     outside: Outside = NOWHERE
+    ears: Ears = NOBODY
+    reader: Reader = NOBODY_READS
 
     def __post_init__(self) -> None:
         self.calls: dict[str, AriCall] = {}
@@ -116,9 +119,8 @@ class Engine:
         state = CallState(
             channel["id"], line.dialplan.key if line else "", line.dialplan.hash if line else ""
         )
-        call = AriCall(
-            self.ari, channel["id"], who, dialled, state, self.sounds, self.recordings, self.outside
-        )
+        parts = (self.sounds, self.recordings, self.outside, self.ears)
+        call = AriCall(self.ari, channel["id"], who, dialled, state, *parts)
         self._idle.clear()
         self.calls[call.id] = call
         self._start(self._serve(call, line), f"call {call.id}")
@@ -172,6 +174,7 @@ class Engine:
             self.closings,
             self.retrieval,
             self.lines.get,
+            self.reader,
         )
 
     async def _reject(self, call: AriCall) -> None:

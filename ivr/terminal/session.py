@@ -11,12 +11,21 @@ from ivr.call import Call, Caller, CallState
 from ivr.dialplan.across import reached
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Dialplan
+from ivr.dialplan.reading import ReadingRules
 from ivr.dialplan.run import run
 from ivr.hours.calendar import Calendar
 from ivr.queues.queues import Queues
 from ivr.steps.queue import Queue
 from ivr.terminal.call import BEEP, Agent, Tape, TerminalCall
-from ivr.terminal.office import Asked, MemoryClosings, MemoryMailbox, MemoryRetrieval, MemoryRoster, Message
+from ivr.terminal.office import (
+    Asked,
+    MemoryClosings,
+    MemoryMailbox,
+    MemoryReader,
+    MemoryRetrieval,
+    MemoryRoster,
+    Message,
+)
 from ivr.terminal.person import Person
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 
@@ -243,7 +252,17 @@ async def visit(
     closings = MemoryClosings(dialplan, clock)
     retrieval = MemoryRetrieval(dialplan, clock)
     desk = Desk(
-        dialplan.key, dialplan.line, calendars, clock, mailbox, queues, diary, closings, retrieval, lines
+        dialplan.key,
+        dialplan.line,
+        calendars,
+        clock,
+        mailbox,
+        queues,
+        diary,
+        closings,
+        retrieval,
+        lines,
+        MemoryReader(lambda line: there.dialplan.line.reading if (there := lines(line)) else ReadingRules()),
     )
     diary.started(call, clock.now())
     await run(call, dialplan, desk)

@@ -23,6 +23,7 @@ from tests.fakes.fake_call import FakeCall
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom, Message
+from tests.fakes.fake_reader import FakeReader
 from tests.fakes.fake_retrieval import FakeRetrieval, Shelf
 from tests.fakes.fake_roster import Agent, FakeRoster
 from tests.fakes.virtual_time import FakeClock, Life
@@ -179,6 +180,7 @@ class Office:
             FakeClosings(self.book, self.clock, self._life),
             FakeRetrieval(self.shelf, self.clock, self._life),
             self.lines.get,
+            FakeReader(self._life),
         )
         if known is None:
             self.journal.started(call, self.clock.now())

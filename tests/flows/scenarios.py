@@ -43,7 +43,8 @@ class Expected:
     `talks_to`: the agents, one after the other; `in_talk`: seconds of the talk until a text is said.
     `promise` is of the message's callback and `due` what comes of it; `kept`: digits by name; `never_saved`:
     what no saved state of the call may hold; `rung_back` and `dialled`: the number of the callback if it is
-    not the caller's own, and the number outside that was dialled.
+    not the caller's own, and the number outside that was dialled. `takes`: by number, the recordings that the
+    message is made of, `played` those that the caller listened to, `text` what the transcriber heard of it.
     """
 
     path: list[str]
@@ -61,6 +62,10 @@ class Expected:
     never_saved: str | None
     rung_back: str | None
     dialled: str | None
+    takes: list[int] | None
+    played: list[int] | None
+    urgent: bool
+    text: str | None
 
     def talked(self, to: list[str]) -> bool:
         return len(to) == (self.outcome == "answered") if self.talks_to is None else to == self.talks_to
@@ -90,6 +95,7 @@ class Scenario:
             setattr(office.book, name, value)
         _fill(office.shelf, self.data)
         office.world.recorder_fails = "recorder" in self.data
+        office.room.full = self.data.get("disk") == "full"
         office.world.transcriber = self.data.get("transcriber") != "gone"
         if (outside := self.data.get("outside")) is not None:
             rings = [outside.get("answers")]
@@ -116,6 +122,10 @@ class Scenario:
                 caller.get("never_saved"),
                 caller.get("rung_back"),
                 caller.get("dialled"),
+                caller.get("takes"),
+                caller.get("played"),
+                caller.get("urgent", False),
+                caller.get("text"),
             )
             for caller in self._callers()
         ]

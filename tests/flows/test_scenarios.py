@@ -46,12 +46,24 @@ def check_call(office: Office, visit: Visit, expected: Expected) -> None:
     assert state.answers == expected.answers
     check_promises(office, visit, expected, (expected.cause,))
     assert expected.talked(visit.telephone.talked_to)
+    check_message(office, visit, expected)
     assert expected.dialled is None or office.world.dialled == [expected.dialled]
     saved = office.ledger.saved[visit.id]
     assert expected.kept in (None, json.loads(saved)["digits"])
     assert expected.never_saved is None or expected.never_saved not in saved
     keys = visit.calls[-1].keys
     assert keys.received == keys.used + keys.emptied + len(keys)
+
+
+def check_message(office: Office, visit: Visit, expected: Expected) -> None:
+    for message in office.room.messages.values():
+        if message.call_id == visit.id:
+            numbers = {file: number for number, (file, _) in enumerate(message.takes, 1)}
+            assert expected.takes in (None, [numbers[file] for file in office.room.standing(message)])
+            assert expected.played in (None, [numbers[file] for file in office.world.played])
+            assert message.urgent == expected.urgent
+            assert expected.text is None or (message.transcript and message.transcript.text) == expected.text
+            assert message.transcript is None or office.world.transcriber
 
 
 def check_promises(office: Office, visit: Visit, expected: Expected, causes: tuple[str | None, ...]) -> None:

@@ -19,6 +19,7 @@ from ivr.terminal.office import MemoryMailbox, MemoryRoster
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 from tests.fakes.fake_closings import FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
+from tests.fakes.fake_reader import FakeReader
 from tests.fakes.fake_retrieval import FakeRetrieval
 from tests.fakes.world import Do, Heard, Telephone, length
 from tests.flows.office import TOKYO, Visit, calendars
@@ -29,7 +30,7 @@ def can_play(scenario: Scenario) -> bool:
     """One caller; agents answer the same way each time, and every telephone and recorder works."""
     agents = scenario.data.get("agents", {}).values()
     odd = any("broken" in agent or isinstance(agent.get("answers"), list) for agent in agents)
-    return not odd and not {"callers", "recorder", "told_taken", "transcriber"} & scenario.data.keys()
+    return not odd and not {"callers", "disk", "recorder", "told_taken", "transcriber"} & scenario.data.keys()
 
 
 ALL = [scenario for scenario in scenarios() if can_play(scenario)]
@@ -148,6 +149,7 @@ async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
         closings,
         retrieval,
         office.lines.get,
+        FakeReader(),
     )
     await run(call, plan, desk)
     return visit, mailbox

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import random
 import shutil
 import socket
 import wave
@@ -24,7 +25,7 @@ log = logging.getLogger("ivr.asterisk.telephone")
 ANONYMOUS = "anonymous@anonymous.invalid"
 RATE = 8000
 SILENCE = 600  # seconds of it before baresip runs out: a telephone that sends nothing ends recordings
-START = 10.0  # seconds for baresip to be ready
+START = 30.0  # seconds for baresip to be ready
 
 Event = dict[str, Any]
 
@@ -156,7 +157,7 @@ class Telephone:
     async def hang_up(self) -> None:
         await self.command("hangup")
 
-    async def wait_for(self, *types: str, limit: float = 10.0) -> Event:
+    async def wait_for(self, *types: str, limit: float = 30.0) -> Event:
         """The next event of one of these types that no earlier `wait_for` returned; else TimeoutError.
 
         CALL_INCOMING (only with `answer=False`), CALL_RINGING, CALL_ESTABLISHED, CALL_RTPESTAB (audio arrives), CALL_CLOSED
@@ -197,7 +198,7 @@ class Telephone:
 
     # -- baresip --------------------------------------------------------------------------
 
-    async def command(self, name: str, params: str = "", limit: float = 5.0) -> str:
+    async def command(self, name: str, params: str = "", limit: float = 15.0) -> str:
         """One command of baresip's; AsteriskError if it was refused."""
         if self._writer is None:
             raise AsteriskError("this telephone is not running")
@@ -305,15 +306,14 @@ def _free_ports() -> tuple[int, int]:
     """For control (TCP) and SIP: UDP and TCP on one port, and TLS, which baresip insists on, on the next."""
     while True:
         with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            control = _bound(held, socket.SOCK_STREAM, 0)
-            sip = _bound(held, socket.SOCK_STREAM, 0)
+            # Not of those that Linux gives away by itself: another program may have it before baresip has.
+            control, sip = random.sample(range(10000, 32000, 2), 2)
+            _bound(held, socket.SOCK_STREAM, control)
+            _bound(held, socket.SOCK_STREAM, sip)
             _bound(held, socket.SOCK_DGRAM, sip)
             _bound(held, socket.SOCK_STREAM, sip + 1)
             return control, sip
 
 
-def _bound(held: contextlib.ExitStack, kind: socket.SocketKind, port: int) -> int:
-    probe = held.enter_context(socket.socket(socket.AF_INET, kind))
-    probe.bind(("127.0.0.1", port))
-    bound: int = probe.getsockname()[1]
-    return bound
+def _bound(held: contextlib.ExitStack, kind: socket.SocketKind, port: int) -> None:
+    held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))

@@ -1,17 +1,18 @@
 """The Asterisk that this suite runs on: the one `script/setup` fetched, or IVR_ASTERISK; and whole instances on it."""
 
-import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from ivr.asterisk.fetch import find_asterisk
 from ivr.asterisk.install import AsteriskInstall
-from tests.asterisk.desk import Desk, beside_each_other, line, running
+from tests.asterisk.desk import Desk, Running, beside_each_other, line
+from tests.asterisk.desk import running as desk_running
+from tests.asterisk.sayings import SAID
+from tests.speech import speak
 
 # 2026-11-24 is a Tuesday, and the desk answers from Monday to Friday, 10:00 to 17:00.
 OPEN = "2026-11-24T11:00+09:00"
@@ -23,6 +24,8 @@ LINES = {  # what is other than in ecforce.yaml, so that scenarios run beside ea
     "050-3185-9085": {"agents": "nobody", "silence": "3s"},
     "050-3185-9086": {"agents": "deaf", "max_wait": "6s"},
     "050-3185-9087": {"agents": "rung"},
+    "050-3185-9091": {"agents": "typed"},
+    "050-3185-9092": {"agents": "left"},
 }
 AGENTS = {
     "tanaka": "support",
@@ -32,6 +35,8 @@ AGENTS = {
     "ito": "talking",
     "kato": "deaf",
     "mori": "rung",
+    "hayashi": "typed",
+    "ikeda": "left",
     "t0312345678": "contact",  # a telephone outside
     "ueda": "timed",
 }
@@ -77,6 +82,13 @@ def asterisk_install() -> AsteriskInstall:
     return find_asterisk(os.environ.get("IVR_ASTERISK", ""))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def said() -> None:
+    """What callers say is made before they call: a line hears silence meanwhile, and ends the message."""
+    for text in SAID:
+        speak(text)
+
+
 @pytest.fixture(scope="session")
 def spoken_prompts(request: pytest.FixtureRequest, asterisk_install: AsteriskInstall) -> Path:
     """Named by content, so that no instance and no later run speaks a text again."""
@@ -96,17 +108,22 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
     (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
     for file in CONTACT:
         shutil.copy(file, dialplans)
-    with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
+    with desk_running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:
         yield desk
 
 
-@pytest_asyncio.fixture(name="running", scope="module", loop_scope="module")
-async def scenarios_running(
-    request: pytest.FixtureRequest, open_desk: Desk
-) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
-    """The module's SCENARIOS, all at once on the open desk, by name."""
-    tasks = beside_each_other(open_desk, request.module.SCENARIOS)
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
+@pytest.fixture(scope="session")
+def running(request: pytest.FixtureRequest, open_desk: Desk) -> Iterator[Mapping[str, Running]]:
+    """By name, the SCENARIOS of every module whose tests were chosen: on the open desk, AT_ONCE beside each other.
+
+    They begin with the first test that asks for one, and go on beside whatever tests come then.
+    """
+    chosen = [item.callspec.params["scenario"] for item in request.session.items if "running" in _needs(item)]
+    modules = {item.module for item in request.session.items if "running" in _needs(item)}
+    scenarios = {one.__name__: one for module in modules for one in module.SCENARIOS}
+    with beside_each_other(open_desk, [scenarios[name] for name in chosen]) as tasks:
+        yield tasks
+
+
+def _needs(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))

@@ -19,6 +19,8 @@ ALIKE = 0.8  # normalised cross-correlation: the issue's bound
 WINDOW = 2400  # samples: a cut of 300 ms fills one
 STEP = 1200
 DRIFT = 480  # samples that a window may lie off its place: a packet lost or played late
+FRAME = 160  # samples: a last packet that is not full may not be sent
+BLOCK = 16384  # samples searched at once
 QUIET = 0.1  # of the prompt's RMS: below it there is no speech to compare
 
 Samples = npt.NDArray[np.int16]
@@ -52,24 +54,61 @@ def speech_of(prompt: Samples) -> Samples:
 
 
 def find(prompt: Samples, heard: Samples) -> Found | None:
-    """Where the prompt was heard from its beginning to its end; None if it was not."""
-    speech = speech_of(prompt).astype(np.float64)
-    padded = np.concatenate([heard.astype(np.float64), np.zeros(len(speech))])
-    likeness = _correlation(speech, padded)
-    begin = int(np.argmax(likeness))
-    if likeness[begin] < ALIKE:
+    """Where the prompt was first heard from its beginning to its end; None if it was not."""
+    return Search(prompt).look(heard, complete=True)
+
+
+class Search:
+    """One prompt in what somebody hears, while it comes.
+
+    What came is searched once, for the loudest 300 ms of the prompt; all of it is compared only where these are.
+    """
+
+    def __init__(self, prompt: Samples, start: int = 0) -> None:
+        """`start`: samples of what is heard that do not count."""
+        self._speech = speech_of(prompt).astype(np.float64)
+        last = max(0, len(self._speech) - WINDOW)
+        starts = sorted({*range(0, max(1, last), STEP), last})
+        loudness = {one: _rms(self._speech[one : one + WINDOW]) for one in starts}
+        bound = QUIET * _rms(self._speech)
+        self._windows = [one for one in starts if loudness[one] >= bound]
+        self._key = max(starts, key=loudness.__getitem__)
+        self._start = self._searched = start
+        self._places: list[int] = []  # where the prompt may begin, by its loudest part
+
+    def look(self, heard: Samples, *, complete: bool = False) -> Found | None:
+        """`heard` is longer at each look. `complete`: it stays as it is."""
+        key = self._speech[self._key : self._key + WINDOW]
+        while (end := min(len(heard), self._searched + BLOCK)) - self._searched >= len(key):
+            alike = _correlation(key, heard[self._searched : end].astype(np.float64))
+            places = self._searched - self._key + np.flatnonzero(alike >= ALIKE)
+            self._places += places[places >= self._start - DRIFT].tolist()
+            self._searched = end - len(key) + 1
+        while self._places and (complete or self._places[0] + len(self._speech) <= len(heard) + FRAME):
+            first = self._places[0]
+            found = self._compare(heard, first)
+            if found is None and not complete and first + 2 * DRIFT + len(self._speech) > len(heard):
+                return None  # its end may be on its way
+            self._places = [place for place in self._places if place > first + DRIFT]
+            if found is not None:
+                return found
         return None
-    bound = QUIET * float(np.sqrt(np.mean(speech**2)))
-    worst = float(likeness[begin])
-    starts = [*range(0, max(1, len(speech) - WINDOW), STEP), max(0, len(speech) - WINDOW)]
-    for start in starts:
-        window = speech[start : start + WINDOW]
-        if np.sqrt(np.mean(window**2)) < bound:
-            continue
-        first = max(0, begin + start - DRIFT)
-        there = padded[first : begin + start + len(window) + DRIFT]
-        worst = min(worst, float(np.max(_correlation(window, there))) if len(there) >= len(window) else 0.0)
-    return Found(begin, begin + len(speech), worst) if worst >= ALIKE else None
+
+    def _compare(self, heard: Samples, first: int) -> Found | None:
+        """The prompt at `first` or a little before or behind it."""
+        begin = max(self._start, first - DRIFT)
+        there = heard[begin : first + 2 * DRIFT + len(self._speech)].astype(np.float64)
+        there = np.concatenate([there, np.zeros(first + 2 * DRIFT + len(self._speech) - begin - len(there))])
+        likeness = _correlation(self._speech, there)
+        place = int(np.argmax(likeness))
+        worst = float(likeness[place])
+        for start in self._windows:
+            if worst < ALIKE:
+                return None
+            window = self._speech[start : start + WINDOW]
+            around = there[max(0, place + start - DRIFT) : place + start + len(window) + DRIFT]
+            worst = min(worst, float(np.max(_correlation(window, around))))
+        return Found(begin + place, begin + place + len(self._speech), worst) if worst >= ALIKE else None
 
 
 def loudest_tone(heard: Samples) -> float:
@@ -90,9 +129,13 @@ def write_wav(path: Path, audio: Samples) -> Path:
     return path
 
 
+def _rms(audio: Floats) -> float:
+    return float(np.sqrt(np.mean(audio**2)))
+
+
 def _correlation(part: Floats, whole: Floats) -> Floats:
     """Normalised, for every place of `part` in `whole`."""
-    size = 1 << (len(whole) + len(part) - 1).bit_length()
+    size = 1 << (len(whole) - 1).bit_length()  # it wraps around only behind the last place
     # In single precision: these transforms are most of what the suite computes.
     spectra = [np.fft.rfft(one.astype(np.float32), size) for one in (whole, part)]
     product = np.fft.irfft(spectra[0] * np.conj(spectra[1]), size)

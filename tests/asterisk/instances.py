@@ -1,4 +1,4 @@
-"""Private Asterisks on free ports."""
+"""Private Asterisks, and ports that nobody else on the machine takes."""
 
 import random
 import socket
@@ -6,24 +6,55 @@ from pathlib import Path
 
 from ivr.asterisk.conf import InstanceSettings
 from ivr.prompts.tones import make_builtin
+from ivr.settings import Address
+
+# Below those that Linux gives away by itself; the driver takes its ports above them.
+INSTANCES, TELEPHONES = range(10000, 20000, 200), range(20000, 25000, 20)
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Block:
+    """The ports `first` to `first + size - 2`, for as long as it is open; its last port tells other processes."""
+
+    def __init__(self, blocks: range) -> None:
+        self._held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for first in random.sample(blocks, len(blocks)):
+            try:
+                self._held.bind(("127.0.0.1", first + blocks.step - 1))
+            except OSError:
+                continue
+            self.first = first
+            return
+        raise AssertionError("every block of ports is taken")
+
+    def close(self) -> None:
+        self._held.close()
+
+
+class InstancePorts(Block):
+    """Of one Asterisk and what runs around it."""
+
+    def __init__(self) -> None:
+        super().__init__(INSTANCES)
+        self.rtp = (self.first, self.first + 179)
+        self.sip, self.ari, self.http, self.transcriber = (
+            Address("127.0.0.1", self.first + offset) for offset in range(180, 184)
+        )
+
+
+_asterisks: list[InstancePorts] = []  # open until the suite ends: an Asterisk is started again on its ports
 
 
 def instance_settings(base: Path, system_name: str = "test") -> InstanceSettings:
     """For an Asterisk whose every file is under `base`."""
     if not (base / "sounds/moh").is_dir():
         make_builtin(base / "sounds")
-    first = random.randrange(12000, 30000, 100)
+    ports = InstancePorts()
+    _asterisks.append(ports)
     return InstanceSettings(
         base=base / "asterisk",
-        sip=f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}",
-        ari=f"127.0.0.1:{free_port(socket.SOCK_STREAM)}",
-        rtp=(first, first + 98),
+        sip=str(ports.sip),
+        ari=str(ports.ari),
+        rtp=ports.rtp,
         sounds=base / "sounds",
         fallback_dir=base / "fallback",
         neutral_prompt=base / "prompts/neutral.wav",

@@ -97,7 +97,7 @@ async def _call(desk: Desk, moment: Moment, *, whole: bool) -> None:
         pressed = await caller.press("#")
         await caller.hears(RECEIVED, TICKET, due=pressed)
         await caller.hears(RING_BACK)
-        await caller.is_hung_up(limit=2)
+        await caller.is_hung_up()
         heard = caller.heard()
     callback = await desk.callback_of("+819011150001")
     assert (callback["cause"], callback["due_at"]) == ("closed", moment.due)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.asterisk.conftest import OPEN
-from tests.asterisk.desk import Desk, running, until
+from tests.asterisk.desk import LATE, PATIENCE, Desk, running, until
 
 SHOP, STAFF = "05031859080", "05031859079"
 WELCOME, LEAVE = "いらっしゃいませ。ただいま営業中でございます。", "発信音の後に、ご用件をお話しください。"
@@ -76,24 +76,26 @@ async def test_closed_by_telephone_until_it_is_opened_by_command(desk: Desk) -> 
         await staff.hears(DONE, due=pressed)
         # Committed before it was said.
         assert desk.rows("SELECT line, reason, ended_at FROM closures") == [("shop", "台風", None)]
-    await until(lambda: taken_in_after(desk), 5, "the engine knows of it")
-    assert taken_in_after(desk) < 1
+    await until(lambda: taken_in_after(desk), PATIENCE, "the engine knows of it")
+    assert taken_in_after(desk) < LATE
     async with desk.caller("09011190003") as caller:
         up = await caller.dial(SHOP)
         await caller.hears(GREETING, due=up)
         await caller.skips(LEAVE)
         await caller.leaves("折り返し お電話 ください")
         await caller.press("#")
-        await caller.is_hung_up(limit=15)
+        await caller.is_hung_up()
     callback = await desk.callback_of("+819011190003")
     assert (callback["cause"], callback["due_at"]) == ("closed", "2026-11-25T17:00:00+09:00")
-    await until(lambda: not fallback_is_open(desk), 10, "the fallback is closed today")
+    await until(lambda: not fallback_is_open(desk), PATIENCE, "the fallback is closed today")
     desk.ivr("reopen", "shop")
-    await until(lambda: not desk.rows("SELECT id FROM orders WHERE done_at IS NULL"), 10, "it is taken in")
+    await until(
+        lambda: not desk.rows("SELECT id FROM orders WHERE done_at IS NULL"), PATIENCE, "it is taken in"
+    )
     async with desk.caller("09011190004") as caller:
         await caller.dial(SHOP)
         await caller.begins_to_hear(WELCOME)
-    assert fallback_is_open(desk)
+    await until(lambda: fallback_is_open(desk), PATIENCE, "the fallback is open again")
     for log in (desk.data / "logs").glob("*.log"):
         assert pin not in log.read_text("utf-8"), log.name
 

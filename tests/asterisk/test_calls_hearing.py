@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.asterisk import sayings
 from tests.asterisk.desk import Desk
 from tests.asterisk.hearing import Samples, find, speech_of, tone
 from tests.asterisk.sayings import CONNECTING, MENU, PRODUCT, WELCOME, WRONG
@@ -33,9 +34,10 @@ def test_a_prompt_is_found_where_it_was_said(spoken: dict[str, Samples]) -> None
 
 
 def test_every_other_prompt_is_refused(spoken: dict[str, Samples]) -> None:
-    assert len(spoken) >= 20
+    texts = [text for text in vars(sayings).values() if isinstance(text, str) and text in spoken]
+    assert len(texts) >= 15
     for text in (WELCOME, MENU, PRODUCT, CONNECTING, WRONG):
-        others = [_telephoned(audio) for other, audio in spoken.items() if other != text]
+        others = [_telephoned(spoken[other]) for other in texts if other != text]
         assert find(spoken[text], np.concatenate(others)) is None, text
 
 

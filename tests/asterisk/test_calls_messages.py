@@ -1,13 +1,15 @@
 """Messages: what ends them, who leaves them, and that each has exactly one callback."""
 
 import asyncio
+import contextlib
 import sqlite3
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
 from ivr.asterisk.telephone import ANONYMOUS
-from tests.asterisk.desk import Desk, Person, Scenario, understood, until
+from tests.asterisk.desk import Desk, Person, Running, Scenario, understood, until
 from tests.asterisk.sayings import (
     AGAIN,
     ASK_NUMBER,
@@ -40,13 +42,13 @@ async def a_message_ends_by_a_key_by_silence_or_by_hanging_up(desk: Desk) -> Non
             await pressing.leaves(INVOICE)
             pressed = await pressing.press("#")
             await pressing.hears(THANKS, due=pressed)
-            await pressing.is_hung_up(limit=2)
+            await pressing.is_hung_up()
 
         async def by_silence() -> None:
             await _greeted(silent)
             await silent.leaves(CONTRACT)
             await silent.hears(THANKS)
-            await silent.is_hung_up(limit=2)
+            await silent.is_hung_up()
 
         async def by_hanging_up() -> None:
             await _greeted(leaving)
@@ -76,7 +78,7 @@ async def who_says_nothing_is_asked_once_more_and_promised_nothing(desk: Desk) -
         await caller.hears(AGAIN)
         await caller.hears_beep()
         await caller.hears(NOTHING)
-        await caller.is_hung_up(limit=2)
+        await caller.is_hung_up()
     call = await desk.call_of("+819011130011")
     assert (call["outcome"], call["path"]) == ("silent", ["message"])
     assert await desk.callbacks_of("+819011130011") == []
@@ -113,7 +115,7 @@ async def a_withheld_number_is_asked_for_and_kept_nowhere(desk: Desk) -> None:
         done = [one for one in found if one["message"]["transcript"]["state"] == "done"]
         return done if len(done) >= 2 else []
 
-    callbacks = await until(both, 30, "both messages become text")
+    callbacks = await until(both, 90, "both messages become text")
     assert len(callbacks) == 2
     withheld = [call for call in await desk.get("calls?limit=1000") if call["number"] is None]
     assert [call["line"] for call in withheld] == ["only-a-message", "only-a-message"]
@@ -124,7 +126,7 @@ async def a_number_without_a_line_is_told_so(desk: Desk) -> None:
     async with desk.caller("09011130021") as caller:
         up = await caller.dial("0312340000")
         await caller.hears(UNKNOWN_NUMBER, due=up)
-        await caller.is_hung_up(limit=2)
+        await caller.is_hung_up()
     call = await desk.call_of("+819011130021")
     assert (call["outcome"], call["path"]) == ("rejected", [])
 
@@ -153,8 +155,9 @@ def _appears_nowhere(desk: Desk, digits: str, api: str) -> None:
     looked_at = 0
     for path in [*desk.data.rglob("*"), desk.base / "run.log"]:
         if path.is_file() and path.suffix not in (".wav", ".wav16") and "prompts" not in path.parts:
-            looked_at += 1
-            assert digits.encode() not in path.read_bytes(), path
+            with contextlib.suppress(FileNotFoundError):  # of another call, which is over
+                assert digits.encode() not in path.read_bytes(), path
+                looked_at += 1
     assert looked_at > 10
 
 
@@ -165,9 +168,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     a_withheld_number_is_asked_for_and_kept_nowhere,
     a_number_without_a_line_is_told_so,
 )
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(600)  # the scenarios before it, too
 
 
 @pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])
-async def test_messages(running: dict[str, "asyncio.Task[None]"], scenario: str) -> None:
+async def test_messages(running: Mapping[str, Running], scenario: str) -> None:
     await running[scenario]

@@ -1,10 +1,10 @@
 """Who is rung back by key, and telephones outside: one that answers, and one that is busy."""
 
-import asyncio
+from collections.abc import Mapping
 
 import pytest
 
-from tests.asterisk.desk import Desk, Person, Scenario, until
+from tests.asterisk.desk import PATIENCE, Desk, Person, Running, Scenario, until
 from tests.asterisk.hearing import tone
 
 CONTACT = "05031859089"
@@ -60,11 +60,11 @@ async def a_telephone_outside_answers_and_then_is_busy(desk: Desk) -> None:
             await caller.hears(THROUGH, due=pressed)
             await outside.telephone.wait_for("CALL_INCOMING")
             await outside.telephone.accept()
-            await until(lambda: desk.talk_of("09011170011"), 3, "the two talk")
+            await until(lambda: desk.talk_of("09011170011"), PATIENCE, "the two talk")
             await outside.sounds(tone(1000, 4))
             await caller.hears_sound(tone(1000, 0.5), "the telephone outside")
             await outside.hang_up()
-            await caller.is_hung_up(limit=2)
+            await caller.is_hung_up()
         async with desk.caller("09011170012") as caller:
             await caller.dial(CONTACT)
             await caller.press("2")
@@ -88,9 +88,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     a_number_typed_by_keys_is_read_back_and_rung_back_once,
     a_telephone_outside_answers_and_then_is_busy,
 )
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(600)  # the scenarios before it, too
 
 
 @pytest.mark.parametrize("scenario", [one.__name__ for one in SCENARIOS])
-async def test_outside(running: dict[str, "asyncio.Task[None]"], scenario: str) -> None:
+async def test_outside(running: Mapping[str, Running], scenario: str) -> None:
     await running[scenario]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.asterisk.conftest import OPEN
-from tests.asterisk.desk import Desk, running, until
+from tests.asterisk.desk import PATIENCE, Desk, running, until
 
 NUMBER = "05031859080"
 OLD, NEW = "お電話ありがとうございます。こちらは、古い案内でございます。", "新しい案内でございます。"
@@ -57,7 +57,7 @@ async def test_saved_broken_and_rolled_back_while_people_telephone(desk: Desk) -
         await caller.dial(NUMBER)
         await caller.begins_to_hear(OLD)
         file.write_text(CHANGED, "utf-8")
-        await until(lambda: taken_in(first), 10, "the saved file is live")
+        await until(lambda: taken_in(first), PATIENCE, "the saved file is live")
         await hears(desk, "09011180002", NEW)
         await caller.leaves("田中です。折り返しお電話ください")
         await caller.press("#")
@@ -70,15 +70,16 @@ async def test_saved_broken_and_rolled_back_while_people_telephone(desk: Desk) -
     async def refused() -> bool:
         return bool(desk.rows("SELECT id FROM alarms WHERE key = 'dialplan:test' AND cleared_at IS NULL"))
 
-    await until(refused, 10, "the broken file is an alarm")
+    await until(refused, PATIENCE, "the broken file is an alarm")
     assert "dialplans/test.yaml:6:" in desk.ivr("alarms")
     assert 'unknown key "nxt"; did you mean "next"?' in desk.ivr("alarms")
     await hears(desk, "09011180003", NEW)
 
     desk.ivr("rollback", "test", first[:8], "--by", "tanaka", "--why", "戻す")
     assert file.read_text("utf-8") == LINE
+    await until(lambda: taken_in(second), PATIENCE, "the version before is live")
     assert live() == first
-    assert desk.ivr("alarms") == "nothing yet\n"
+    await until(lambda: desk.ivr("alarms") == "nothing yet\n", PATIENCE, "the alarm is over")
     await hears(desk, "09011180004", OLD)
     assert desk.rows("SELECT hash, by, why FROM publications ORDER BY id") == [
         (first, "start", "found at the start"),

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = ROOT / "tools" / "driver"
 LIBRARIES = {"numpy", "pyopenjtalk"}  # all that it needs beside Python itself
-LIMIT = 200  # seconds; about 80 on two cores that do nothing else
+LIMIT = 400  # seconds; about 60 on two cores that do nothing else
 FIXED_SEED = 20261124
 
 
@@ -21,7 +21,7 @@ def test_every_message_makes_one_callback_for_a_program_that_knows_only_sip_http
     spoken_prompts: Path,
 ) -> None:
     """A fixed seed shows what broke since yesterday, a random one what nobody thought of."""
-    seeds = {FIXED_SEED: ["closed"], secrets.randbelow(10**6): ["open", "closed"]}
+    seeds = {FIXED_SEED: ["closed"], secrets.randbelow(10**6): ["open"]}
     runs = {seed: _start(seed, desks, spoken_prompts) for seed, desks in seeds.items()}
     try:
         said = {seed: run.communicate(timeout=LIMIT)[0] for seed, run in runs.items()}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -28,8 +29,8 @@ class Instance:
         data = base / "data"
         data.mkdir(parents=True)
         self.prompts = data / "prompts"
-        self.sip = _free(socket.SOCK_DGRAM)
-        self.http = _free(socket.SOCK_STREAM)
+        self._held, first = _ports()  # below those that Linux gives away by itself
+        self.sip, self.http, ari, transcriber = (f"127.0.0.1:{first + n}" for n in range(180, 184))
         self.clock = clock
         self._log = base / "run.log"
         self._token = ""
@@ -43,9 +44,9 @@ class Instance:
             "IVR_CLOCK": clock.isoformat(),
             "IVR_SIP": self.sip,
             "IVR_HTTP": self.http,
-            "IVR_ARI": _free(socket.SOCK_STREAM),
-            "IVR_TRANSCRIBER": _free(socket.SOCK_STREAM),
-            "IVR_RTP": _rtp_range(),
+            "IVR_ARI": ari,
+            "IVR_TRANSCRIBER": transcriber,
+            "IVR_RTP": f"{first}-{first + 178}",
         }
 
     def start(self, prompts: Path | None) -> None:
@@ -117,25 +118,13 @@ def _ivr() -> str:
     return str(Path(sys.executable).with_name("ivr"))
 
 
-def _free(kind: socket.SocketKind) -> str:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
-_taken: set[int] = set()
-
-
-def _rtp_range() -> str:
-    """200 ports, of which the first is free; instances of one run take different ones."""
-    for first in range(20000, 31000, 200):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            if first in _taken:
-                continue
-            try:
-                probe.bind(("127.0.0.1", first))
-            except OSError:
-                continue
-        _taken.add(first)
-        return f"{first}-{first + 198}"
-    raise RuntimeError("no free range of ports for RTP")
+def _ports() -> tuple[socket.socket, int]:
+    """The first of 200 ports; the socket holds their last one, so that no other run takes them."""
+    held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for first in random.sample(range(25000, 32600, 200), 38):
+        try:
+            held.bind(("127.0.0.1", first + 199))
+        except OSError:
+            continue
+        return held, first
+    raise RuntimeError("no free range of ports")

@@ -130,6 +130,14 @@ async def transition(
     return changed
 
 
+async def note(session: AsyncSession, row: CallbackRow, *, who: str, what: str, at: datetime) -> None:
+    """An event that changes nothing of the callback itself."""
+    session.add(
+        CallbackEvent(ticket=row.ticket, at=at, who=who, what=what, before=row.state, after=row.state)
+    )
+    await session.flush()
+
+
 async def events(session: AsyncSession, ticket: str) -> Sequence[CallbackEvent]:
     query = select(CallbackEvent).where(CallbackEvent.ticket == ticket).order_by(CallbackEvent.id)
     return (await session.scalars(query)).all()

@@ -64,6 +64,20 @@ async def promote(session: AsyncSession, message_id: str, now: datetime) -> bool
     )
 
 
+async def correct(session: AsyncSession, message_id: str, text: str | None, *, by: str, at: datetime) -> bool:
+    """`text` None: what was heard counts again. False if there is no text (any more) that could be put right."""
+    return await _changed(
+        session,
+        update(MessageRow)
+        .where(
+            MessageRow.id == message_id,
+            MessageRow.transcript_state == "done",
+            MessageRow.transcript_text.is_not(None),
+        )
+        .values(corrected_text=text, corrected_by=by if text else None, corrected_at=at),
+    )
+
+
 async def get(session: AsyncSession, message_id: str) -> MessageRow:
     found = await session.get(MessageRow, message_id)
     if found is None:

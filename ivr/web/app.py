@@ -14,6 +14,7 @@ from ivr.web.api import views as api
 from ivr.web.audio import message_audio, message_original, message_playback, recording
 from ivr.web.auth import views as auth
 from ivr.web.auth.lockout import Lockout
+from ivr.web.callbacks import message
 from ivr.web.callbacks import views as callbacks
 
 BIGGEST_FORM = 64 * 1024  # bytes
@@ -49,6 +50,8 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.post("/callbacks/{ticket}/reopen", callbacks.reopen),
             *ROUTES,
             web.post("/callbacks/{ticket}/run", callbacks.run_again),
+            web.post("/callbacks/{ticket}/correct", message.correct),
+            web.post("/callbacks/{ticket}/accept", message.accept),
             web.get("/messages/{id}/audio", message_playback),
             web.get("/messages/{id}/original", message_original),
             web.get("/api/v1/callbacks", api.list_callbacks),

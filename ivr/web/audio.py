@@ -20,8 +20,9 @@ async def message_audio(request: web.Request) -> web.StreamResponse:
 
 
 async def message_playback(request: web.Request) -> web.StreamResponse:
-    """What was made to be listened to; the original if that is not there (yet)."""
-    return await _answer(request, original=False)
+    """What was made to be listened to; the original if that is not there (yet), or if the page asks for it:
+    it goes on from one to the other when it knows the times of both."""
+    return await _answer(request, original=request.query.get("as") == "recorded")
 
 
 async def message_original(request: web.Request) -> web.StreamResponse:
@@ -54,7 +55,7 @@ async def _answer(request: web.Request, *, original: bool) -> web.FileResponse:
     if not original and message.playback is not None:
         file = await asyncio.to_thread(inside, root, message.playback)
     file = file or await asyncio.to_thread(inside, root, message.audio)
-    if file is None or message.state not in read.PLAYABLE:
+    if file is None or message.state not in read.PLAYABLE or message.audio_deleted_at is not None:
         raise NotFound(f"the audio of message {message_id} is not there; its state is {message.state}")
     # whoever hears a customer's voice leaves a trace
     log.info("message audio opened", extra={"user": viewer.name, "message_id": message_id})

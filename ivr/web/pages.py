@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ivr.callbacks import states
 from ivr.web import words
 from ivr.web.auth import session
+from ivr.web.callbacks import offered
 from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, SETTINGS, TEMPLATES, VIEWER
 
 POLICY = (
@@ -47,7 +48,9 @@ def environment() -> jinja2.Environment:
         closed_because=words.closed_because,
         publisher=words.publisher,
         published_because=words.published_because,
-        silent_because=words.SILENT_BECAUSE,
+        no_sound=words.no_sound,
+        taken_over=offered.taken_over,
+        can_take_over=offered.can_take_over,
         events_said=words.EVENTS,
         channels=words.CHANNELS,
         notice_states=words.NOTICE_STATES,

@@ -107,7 +107,7 @@ async def test_a_ticket_shows_all(alice: TestClient) -> None:
         assert word in html, word
     assert "<audio" not in html
     html = await page(alice, "/callbacks/1000012")
-    assert 'src="/messages/m1000012/audio"' in html and "0:12" in html
+    assert 'src="/messages/m1000012/audio?as=recorded"' in html and "0:12" in html
     assert (await alice.get("/messages/m1000012/audio")).content_type == "audio/wav"
 
 

@@ -55,7 +55,7 @@ async def test_what_was_read_is_shown_as_a_suggestion(alice: TestClient, desk: S
     }
     await change(desk, "m1000012", transcript_state="done", reading_state="done", reading=reading)
     html = await page(alice, "/callbacks/1000012")
-    assert '<mark class="doubtful" title="聞き取りが不確かです">田中です。</mark>' in html
+    assert '<mark class="word doubtful" title="聞き取りが不確かです">田中です。</mark>' in html
     assert "お電話&lt;b&gt;ください" in html
     for word in ("お電話番号？", "090-1234-5678", "発信番号と違う", "番号をおっしゃっています"):
         assert word in html, word

@@ -42,7 +42,8 @@ class View:
 
     @property
     def has_audio(self) -> bool:
-        return self.message is not None and self.message.state in PLAYABLE
+        row = self.message
+        return row is not None and row.state in PLAYABLE and row.audio_deleted_at is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ivr.store import callbacks as store
 from ivr.store import deliveries, stages
 from ivr.wake import wake
 from ivr.web.callbacks import read
+from ivr.web.callbacks.heard import heard
 from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER
 from ivr.web.pages import render
 
@@ -49,6 +50,7 @@ async def show_one(request: web.Request) -> web.Response:
         view=view,
         events=events,
         text_in=text_in,
+        heard=heard(view.message) if view.message else None,
         failed_stages=view.failed_stages,
         notices=notices,
         can_finish=any(
@@ -74,25 +76,25 @@ async def _seen(request: web.Request, ticket: str) -> None:
 async def finish(request: web.Request) -> web.Response:
     form = await request.post()
     result = str(form.get("result", "")).strip()[:200] or None
-    now, who = request.app[CLOCK].now(), _who(request)
+    now, who = request.app[CLOCK].now(), who_asks(request)
     try:
         async with request.app[STORE].write() as db:
-            ticket = await _as_it_was_seen(request, db)
+            ticket = await as_it_was_seen(request, db)
             await service.close(db, ticket, who=who, now=now, note=result)
     except Conflict:
-        raise _back_to_ticket(request, "changed") from None
+        raise back_to_ticket(request, "changed") from None
     raise web.HTTPSeeOther("/callbacks")
 
 
 async def reopen(request: web.Request) -> web.Response:
-    now, who = request.app[CLOCK].now(), _who(request)
+    now, who = request.app[CLOCK].now(), who_asks(request)
     try:
         async with request.app[STORE].write() as db:
-            ticket = await _as_it_was_seen(request, db)
+            ticket = await as_it_was_seen(request, db)
             await service.reopen(db, ticket, who=who, now=now)
     except Conflict:
-        raise _back_to_ticket(request, "changed") from None
-    raise _back_to_ticket(request)
+        raise back_to_ticket(request, "changed") from None
+    raise back_to_ticket(request)
 
 
 async def run_again(request: web.Request) -> web.Response:
@@ -107,15 +109,15 @@ async def run_again(request: web.Request) -> web.Response:
         begun = await stages.again(db, stage, row.message_id, now)
     if begun:
         wake(request.app[SETTINGS].run, "jobs")
-    raise _back_to_ticket(request, None if begun else "not_again")
+    raise back_to_ticket(request, None if begun else "not_again")
 
 
-def _who(request: web.Request) -> Who:
+def who_asks(request: web.Request) -> Who:
     viewer = request[VIEWER]
     return Who(viewer.name, viewer.tenant, supervisor=viewer.role in ("supervisor", "admin"))
 
 
-async def _as_it_was_seen(request: web.Request, db: AsyncSession) -> str:
+async def as_it_was_seen(request: web.Request, db: AsyncSession) -> str:
     """The ticket of the form; Conflict if it changed since the form was shown, NotFound past the wall."""
     row = await read.own_callback(db, request.match_info["ticket"], tenant=request[VIEWER].tenant)
     form = await request.post()
@@ -124,6 +126,6 @@ async def _as_it_was_seen(request: web.Request, db: AsyncSession) -> str:
     return row.ticket
 
 
-def _back_to_ticket(request: web.Request, problem: str | None = None) -> web.HTTPSeeOther:
+def back_to_ticket(request: web.Request, problem: str | None = None) -> web.HTTPSeeOther:
     query = f"?problem={problem}" if problem else ""
     return web.HTTPSeeOther(f"/callbacks/{request.match_info['ticket']}{query}")

@@ -7,6 +7,8 @@ const EVERY = 5000;
 const PATIENCE = 10000;
 const notice = document.getElementById("live-notice");
 const status = document.getElementById("live-status");
+// What this page alone knows of an element: that it was unfolded, or is being heard.
+const OWN = ["open", "data-now"];
 
 function morph(old, fresh) {
   if (old.isEqualNode(fresh)) return;
@@ -15,7 +17,7 @@ function morph(old, fresh) {
   } else if (old.nodeType !== Node.ELEMENT_NODE) {
     old.data = fresh.data;
   } else {
-    for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name) && !OWN.includes(name)) old.removeAttribute(name);
     for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     if (old.hasAttribute("data-keyed")) morphRows(old, fresh);
     else morphChildren(old, fresh);

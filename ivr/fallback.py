@@ -69,14 +69,16 @@ def bundle_line(
         promise_open=_promise(
             dialplan, [(each, queue.otherwise) for each, queue in queues[:1]] or starts, hours
         ),
-        promise_closed=_promise(dialplan, [(there, hours.closed)] if hours else starts, hours),
+        promise_closed=_promise(dialplan, [(there, hours.closed)] if hours else starts, hours, is_open=False),
     )
 
 
 Place = tuple[Dialplan, str]  # a step by name
 
 
-def _promise(dialplan: Dialplan, starts: Sequence[Place], hours: HoursStep | None) -> CallbackPromise:
+def _promise(
+    dialplan: Dialplan, starts: Sequence[Place], hours: HoursStep | None, *, is_open: bool = True
+) -> CallbackPromise:
     """Of the first voicemail that a caller comes to from there; else of any of the line; else what is usual.
 
     The message will be one of `dialplan`, whose hours alone can be named.
@@ -84,9 +86,11 @@ def _promise(dialplan: Dialplan, starts: Sequence[Place], hours: HoursStep | Non
     found = [step for _, step in _steps(starts, Voicemail)]
     found += [step for step in dialplan.steps.values() if isinstance(step, Voicemail)]
     callback = found[0].callback if found else Voicemail.model_fields["callback"].default
-    names = (callback.hours, hours.hours if hours else None, next(iter(dialplan.hours), None))
+    rules = dialplan.line.callbacks
+    names = (callback.hours, rules.hours, hours.hours if hours else None, next(iter(dialplan.hours), None))
     name = next((name for name in names if name in dialplan.hours), None)
-    return CallbackPromise(callback.priority, callback.due, name)
+    due = callback.due or rules.response(callback.priority, is_open=is_open)
+    return CallbackPromise(callback.priority, due, name)
 
 
 def _steps(starts: Sequence[Place], kind: type[S]) -> Iterator[tuple[Dialplan, S]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from ivr.call import CallbackPromise, since_goto
+from ivr.dialplan.callbacks import CallbackRules
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.notices import NoticeRule
@@ -112,7 +113,14 @@ class Lines:
         live = self._by_key.get(line)
         steps = [live.dialplan.steps.get(name) for name in reversed(since_goto(path))] if live else []
         callback = next((step.callback for step in steps if isinstance(step, Voicemail)), CallbackModel())
-        return CallbackPromise(callback.priority, callback.due, callback.hours)
+        rules = self.callbacks(line)
+        due = callback.due or rules.response(callback.priority, is_open=True)
+        return CallbackPromise(callback.priority, due, callback.hours or rules.hours)
+
+    def callbacks(self, line: str) -> CallbackRules:
+        """As usual, if the line does not live."""
+        live = self._by_key.get(line)
+        return live.dialplan.line.callbacks if live else CallbackRules()
 
     def groups(self) -> list[str]:
         """Every group of agents that a live line rings."""

@@ -344,15 +344,19 @@ def _callbacks(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     """Business days and hours are counted by one calendar, which must be named if there are several."""
     if len(dialplan.hours) == 1:
         return
+    rules = dialplan.line.callbacks
     for name, step in dialplan.steps.items():
         for field in type(step).model_fields:
             promise = getattr(step, field)
-            if isinstance(promise, CallbackModel) and promise.hours is None and "business" in promise.due:
-                if dialplan.hours:
+            if not isinstance(promise, CallbackModel) or promise.hours or rules.hours:
+                continue
+            for due in [promise.due] if promise.due else rules.responses(promise.priority):
+                if "business" in due:
                     message = f'"hours" is missing; which are meant: {", ".join(dialplan.hours)}?'
-                else:
-                    message = f'"{promise.due}" needs hours, and there are none'
-                yield field_problem(source, name, field, message)
+                    if not dialplan.hours:
+                        message = f'"{due}" needs hours, and there are none'
+                    yield field_problem(source, name, field, message)
+                    break
 
 
 def _collected(source: Source, dialplan: Dialplan) -> Iterator[Problem]:

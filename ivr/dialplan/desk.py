@@ -86,7 +86,11 @@ class Desk:
     def promise(self, state: CallState, callback: CallbackModel) -> CallbackPromise:
         """What the dialplan promises, by the hours that the call passed last unless it names some."""
         passed = state.variables.get("hours") or next(iter(self.calendars), None)
-        return CallbackPromise(callback.priority, callback.due, callback.hours or passed)
+        hours = callback.hours or self.line.callbacks.hours or passed
+        calendar = self.calendars.get(hours or "")
+        is_open = calendar is None or calendar.state(self.clock.now()).open
+        due = callback.due or self.line.callbacks.response(callback.priority, is_open=is_open)
+        return CallbackPromise(callback.priority, due, hours)
 
     def calendar(self, state: CallState) -> Calendar:
         """The hours that the call passed last, else the line's first."""

@@ -231,6 +231,7 @@ def _hours_of(source: Source, shape: Shape, steps: Mapping[str, Step]) -> dict[s
     """All own hours, and those of shared files that a step names."""
     used = {name for step in steps.values() for name in step.hours_used().values()}
     used |= {name for rule in shape.line.notify for name in rule.during}
+    used |= set(shape.line.callbacks.hours_used().values())
     return {
         name: hours
         for name, hours in shape.hours.items()
@@ -252,6 +253,8 @@ def _references(source: Source, shape: Shape, steps: Mapping[str, Step]) -> list
             if hours not in shape.hours:
                 why = f'there are no hours "{hours}"{did_you_mean(hours, shape.hours)}'
                 problems.append(source.problem(("line", "notify", place, "during", hours), why, at="key"))
+    for field, why in _unknown(shape.line.callbacks.hours_used(), shape.hours, "there are no hours"):
+        problems.append(source.problem(("line", "callbacks", *field.split(".")), why))
     for name, step in steps.items():
         wrong = [
             *_unknown(step.exits(), steps, "there is no step"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call
+from ivr.dialplan.callbacks import CallbackRules, Due
 from ivr.dialplan.notices import NoticeRule
 from ivr.dialplan.part import Duration as Duration
 from ivr.dialplan.part import Part
@@ -38,17 +39,7 @@ def parse_key(value: object) -> object:
     return text
 
 
-def parse_due(value: object) -> object:
-    text = " ".join(str(value).split())
-    if not re.fullmatch(r"[1-9]\d* business (day|hour)s?|[1-9]\d* ?(m|h|minutes?|hours?)", text):
-        raise ValueError(
-            f'"{text}" is no due time; write for example "1 business day", "4 business hours" or "15m"'
-        )
-    return text
-
-
 Key = Annotated[str, BeforeValidator(parse_key)]
-Due = Annotated[str, BeforeValidator(parse_due)]
 StepName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 DigitsName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -109,6 +100,8 @@ class LineModel(Part):
     """what is looked for in the text of a message"""
     notify: Annotated[tuple[NoticeRule, ...], Field(max_length=50)] = ()
     """who is told of what"""
+    callbacks: CallbackRules = CallbackRules()
+    """what those are promised who are to be rung back, and when they are rung"""
     retention: RetentionRules = RetentionRules()
     """how long recordings, texts and numbers are kept: `{audio: 90d, text: 1y, calls: 2y}`"""
 
@@ -126,9 +119,9 @@ class CallbackModel(Part):
 
     priority: Priority = "medium"
     """`critical`, `high`, `medium`, `low`"""
-    due: Due = "1 business day"
+    due: Due | None = None
     """`N business days`: the close of the Nth business day after the day of receipt; `N business hours`:
-    open time only; `15m`, `2h`: by the clock"""
+    open time only; `15m`, `2h`: by the clock; none: what `line: callbacks:` says for the priority"""
     hours: str | None = None  # default: the line's only hours; `check` demands it when there are several
     """which hours count; none: those that the call passed, else the line's first"""
 

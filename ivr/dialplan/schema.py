@@ -88,9 +88,10 @@ class _Generator(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, timedelta):
             return _duration(dft)
-        return (
-            dft.model_dump(exclude_none=True) if isinstance(dft, BaseModel) else super().encode_default(dft)
-        )
+        if isinstance(dft, BaseModel):
+            given = ((name, getattr(dft, name)) for name in type(dft).model_fields)
+            return {name: self.encode_default(value) for name, value in given if value is not None}
+        return super().encode_default(dft)
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

@@ -23,7 +23,7 @@ def seconds(text: str) -> float:
 def lengths(steps: Mapping[str, Step]) -> dict[str, float]:
     """Of each menu, heard once; 0 for a step that says nothing and so interrupts no row of menus."""
     return {
-        name: seconds(step.says()["say"]) if step.type == "menu" else 0.0
+        name: _once(step) if step.type == "menu" else 0.0
         for name, step in steps.items()
         if step.type == "menu" or not step.says()
     }
@@ -40,6 +40,12 @@ def after(dialplan: Dialplan, step: Step) -> float:
     return max((own[each] + rest[each] for each in step.exits().values() if each in own), default=0.0)
 
 
+def _once(step: Step) -> float:
+    """Of a menu: its choices, and that they may be said aloud."""
+    says = step.says()
+    return seconds(says["say"] + says.get("may_speak", ""))
+
+
 def enter(dialplan: Dialplan, state: CallState, name: str) -> None:
     """The caller comes to the step `name`, and hears it once if it is a menu."""
     step, variables = dialplan.steps[name], state.variables
@@ -49,7 +55,7 @@ def enter(dialplan: Dialplan, state: CallState, name: str) -> None:
         if step.menu_at_its_end():
             variables[MOST] = f"{LONGEST_MENUS - after(dialplan, step):.1f}"
         return
-    own = seconds(step.says()["say"])
+    own = _once(step)
     most = LONGEST_MENUS - dialplan.menus_to_come[name]
     heard = float(variables.get(HEARD, "0")) + own
     if heard > most:  # by a key that led back: the caller wants to hear it anew

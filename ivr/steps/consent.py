@@ -9,7 +9,8 @@ recording:
   next: support
   otherwise: goodbye
 ```
-Keys that were pressed before are dropped. Without `agree` the text is said to its end, whatever is
+With `spoken: true` the caller may also say はい or いいえ. Keys that were pressed before are dropped, and what was
+said before the end of the text counts for nothing. Without `agree` the text is said to its end, whatever is
 pressed, and who stays agrees.
 """
 
@@ -22,6 +23,9 @@ from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Key, Step, StepName, Text, parse_duration
 from ivr.keys import KeyTable
 from ivr.steps.menu import NOTHING, WRONG
+from ivr.steps.spoken import LONGER, listening, yes_or_no
+
+MAY_SPEAK = "はい、または、いいえ、と、お話しいただくこともできます。"
 
 
 class Consent(Step):
@@ -34,12 +38,16 @@ class Consent(Step):
     """the key that agrees; without it, who stays agrees"""
     refuse: Key | None = None
     """the key that refuses"""
+    spoken: bool = False
+    """`true`: the caller may also say はい or いいえ, in the usual words; いいえ needs `refuse`"""
+    may_speak: Text = MAY_SPEAK
+    """said after `say` then"""
     otherwise: StepName | None = None
     """the step for who refuses or does not answer; needed with `agree`"""
     repeat: Annotated[int, Field(ge=0, le=5)] = 1
     """how often the text is said again after a wrong key or none, 0 to 5"""
     wait: Duration = parse_duration("5s")
-    """for the first key after the text"""
+    """for the first key after the text; two seconds more with `spoken`"""
     wrong: Text = WRONG
     """said before the text after a wrong key"""
     nothing: Text = NOTHING
@@ -51,6 +59,8 @@ class Consent(Step):
             raise ValueError('"agree" is missing; without it the caller agrees by staying and cannot refuse')
         if self.agree is not None and self.otherwise is None:
             raise ValueError('"otherwise" is missing: where a caller goes who does not agree')
+        if self.spoken and not (self.agree and self.refuse):
+            raise ValueError('"spoken" needs "agree" and "refuse": the keys that はい and いいえ stand for')
         if self.agree is not None and self.agree == self.refuse:
             raise ValueError('"agree" and "refuse" are the same key')
         return self
@@ -63,7 +73,7 @@ class Consent(Step):
 
     def says(self) -> dict[str, str]:
         asked = {"wrong": self.wrong, "nothing": self.nothing} if self.agree else {}
-        return {"say": self.say} | asked
+        return {"say": self.say} | asked | ({"may_speak": self.may_speak} if self.spoken else {})
 
     async def run(self, call: Call, desk: Desk) -> str | None:
         state = call.state
@@ -72,14 +82,21 @@ class Consent(Step):
         if self.agree is None:
             await call.play(*rules, whole=True)
             return self.next
-        table = KeyTable([self.agree, *([self.refuse] if self.refuse else [])])
+        rules += desk.speak(state, self.may_speak) if self.spoken else []
+        async with listening(call, yes_or_no(self.agree, self.refuse) if self.spoken else None):
+            return await self._ask(call, desk, self.agree, rules)
+
+    async def _ask(self, call: Call, desk: Desk, agree: str, rules: list[str]) -> str | None:
+        state = call.state
+        first = self.wait.total_seconds() + (LONGER if self.spoken else 0.0)
+        table = KeyTable([agree, *([self.refuse] if self.refuse else [])])
         excuse: list[str] = []
         while True:
             await call.play(*excuse, *rules)
-            read = await call.read_keys(table, first=self.wait.total_seconds())
+            read = await call.read_keys(table, first=first)
             if read.key is not None:
                 state.path.append(read.key)
-                return self.next if read.key == self.agree else self.otherwise
+                return self.next if read.key == agree else self.otherwise
             if state.retries >= self.repeat:
                 return self.otherwise
             state.retries += 1

@@ -142,7 +142,7 @@ class Voicemail(Step):
         while done not in ("send", "urgent"):
             async with self._kept(call, desk, draft, Recorded("hangup")):
                 await self._prepare(call, desk, draft)
-            recorded = await self._take(call, draft)  # cancelled, it goes on without us, and is adopted
+            recorded = await self._take(call, draft)
             async with self._kept(call, desk, draft, recorded):
                 done, draft = await self._after(call, desk, draft, recorded)
         speech = await self._finish(call, desk, draft, recorded, urgent=done == "urgent")
@@ -181,7 +181,13 @@ class Voicemail(Step):
     async def _take(self, call: Call, draft: Draft) -> Recorded:
         call.keys.empty()  # keys pressed during the greeting end the greeting, not the message
         longest, silence = self.max.total_seconds(), self.silence.total_seconds()
-        recorded = await call.record(draft.file, longest=longest, silence=silence, hear=True)
+        try:
+            recorded = await call.record(draft.file, longest=longest, silence=silence, hear=True)
+        except asyncio.CancelledError:
+            # The recording goes on without us, and is adopted. Even if it has not begun, something was said before.
+            if draft.takes[-1] not in ("first", "unheard"):
+                call.state.outcome = "message"
+            raise
         call.keys.empty()
         return recorded
 

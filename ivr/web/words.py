@@ -169,8 +169,9 @@ def suggested(kind: str, value: str) -> str:
 
 
 def waveform(peaks: list[float]) -> str:
-    """Path of an SVG, 1 wide for each peak and 100 high."""
-    return "".join(f"M{x} {50 - 48 * peak:.0f}V{50 + 48 * peak + 1:.0f}" for x, peak in enumerate(peaks))
+    """Path of an SVG, 1 wide for each peak and 100 high; the loudest one reaches the edges."""
+    top = 48 / max([0.1, *peaks])
+    return "".join(f"M{x} {50 - top * peak:.0f}V{50 + top * peak + 1:.0f}" for x, peak in enumerate(peaks))
 
 
 def iso(at: datetime | None) -> str | None:

@@ -26,7 +26,7 @@ from tests.fakes.fake_transcriber import FakeTranscriber
 from tests.messages_helpers import EVENING, NUMBER, calendars, e164, no_notices, publish, said
 
 ROOT = Path(__file__).parents[2]
-SOON = 30.0
+SOON = 90.0
 
 
 class Desk:

@@ -183,7 +183,7 @@ async def test_a_store_that_is_locked_for_long_loses_no_text(
     assert not done, "it gave up, or did not need the lock"
     holder.execute("ROLLBACK")
     holder.close()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     row = await desk.row()
     assert (row.transcript_state, row.transcript_text) == ("done", "田中です折り返しお電話ください")
     assert len(desk.transcriber.asked) == 1

@@ -30,6 +30,7 @@ ALL_OF_IT = 0.5  # seconds by which what was heard and the recording may differ
 REST = 5.0  # seconds for which a transcriber that could not be used is asked last
 SURE = 0.9  # least confidence of each word of a spoken answer: see docs/operator/speech.md
 
+_CLOSING = aiohttp.ClientWSTimeout(ws_close=0.5)
 _FAILURES = (aiohttp.ClientError, AsteriskError, OSError, TimeoutError, TranscriberError, TypeError)
 
 
@@ -125,16 +126,8 @@ class Ear:
             async with aiohttp.ClientSession(headers=self._ears.headers) as session:
                 model = await self._ears.model_of(self._line)
                 for place in self._ears.in_turn():
-                    try:
-                        socket, where = await self._ask(session, place, model)
-                    except _FAILURES as error:
-                        log.warning("a transcriber does not listen", extra={"error": repr(error)})
-                        continue
-                    place.open += 1
-                    try:
-                        return await self._listen(socket, where)
-                    finally:
-                        place.open -= 1
+                    if await self._listen(session, place, model):
+                        return
         except asyncio.CancelledError:
             return  # closed
         except _FAILURES as error:
@@ -142,30 +135,40 @@ class Ear:
         except Exception:
             log.exception("listening to a caller failed", extra={"ear": self.id})
 
-    async def _ask(
-        self, session: aiohttp.ClientSession, place: _Place, model: str | None
-    ) -> tuple[aiohttp.ClientWebSocketResponse, str]:
-        """The conversation, and where the audio is to be brought."""
+    async def _listen(self, session: aiohttp.ClientSession, place: _Place, model: str | None) -> bool:
+        """To the end; False if this transcriber does not listen. What breaks later ends it."""
+        socket = None
+        place.open += 1
         try:
-            async with asyncio.timeout(SET_UP):
-                socket = await session.ws_connect(place.url, heartbeat=5.0)
-                grammar = None if self._answers is None else list(self._answers)
-                await socket.send_json({"model": model, "grammar": grammar})
-                told = _checked(await socket.receive_json())
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            place.rests_until = asyncio.get_running_loop().time() + REST
-            raise
+            try:
+                async with asyncio.timeout(SET_UP):
+                    socket = await session.ws_connect(place.url, heartbeat=5.0, timeout=_CLOSING)
+                    where = await self._ask(socket, model)
+            except _FAILURES as error:
+                log.warning("a transcriber does not listen", extra={"error": repr(error)})
+                if not isinstance(error, TranscriberError):
+                    place.rests_until = asyncio.get_running_loop().time() + REST
+                return False
+            try:
+                async with asyncio.timeout(SET_UP):
+                    await self._bring(where)
+                await self._converse(socket)
+            finally:
+                await self._hang_up()
+            return True
+        finally:
+            place.open -= 1
+            if socket is not None:
+                await socket.close()
+
+    async def _ask(self, socket: aiohttp.ClientWebSocketResponse, model: str | None) -> str:
+        """Where the audio is to be brought."""
+        grammar = None if self._answers is None else list(self._answers)
+        await socket.send_json({"model": model, "grammar": grammar})
+        told = _checked(await socket.receive_json())
         if told["lacks"]:
             log.warning("a model lacks words of spoken answers", extra={"words": len(told["lacks"])})
-        return socket, f"{told['uuid']}@{told['address']}"
-
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, where: str) -> None:
-        try:
-            async with asyncio.timeout(SET_UP):
-                await self._bring(where)
-            await self._converse(socket)
-        finally:
-            await self._hang_up()
+        return f"{told['uuid']}@{told['address']}"
 
     async def _bring(self, where: str) -> None:
         """The caller's audio to the transcriber."""

@@ -33,6 +33,9 @@ class FakeAri:
         self.rung: list[str] = []  # ids of the channels of agents and outside
         self.dialled: list[str] = []  # endpoints
         self.unknown: set[str] = set()  # endpoints that cannot be rung
+        self.listening: dict[str, str] = {}  # snoop channel -> where it was sent to bring the audio
+        self.deaf = False  # a module for listening is missing
+        self.playback = 1.0  # seconds of each
         self._handlers: dict[str, Handler] = {}
         self._playbacks: dict[str, str] = {}  # id -> channel
 
@@ -87,6 +90,9 @@ class FakeAri:
                 if channel in bridged:
                     bridged.remove(channel)
             loop = asyncio.get_running_loop()
+            for snoop in [id for id in self.listening if channel in (id, id.partition("-a-")[0])]:
+                del self.listening[snoop]
+                self.channels.discard(snoop)
             for kind in ("ChannelHangupRequest", "StasisEnd"):
                 event = {"type": kind, "channel": {"id": channel}}
                 loop.call_later(3 * LATENCY, self._emit, channel, event)
@@ -95,6 +101,10 @@ class FakeAri:
         """A telephone that rang, or was tried to: Q.850 says why nobody talks there."""
         self.channels.discard(channel)
         self._emit(channel, {"type": "ChannelDestroyed", "channel": {"id": channel}, "cause": cause})
+
+    def ends(self, recording: str) -> None:
+        self.recordings.discard(recording)
+        self._emit(recording, {"type": "RecordingFinished", "recording": {"name": recording}})
 
     # -- inside ---------------------------------------------------------------------------
 
@@ -117,6 +127,15 @@ class FakeAri:
                 self.music.add(channel)
             case "DELETE", "channels", channel, "moh":
                 self.music.discard(channel)
+            case "POST", "channels", _, "snoop", _ if self.deaf:
+                return 500, None
+            case "POST", "channels", channel, "snoop", snoop:
+                assert uri.endswith("?spy=in&app=ivr-1")
+                self.listening[snoop] = ""
+                self.comes(snoop)
+            case "POST", "channels", channel, "continue" if channel in self.listening:
+                assert (body or {})["context"] == "ivr-ears"
+                self.listening[channel] = (body or {})["extension"]
             case "POST", "channels", channel, "continue":
                 self.handed_over.append(channel)
                 self.contexts.append((body or {})["context"])
@@ -159,7 +178,9 @@ class FakeAri:
         self._playbacks[id] = channel
         failed = not self.missing.isdisjoint(body["media"])
         loop = asyncio.get_running_loop()
-        loop.call_later(LATENCY if failed else 1.0, self._played, id, "failed" if failed else "done")
+        loop.call_later(
+            LATENCY if failed else self.playback, self._played, id, "failed" if failed else "done"
+        )
 
     def _played(self, id: str, state: str = "done") -> None:
         if self._playbacks.pop(id, None) in self.channels:

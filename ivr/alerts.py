@@ -29,6 +29,12 @@ async def of_calls(session: AsyncSession, ended: Sequence[Mapping[str, Any]], at
         await alarms.clear(session, _NO_AGENT + line, at)
 
 
+async def of_numbers(session: AsyncSession, dialled: Mapping[str, str], at: datetime) -> None:
+    """`dialled`: number that no line has -> the line that took its call, because its trunk says so."""
+    for number, line in dialled.items():
+        await alarms.raise_(session, NUMBER, _taken_by_default(number, line), tenant=None, at=at)
+
+
 async def of_files(
     session: AsyncSession, wrong: Mapping[str, Sequence[str]], tenants: Mapping[str, str], at: datetime
 ) -> None:
@@ -117,12 +123,22 @@ def _list(items: Sequence[str]) -> str:
 
 
 def _unknown_number(dialled: str) -> str:
-    shown = "".join(character for character in dialled if character.isprintable())[:32]
     return (
-        f"どの窓口にも登録されていない電話番号「{shown}」に着信がありました。"
+        f"どの窓口にも登録されていない電話番号「{_printable(dialled)}」に着信がありました。"
         "お客様には、現在使われていない番号とご案内しています。"
         "コールフローの numbers に番号を書き足すか、外線の設定をご確認ください。"
     )
+
+
+def _taken_by_default(dialled: str, line: str) -> str:
+    return (
+        f"どの窓口にも登録されていない電話番号「{_printable(dialled)}」に着信があり、外線の default_line により、"
+        f"窓口「{line}」でお受けしました。コールフローの numbers に番号を書き足すか、外線の設定をご確認ください。"
+    )
+
+
+def _printable(dialled: str) -> str:
+    return "".join(character for character in dialled if character.isprintable())[:32]
 
 
 def _no_agent(line: str) -> str:

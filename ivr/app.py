@@ -15,6 +15,7 @@ from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ears import Ears
+from ivr.asterisk.trunks import LiveTrunks
 from ivr.clock import SystemClock
 from ivr.closings import StoreClosings, announce
 from ivr.engine import Engine
@@ -40,16 +41,25 @@ log = logging.getLogger("ivr.app")
 
 DRAIN = 8.0  # seconds that running calls are given at a stop
 HEALTH_EVERY = 1.0
+# Kind of an order to the engine -> the modules of Asterisk that read their files again.
+_SIP = ("res_pjsip.so", "pbx_config.so")
+READ_AGAIN = {
+    "asterisk": _SIP,
+    "trunks": (*_SIP, "res_pjsip_endpoint_identifier_ip.so", "res_pjsip_outbound_registration.so"),
+}
 
 
 def prepare(settings: Settings) -> None:
     """Before any process starts: directories, tables, sounds. Harmless when done again."""
     from ivr.store.migrate import migrate
+    from ivr.trunks_admin import write_files
 
     for directory in (settings.messages, settings.run, settings.logs):
         directory.mkdir(parents=True, exist_ok=True)
     settings.clock_file.write_text(str(settings.clock_offset), "ascii")
     migrate(settings.database_url)
+    for problem in write_files(settings):
+        log.error("trunks.yaml was not taken in", extra={"problem": str(problem)})
     if not (settings.sounds / "moh" / "hold.wav").exists():
         tones.make_builtin(settings.sounds)
 
@@ -77,6 +87,7 @@ async def engine(settings: Settings) -> None:
         queues = Queues(StoreRoster(store), clock)
         live_sounds = LiveSounds(settings)
         reader = ThreadReader(lines.reading)
+        trunks = LiveTrunks(settings)
         desk = Engine(
             ari,
             lines,
@@ -88,20 +99,13 @@ async def engine(settings: Settings) -> None:
             settings.recordings.resolve(),
             StoreClosings(store, lines, clock, lambda: announce(settings.run)),
             StoreRetrieval(store, lines, settings.recordings.resolve(), clock),
-            Outside(settings.transfers, settings.outbound),
+            Outside(settings.transfers, settings.outbound, trunks.way if settings.trunks else None),
             Ears(settings.transcriber, settings.transcriber_key, LineModels(store, clock).of),
             reader,
+            trunks.default_line,
         )
 
-        async def carry_out(order: Order) -> None:
-            if order.kind == "reload":
-                live_sounds.reload()
-                await lines.reload(store)
-            elif order.kind == "asterisk":
-                for module in ("res_pjsip.so", "pbx_config.so"):
-                    await ari.http("PUT", f"asterisk/modules/{module}")
-            queues.changed()
-
+        carry_out = partial(_carry_out, store, desk, live_sounds, trunks)
         # What the start made stays: to look through it again would hold up every caller for 50 ms.
         gc.collect()
         gc.freeze()
@@ -121,6 +125,20 @@ async def engine(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await journal.flush()
+
+
+async def _carry_out(
+    store: Store, desk: Engine, live_sounds: LiveSounds, trunks: LiveTrunks, order: Order
+) -> None:
+    """An order to the engine."""
+    if order.kind == "reload":
+        live_sounds.reload()
+        await desk.lines.reload(store)
+    elif order.kind == "trunks":
+        await asyncio.to_thread(trunks.reload)
+    for module in READ_AGAIN.get(order.kind, ()):
+        await desk.ari.http("PUT", f"asterisk/modules/{module}")
+    desk.queues.changed()
 
 
 async def _health(store: Store, clock: SystemClock, desk: Engine) -> None:
@@ -186,6 +204,7 @@ async def jobs(settings: Settings) -> None:
     from ivr.messages.transcriber import HttpTranscriber, Transcribers
     from ivr.messages.transcription import Transcription
     from ivr.notify.notices import Notices, ways
+    from ivr.trunks_admin import Watching
     from ivr.upkeep import Upkeep
 
     clock = SystemClock(settings.clock_offset)
@@ -219,6 +238,8 @@ async def jobs(settings: Settings) -> None:
         if first:
             tasks.append(group.create_task(_beat_when(desk.live, "jobs"), name="heartbeat"))
             tasks.append(group.create_task(desk.watch.run(), name="watch"))
+            if settings.trunks and (settings.asterisk_base / "etc" / "asterisk.conf").exists():
+                tasks.append(group.create_task(Watching(settings, store, clock).run(), name="trunks"))
         else:
             tasks.append(group.create_task(heartbeat.beat("jobs"), name="heartbeat"))
         await _stop_signal()

@@ -25,6 +25,10 @@ Withheld = Literal["anonymous", "payphone", "unavailable"]  # 非通知, 公衆�
 Unlocked = Literal["right", "wrong", "locked", "unavailable"]  # what became of a PIN
 
 
+# Variable of a call to a number that no line has, taken by the default line of its trunk.
+BY_DEFAULT = "by_default"
+
+
 class CallerHungUp(Exception):
     """The caller left. A normal ending, never an error."""
 
@@ -328,11 +332,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class CallbackPromise:
-    """What the dialplan promises: `due` as in the YAML, e.g. "1 business day"; hours by name."""
+    """What the dialplan promises: `due` as in the YAML, e.g. "1 business day"; hours by name.
+
+    `if_urgent`: by when at the latest, if the caller says by a key that it is urgent.
+    """
 
     priority: str
     due: str
     hours: str | None
+    if_urgent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

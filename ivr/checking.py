@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from ivr.asterisk.trunks import LiveTrunks
 from ivr.dialplan.check import check_all
 from ivr.dialplan.load import load_all, load_beside
 from ivr.dialplan.model import Dialplan
@@ -38,7 +39,9 @@ def _check_all(settings: Settings, dialplans: Mapping[str, Dialplan], today: dat
     readings, wrong = load_readings(settings.dialplans)
     # It makes nothing here, so that what is ready to play is not asked.
     library = PromptLibrary(settings.prompt_cache, settings.prompts, readings)
-    outside = Outside(settings.transfers, settings.outbound)
+    outside = Outside(
+        settings.transfers, settings.outbound, LiveTrunks(settings).way if settings.trunks else None
+    )
     return [*wrong, *check_all(dialplans, today, library.why_not, outside=outside)]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,17 @@ from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
 from ivr.asterisk.ears import NOBODY, Ears
-from ivr.call import NOBODY_READS, CallerHungUp, CallState, Closings, Journal, Mailbox, Reader, Retrieval
+from ivr.call import (
+    BY_DEFAULT,
+    NOBODY_READS,
+    CallerHungUp,
+    CallState,
+    Closings,
+    Journal,
+    Mailbox,
+    Reader,
+    Retrieval,
+)
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.run import run
@@ -42,6 +53,7 @@ class Engine:
     outside: Outside = NOWHERE
     ears: Ears = NOBODY
     reader: Reader = NOBODY_READS
+    default_line: Callable[[str], str | None] = lambda trunk: None
 
     def __post_init__(self) -> None:
         self.calls: dict[str, AriCall] = {}
@@ -115,15 +127,23 @@ class Engine:
         dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
         about = channel["caller"]
         who = numbers.caller(about["number"], about["name"], channel.get("language") or "ja")
-        line = self.lines.answering(numbers.to_e164(dialled))
+        known = self.lines.answering(numbers.to_e164(dialled))
+        line = known or self._by_default(arguments[1] if len(arguments) > 1 else "")
         state = CallState(
             channel["id"], line.dialplan.key if line else "", line.dialplan.hash if line else ""
         )
+        if line is not None and known is None:
+            state.variables[BY_DEFAULT] = "yes"
         parts = (self.sounds, self.recordings, self.outside, self.ears)
         call = AriCall(self.ari, channel["id"], who, dialled, state, *parts)
         self._idle.clear()
         self.calls[call.id] = call
         self._start(self._serve(call, line), f"call {call.id}")
+
+    def _by_default(self, trunk: str) -> LiveLine | None:
+        """Who takes calls of a trunk ("" for none) to a number that no line has."""
+        key = self.default_line(trunk)
+        return self.lines.get(key) if key else None
 
     async def _serve(self, call: AriCall, line: LiveLine | None) -> None:
         """One call from its first event to its last; whatever goes wrong in it stays in it."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ivr import alerts
-from ivr.call import Call
+from ivr.call import BY_DEFAULT, Call
 from ivr.clock import Clock
 from ivr.errors import StoreError
 from ivr.store import calls
@@ -38,10 +38,13 @@ class StoreJournal:
         self._times: dict[str, list[float]] = {}  # seconds from the start for what is on the path by now
         self._running: dict[str, Call] = {}
         self._ended: dict[str, dict[str, Any]] = {}
+        self._unknown: dict[str, str] = {}  # number that no line has, as dialled -> the line that took it
         self._something = asyncio.Event()
 
     def started(self, call: Call, at: datetime) -> None:
         self._started[call.id] = at
+        if BY_DEFAULT in call.state.variables:
+            self._unknown[call.dialled] = call.state.line
         self.entered(call)
 
     def entered(self, call: Call) -> None:
@@ -72,16 +75,20 @@ class StoreJournal:
         self._something.clear()
         running, self._running = self._running, {}
         ended, self._ended = self._ended, {}
+        unknown, self._unknown = self._unknown, {}
         rows = [self._row(call, None) for call in running.values() if call.id in self._started]
         rows += ended.values()
         try:
             if rows:
                 async with self._store.write() as session:
                     await calls.save(session, rows)
-                    await alerts.of_calls(session, list(ended.values()), self._clock.now())
+                    now = self._clock.now()
+                    await alerts.of_calls(session, list(ended.values()), now)
+                    await alerts.of_numbers(session, unknown, now)
         except BaseException:  # a stop cancels the writer in the middle, and `flush` is called once more
             self._running = {**running, **self._running}
             self._ended = {**ended, **self._ended}
+            self._unknown = {**unknown, **self._unknown}
             self._something.set()
             raise
 

@@ -4,7 +4,7 @@ Emergency, premium (0990), navi-dial (0570), pagers and everything abroad are ne
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import phonenumbers
@@ -51,10 +51,14 @@ def _japanese(text: str, kinds: Collection[int]) -> str | None:
 
 @dataclass(frozen=True)
 class Outside:
-    """What calls may be transferred to: `transfers` and `dial_string` as IVR_TRANSFERS and IVR_OUTBOUND have them."""
+    """What calls may be transferred to: `transfers` and `dial_string` as IVR_TRANSFERS and IVR_OUTBOUND have them.
+
+    `way`, without a dial string: what is dialled for a number over the trunk of a number of ours, both E.164.
+    """
 
     transfers: tuple[str, ...] = ()
     dial_string: str = ""
+    way: Callable[[str, str], str | None] | None = None
 
     def refusal(self, number: str) -> str | None:
         """Why a number (E.164) is not dialled, in words for an admin; None if it is."""
@@ -63,15 +67,17 @@ class Outside:
             return f"calls are never transferred to {shown}; only to ordinary and toll-free numbers in Japan"
         if not any(_matches(entry, shown) for entry in self.transfers):
             return f"calls may not be transferred to {shown}; the operator allows it by IVR_TRANSFERS"
-        if not self.dial_string:
-            return "no way leads to telephones outside; the operator gives one by IVR_OUTBOUND"
+        if not self.dial_string and self.way is None:
+            return "no way leads to telephones outside; the operator gives one by IVR_TRUNKS or IVR_OUTBOUND"
         return None
 
-    def endpoint(self, number: str) -> str | None:
-        """What Asterisk dials for a number (E.164); None if it is refused."""
+    def endpoint(self, number: str, ours: str = "") -> str | None:
+        """What Asterisk dials for a number (E.164); None if it is refused. `ours`: the number that was called."""
         if self.refusal(number) is not None:
             return None
-        return self.dial_string.replace(NUMBER, national(number))
+        if self.dial_string:
+            return self.dial_string.replace(NUMBER, national(number))
+        return self.way(number, ours) if self.way is not None else None
 
 
 NOWHERE = Outside()

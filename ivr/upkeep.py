@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from ivr import alerts, publish
 from ivr.asterisk import bundle, conf
 from ivr.asterisk.caller import TAKEN
+from ivr.asterisk.trunks import LiveTrunks
 from ivr.clock import Clock
 from ivr.dialplan.greeting import SUDDENLY_CLOSED
 from ivr.dialplan.model import Dialplan
@@ -63,7 +64,9 @@ class Upkeep:
             self._write_bundle,
             lambda: wake(settings.run, "engine"),
             lambda text: print(f"speaking the {text}", file=sys.stderr, flush=True),
-            Outside(settings.transfers, settings.outbound),
+            Outside(
+                settings.transfers, settings.outbound, LiveTrunks(settings).way if settings.trunks else None
+            ),
             BUILTIN,
         )
         self._fresh_until: datetime | None = None  # when what depends on the day is made again

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ivr.asterisk.ari import LINK_BROKE, Ari, AriRefused, Json
 from ivr.asterisk.channel import Channel, quietly
 from ivr.asterisk.ears import NOBODY, Ear, Ears, whole
+from ivr.asterisk.numbers import to_e164
 from ivr.asterisk.waiting import AgentLeg, Bridge, dial, wait
 from ivr.call import (
     Announcement,
@@ -318,7 +319,7 @@ class AriCall(Channel):
 
     async def dial(self, number: str, *texts: str, ring: float) -> Dialled:
         self._here()
-        endpoint = self._outside.endpoint(number)
+        endpoint = self._outside.endpoint(number, to_e164(self.dialled) or "")
         if endpoint is None:  # `ivr check` refuses it; the operator may have changed the list since
             log.error("a number that may not be dialled was not dialled", extra={"call_id": self.id})
             return Dialled("failed")

@@ -1,12 +1,16 @@
 """The trunks of `trunks.yaml` as Asterisk wants them: SIP sections, and the way in of each."""
 
+import logging
 import re
 from collections.abc import Mapping
 
 from ivr.asterisk.conf import split_address
 from ivr.errors import SettingsError
-from ivr.trunks.load import Trunk, Trunks
+from ivr.settings import Settings
+from ivr.trunks.load import Trunk, Trunks, load_trunks
 from ivr.trunks.model import CalledNumber, Dtmf, TrunkModel
+
+log = logging.getLogger("ivr.trunks")
 
 SIP_FILE = "ivr_trunks.conf"  # included by pjsip.conf
 WAYS_IN_FILE = "ivr_trunks_in.conf"  # included by extensions.conf
@@ -195,3 +199,35 @@ def dial_string(trunk: Trunk, number: str) -> str:
     national = number.removeprefix("+81")
     spelled = {"0": "0", "81": "81", "+81": "+81"}[trunk.model.spelling] + national
     return f"PJSIP/{spelled}@{endpoint(trunk.name)}"
+
+
+class LiveTrunks:
+    """What the engine knows of the trunks; with an error in the file, the last good ones stay."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._trunks = Trunks()
+        self.reload()
+
+    def reload(self) -> None:
+        """Blocks."""
+        trunks, problems = load_trunks(self._settings.trunks, self._settings.trunk_passwords)
+        if any(problem.severity == "error" for problem in problems):
+            log.error("trunks.yaml has errors and was not taken in", extra={"problems": len(problems)})
+        else:
+            self._trunks = trunks
+
+    def default_line(self, trunk: str) -> str | None:
+        """Key of the line for numbers that no line has."""
+        found = self._trunks.by_name.get(trunk)
+        return found.model.default_line if found else None
+
+    def way(self, number: str, ours: str) -> str | None:
+        """What Asterisk dials for `number`, over the trunk of our number `ours` (both E.164), else over the first.
+
+        None if there is none, or the trunk does not ring such numbers.
+        """
+        trunk = self._trunks.of_number(ours) or next(iter(self._trunks.by_name.values()), None)
+        if trunk is None or _written(number).startswith(trunk.model.barred):
+            return None
+        return dial_string(trunk, number)

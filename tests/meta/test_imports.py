@@ -68,7 +68,7 @@ ALLOWED: dict[str, set[str]] = {
     "trunks_admin": {"alerts", "asterisk", "dialplan", "orders", "store", "trunks"} | BASE,
     "watch": set(),
     "sounds": {"asterisk", "dialplan", "prompts", "settings"},
-    "checking": {"dialplan", "steps", "prompts", "trunks", "outside", "settings", "errors"},
+    "checking": {"asterisk", "dialplan", "steps", "prompts", "trunks", "outside", "settings", "errors"},
     "editing": {"checking", "dialplan", "orders", "store", "settings", "errors"},
     # the edges: Asterisk, browsers, the job engine, the guard
     "asterisk": {"trunks"} | PROTOCOLS,

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from ivr.call import CallState
+from ivr.call import BY_DEFAULT, CallState
 from ivr.journal import StoreJournal
-from ivr.store import calls
+from ivr.store import alarms, calls
 from ivr.store.database import Store
 from tests.fakes.fake_call import FakeCall
 from tests.fakes.world import Telephone, World
@@ -51,3 +51,14 @@ async def test_the_path_bears_the_seconds_at_which_each_part_was_reached(store: 
     async with store.read() as session:
         row = await calls.get(session, "c1")
     assert row is not None and row.path_times == [1.0, 6.0, 15.0, 15.0]
+
+
+async def test_a_call_taken_by_the_default_line_is_an_alarm(store: Store) -> None:
+    journal = StoreJournal(store, "1", {"ecforce": "ecforce"}, ManualClock(NOON))
+    state = CallState("c1", "ecforce", "abc", variables={BY_DEFAULT: "yes"})
+    journal.started(FakeCall(World(), Telephone([]), state), NOON)
+    await journal.flush()
+    async with store.read() as session:
+        (alarm,) = await alarms.standing(session)
+    assert alarm.key == "number" and "窓口「ecforce」でお受けしました" in alarm.text
+    assert "「05031859080」" in alarm.text

@@ -424,3 +424,21 @@ async def test_a_call_goes_on_in_the_line_that_is_live_then_and_without_one_to_t
     await asyncio.sleep(5)
     assert run.ledger.ended["c2"]["outcome"] == "failed"
     assert run.ari.handed_over == ["c2"]
+
+
+@in_virtual_time
+async def test_a_number_that_no_line_has_goes_to_the_default_line_of_its_trunk() -> None:
+    run = Run()
+    workshop = LiveLine.read("workshop", GONE_TO)
+    run.engine.lines._by_key["workshop"] = workshop
+    run.engine.default_line = {"hikari": "workshop", "carrier": "withdrawn"}.get
+    await asyncio.sleep(SOON)
+    run.ari.comes("c1", "0399999999", "hikari")
+    run.ari.comes("c2", "0399999999", "carrier")
+    run.ari.comes("c3", "0399999999")
+    await asyncio.sleep(5)
+    assert [(run.ledger.ended[c]["line"], run.ledger.ended[c]["outcome"]) for c in ("c1", "c2", "c3")] == [
+        ("workshop", "informed"),
+        ("", "rejected"),
+        ("", "rejected"),
+    ]

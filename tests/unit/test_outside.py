@@ -73,3 +73,12 @@ def test_without_a_way_out_nothing_is_dialled() -> None:
     assert nowhere.endpoint("+81312345678") is None
     assert "IVR_OUTBOUND" in str(nowhere.refusal("+81312345678"))
     assert Outside((), "PJSIP/{number}@trunk").endpoint("+81312345678") is None
+
+
+def test_without_a_dial_string_it_goes_over_the_trunk_of_the_number_that_was_called() -> None:
+    ways = {("+81312345678", "+815031859080"): "PJSIP/0312345678@trunk.hikari"}
+    outside = Outside(("03-1234-5678",), way=lambda number, ours: ways.get((number, ours)))
+    assert outside.refusal("+81312345678") is None
+    assert outside.endpoint("+81312345678", "+815031859080") == "PJSIP/0312345678@trunk.hikari"
+    assert outside.endpoint("+81312345678") is None
+    assert outside.endpoint("+81312345679", "+815031859080") is None

@@ -41,7 +41,7 @@ def test_a_number_that_the_operator_has_not_allowed_is_an_error() -> None:
 def test_without_a_trunk_there_is_no_transfer() -> None:
     assert problems(Outside(("03-1234-5678",))) == [
         f'{FILE}:24:9: transfer "agents": to: no way leads to telephones outside; '
-        "the operator gives one by IVR_OUTBOUND"
+        "the operator gives one by IVR_TRUNKS or IVR_OUTBOUND"
     ]
 
 

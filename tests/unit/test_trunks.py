@@ -1,11 +1,15 @@
 """trunks.yaml: what is read, what is refused and how it is said, and what its carriers' answers mean."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from ivr.asterisk import registrations, trunks
 from ivr.asterisk.registrations import Registration
+from ivr.asterisk.trunks import LiveTrunks
+from ivr.checking import check_directory
+from ivr.settings import load
 from ivr.trunks.load import load_trunks
 from ivr.trunks.model import TrunkModel
 
@@ -137,3 +141,54 @@ def test_a_carriers_answer_is_told_in_plain_words() -> None:
 def test_every_key_of_a_trunk_is_documented() -> None:
     page = (ROOT / "docs" / "operator" / "trunks.md").read_text("utf-8")
     assert [name for name in TrunkModel.model_fields if f"`{name}`" not in page] == []
+
+
+def test_who_is_rung_goes_over_the_trunk_of_the_number_that_was_called(tmp_path: Path) -> None:
+    (tmp_path / "trunks.yaml").write_text(
+        "trunks:\n"
+        "  one: {template: ip, host: a.example.jp, numbers: [03-1234-5678], channels: 9, barred: [050]}\n"
+        "  two: {template: ip, host: b.example.jp, numbers: [03-1234-5679], channels: 9, spelling: '81',\n"
+        "    default_line: shop}\n",
+        "utf-8",
+    )
+    live = LiveTrunks(load({"IVR_DATA": str(tmp_path), "IVR_TRUNKS": str(tmp_path / "trunks.yaml")}))
+    assert live.way("+81311112222", "+81312345679") == "PJSIP/81311112222@trunk.two"
+    assert live.way("+81311112222", "+81399999999") == "PJSIP/0311112222@trunk.one"
+    assert live.way("+815031859080", "+81312345678") is None
+    assert (live.default_line("two"), live.default_line("one"), live.default_line("")) == ("shop", None, None)
+    (tmp_path / "trunks.yaml").write_text("trunks: [", "utf-8")
+    live.reload()
+    assert live.default_line("two") == "shop", "the last good one stays"
+
+
+DESK = """\
+line: {tenant: shop, name: 総合受付, numbers: ["03-1234-5678"], capacity: 4}
+start: thanks
+steps:
+  thanks: {type: play, say: お電話ありがとうございました。, next: bye}
+  bye: {type: hangup}
+"""
+
+
+def test_the_check_holds_trunks_against_the_lines(tmp_path: Path) -> None:
+    (tmp_path / "dialplans").mkdir()
+    (tmp_path / "dialplans" / "desk.yaml").write_text(DESK, "utf-8")
+    (tmp_path / "trunks.yaml").write_text(
+        "trunks:\n"
+        "  few: {template: ip, host: a.example.jp, numbers: [03-1234-5678], channels: 5}\n"
+        "  lost: {template: ip, host: b.example.jp, numbers: [03-1234-5679], channels: 9, default_line: desc}\n",
+        "utf-8",
+    )
+    settings = load(
+        {
+            "IVR_DATA": str(tmp_path),
+            "IVR_DIALPLANS": str(tmp_path / "dialplans"),
+            "IVR_TRUNKS": str(tmp_path / "trunks.yaml"),
+        }
+    )
+    said = [str(problem) for problem in check_directory(settings, date(2026, 11, 24))]
+    assert said == [
+        'trunks.yaml:2:78: warning: trunk "few": channels: 5 channels are too few for the capacity of desk; '
+        "with fewer than 6 the carrier says busy to callers who could have left a message",
+        'trunks.yaml:3:96: trunk "lost": default_line: there is no line "desc"; did you mean "desk"?',
+    ]

@@ -74,4 +74,13 @@ async def test_ready_in_spite_of_alarms_which_are_counted(visitor: TestClient, s
         await health.beat(db, "engine", NOW, ok=True, detail={"lines": 1})
         await alarms.raise_(db, "dialplan:shop", "誤り", tenant="shop", at=NOW)
     answer = await visitor.get("/readyz")
-    assert (answer.status, await answer.json()) == (200, {"ready": True, "alarms": 1})
+    assert (answer.status, await answer.json()) == (200, {"ready": True, "alarms": 1, "trunks": {}})
+
+
+async def test_ready_tells_how_the_carriers_answer(visitor: TestClient, store: Store) -> None:
+    trunks = {"hikari": {"state": "refused", "reason": "ユーザー名またはパスワードが違います。"}}
+    async with store.write() as db:
+        await health.beat(db, "engine", NOW, ok=True, detail={"lines": 1})
+        await health.beat(db, "trunks", NOW, ok=False, detail=trunks)
+    answer = await visitor.get("/readyz")
+    assert (answer.status, (await answer.json())["trunks"]) == (200, trunks)

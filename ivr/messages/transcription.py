@@ -4,14 +4,13 @@
 not there, busy or without a model says nothing about the recording and is not counted.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.clock import Clock
+from ivr.messages import text
 from ivr.messages.models import ByLine
 from ivr.messages.stage import StageWork, failed
 from ivr.messages.transcriber import Transcriber, TranscriptionFailed
@@ -59,15 +58,8 @@ class Transcription(StageWork):
             )
         except TranscriptionFailed as error:
             raise failed(Transcription, error, error.code, counted=error.code in _COUNTED) from error
-        words: Sequence[dict[str, Any]] = [asdict(word) for word in transcript.words]
-        return {
-            "transcript_text": transcript.text,
-            "transcript_words": words,
-            "transcript_model": transcript.model,
-            "transcript_trial": transcript.trial,
-            "transcript_seconds": round(self._clock.monotonic() - began, 3),
-            **stages.waiting("reading", self._clock.now()),
-        }
+        took = round(self._clock.monotonic() - began, 3)
+        return {**text.columns(transcript, self._clock.now()), "transcript_seconds": took}
 
 
 async def seconds_left(session: AsyncSession, row: MessageRow) -> float | None:

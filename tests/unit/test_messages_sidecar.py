@@ -125,6 +125,22 @@ def test_a_broken_one_is_told_and_left_alone(tmp_path: Path, text: str) -> None:
     assert path.read_text() == text
 
 
+def test_why_each_take_was_recorded(tmp_path: Path) -> None:
+    """A sidecar of the release before, or of the fallback, does not say it."""
+    id = new_id(AT)
+    written = Sidecar.create(tmp_path, facts(id))
+    assert written.facts.recordings() == [(f"{id}.wav", "first")]
+    written.append(takes=[f"{id}.wav", f"{id}-2.wav"])
+    assert written.facts.recordings() == [(f"{id}.wav", "first"), (f"{id}-2.wav", "unheard")]
+    written.append(takes=[f"{id}.wav", f"{id}-2.wav"], why=["first", "instead"], urgent=True)
+    written.close()
+    found = Sidecar.open(tmp_path / f"{id}.json")
+    assert found is not None
+    assert found.facts.recordings() == [(f"{id}.wav", "first"), (f"{id}-2.wav", "instead")]
+    assert found.facts.urgent is True
+    found.close()
+
+
 def test_takes_outside_the_folder_are_refused(tmp_path: Path) -> None:
     id = new_id(AT)
     path = tmp_path / f"{id}.json"

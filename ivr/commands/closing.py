@@ -27,7 +27,7 @@ def add_to(commands: Commands) -> None:
     listing = command(commands, "closings", _closings, "what closes lines now, and what is still to come")
     listing.add_argument("--line")
     listing.add_argument("--json", action="store_true")
-    pin = command(commands, "pin", _pin, "a new PIN for closing a line by telephone")
+    pin = command(commands, "pin", _pin, "a new PIN for staff on a telephone")
     pin.add_argument("line", help="name of its file without .yaml")
     pin.add_argument("--stdin", action="store_true", help="read it, instead of making and printing one")
 

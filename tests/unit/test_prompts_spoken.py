@@ -114,3 +114,40 @@ def test_people() -> None:
         "イチメーサマ", "サンメーサマ", "ヨンメーサマ", "ナナメーサマ", "キューメーサマ", "ジューメーサマ",
         "ニジューメーサマ",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moment", "pieces", "read"),
+    [
+        ("2026-11-24T09:05", ["本日、", "午前9時", "5分"], "ホンジツ、 ゴゼンクジ ゴフン"),
+        ("2026-11-23T12:00", ["昨日、", "正午"], "キノー、 ショーゴ"),
+        ("2026-11-23T12:30", ["昨日、", "午後れい時", "30分"], "キノー、 ゴゴレイジ サンジュップン"),
+        ("2026-11-01T00:00", ["11月", "ついたち、", "午前れい時"], "ジューイチガツ ツイタチ、 ゴゼンレイジ"),
+        (
+            "2026-04-20T19:44",
+            ["4月", "20日、", "午後7時", "44分"],
+            "シガツ ハツカ、 ゴゴシチジ ヨンジューヨンプン",
+        ),
+        (
+            "2025-11-24T16:01",
+            ["11月", "24日、", "午後4時", "1分"],
+            "ジューイチガツ ニジューヨッカ、 ゴゴヨジ イップン",
+        ),
+    ],
+)
+def test_a_time_of_the_past_in_pieces(moment: str, pieces: list[str], read: str) -> None:
+    said = spoken.moment_parts(dt.datetime.fromisoformat(moment), dt.date(2026, 11, 24))
+    assert said == pieces
+    assert " ".join(map(kana, said)) == read
+
+
+def test_every_piece_of_any_time_is_known_before() -> None:
+    known = set(spoken.moments())
+    today = dt.date(2028, 3, 1)
+    said = {
+        piece
+        for minutes in range(0, 366 * 24 * 60, 61)
+        for piece in spoken.moment_parts(dt.datetime(2027, 3, 1) + dt.timedelta(minutes=minutes), today)
+    }
+    assert said <= known
+    assert len(known) < 140  # few enough to be spoken whenever a line goes live

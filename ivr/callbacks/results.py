@@ -1,7 +1,6 @@
 """How ringing back went: the nine results, and what follows from each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -36,17 +35,9 @@ ANSWERS: frozenset[Result] = frozenset({"reached"})
 NO_NEXT: frozenset[Result] = frozenset({"wrong_number", "no_more_calls"})
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """An attempt that did not reach the person."""
-
-    at: datetime
-    result: Result
-
-
 def in_a_row(tries: Sequence[tuple[datetime, str | None]]) -> list[datetime]:
-    """`tries`: (when, result), the oldest first. Those since the person was last reached."""
+    """`tries`: (when, result), the oldest first. Those since the person was last reached; one without a result is none."""
     found: list[datetime] = []
     for at, result in tries:
-        found = [] if result == "reached" else [*found, at]
+        found = [] if result == "reached" else [*found, at] if result else found
     return found

@@ -11,6 +11,7 @@ from ivr.dialplan.reading import Priority
 
 _DUE = re.compile(r"[1-9]\d* business (day|hour)s?|[1-9]\d* ?(m|h|minutes?|hours?)")
 ALWAYS = "always"
+URGENT: Priority = "high"  # at least, of a message whose caller pressed the key for urgent ones
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
 
 
@@ -139,10 +140,11 @@ class CallbackRules(Part):
         """Both of `response`."""
         return [self.response(priority, is_open=True), self.response(priority, is_open=False)]
 
-    def dialled(self, priority: str) -> str:
-        """When customers with a callback of this priority are rung, as it is written."""
+    def dialled(self, priority: str) -> tuple[time, time] | str:
+        """When customers with a callback of this priority are rung: a part of every day, ALWAYS, or the name of hours."""
         written: dict[str, str] = {str(name): text for name, text in self.dial_hours.items()}
-        return written.get(priority) or written.get("other") or "9:00-20:00"
+        text = written.get(priority) or written.get("other") or "9:00-20:00"
+        return span_of(text) or text
 
     def hours_used(self) -> dict[str, str]:
         """Field -> name of the hours it refers to."""

@@ -1,15 +1,15 @@
 """Callbacks and their history. Which change is allowed is `ivr.callbacks`' business."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
 from ivr.store.pages import beyond
-from ivr.store.tables import AliasRow, CallbackEvent, CallbackRow, ContactRow, UtcTime
+from ivr.store.tables import AliasRow, CallbackEvent, CallbackRow, ContactRow, Delivery, DialRow, UtcTime
 from ivr.store.upsert import dialect_of, insert_new
 
 # A callback without a due time comes last.
@@ -140,4 +140,75 @@ async def note(session: AsyncSession, row: CallbackRow, *, who: str, what: str, 
 
 async def events(session: AsyncSession, ticket: str) -> Sequence[CallbackEvent]:
     query = select(CallbackEvent).where(CallbackEvent.ticket == ticket).order_by(CallbackEvent.id)
+    return (await session.scalars(query)).all()
+
+
+async def move(session: AsyncSession, ticket: str, to: str) -> None:
+    """All that belongs to `ticket` belongs to `to`; the ticket is gone and its number leads there."""
+    await session.flush()
+    kept = func.coalesce(CallbackEvent.merged_from, CallbackEvent.ticket)
+    for statement in (
+        update(CallbackEvent).where(CallbackEvent.ticket == ticket).values(ticket=to, merged_from=kept),
+        update(ContactRow).where(ContactRow.ticket == ticket).values(ticket=to),
+        update(DialRow).where(DialRow.ticket == ticket).values(ticket=to),
+        update(AliasRow).where(AliasRow.ticket == ticket).values(ticket=to),
+        update(Delivery).where(Delivery.subject == ticket).values(subject=to),
+        delete(CallbackRow).where(CallbackRow.ticket == ticket),
+    ):
+        await session.execute(statement.execution_options(synchronize_session=False))
+    session.add(AliasRow(number=ticket, ticket=to))
+    await session.flush()
+
+
+async def move_contacts(session: AsyncSession, ids: Sequence[int], to: str) -> None:
+    await session.execute(
+        update(ContactRow)
+        .where(ContactRow.id.in_(ids))
+        .values(ticket=to)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def take_back(session: AsyncSession, number: str, ticket: str) -> bool:
+    """The number leads to `ticket` no longer, and is free to be a ticket's again; False if it leads elsewhere."""
+    statement = delete(AliasRow).where(AliasRow.number == number, AliasRow.ticket == ticket)
+    returned = statement.returning(AliasRow.number).execution_options(synchronize_session=False)
+    return (await session.execute(returned)).first() is not None
+
+
+async def lead(session: AsyncSession, numbers: Collection[str], to: str) -> None:
+    """These numbers lead to `to` from now on."""
+    await session.execute(
+        update(AliasRow)
+        .where(AliasRow.number.in_(list(numbers)))
+        .values(ticket=to)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def leases_over(session: AsyncSession, now: datetime, limit: int) -> Sequence[CallbackRow]:
+    query = select(CallbackRow).where(CallbackRow.lease_until <= now).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def unfinished(session: AsyncSession, closed: Sequence[str], limit: int) -> Sequence[CallbackRow]:
+    """What is due first comes first."""
+    due = func.coalesce(CallbackRow.due_at, literal(NEVER, UtcTime), type_=UtcTime)
+    query = select(CallbackRow).where(CallbackRow.state.not_in(closed)).order_by(due).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def to_do(
+    session: AsyncSession, *, tenant: str | None, now: datetime, limit: int = 100
+) -> Sequence[CallbackRow]:
+    """The order of work: what is open and whose next attempt has come, by due time, then by arrival."""
+    due = func.coalesce(CallbackRow.due_at, literal(NEVER, UtcTime), type_=UtcTime)
+    query = select(CallbackRow).where(
+        CallbackRow.state == "open",
+        CallbackRow.exhausted_at.is_(None),
+        or_(CallbackRow.next_at.is_(None), CallbackRow.next_at <= now),
+    )
+    if tenant is not None:
+        query = query.where(CallbackRow.tenant == tenant)
+    query = query.order_by(due, CallbackRow.created_at, CallbackRow.ticket).limit(limit)
     return (await session.scalars(query)).all()

@@ -1,0 +1,307 @@
+"""Ringing back: the guard and the lock, the state before the dial, and what became of it.
+
+The state is stored before the telephone rings; `key` names one request for a dial, so that asking twice, or again
+after a crash, rings once. Each function runs in the caller's transaction.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.callbacks import guard, service
+from ivr.callbacks.attempts import exhausted, next_attempt
+from ivr.callbacks.guard import Code, DialFacts, Refusal
+from ivr.callbacks.policy import Policy
+from ivr.callbacks.results import NO_NEXT, Result, in_a_row
+from ivr.callbacks.states import State
+from ivr.callbacks.who import SYSTEM, Who
+from ivr.errors import Conflict
+from ivr.store import barred, contacts, dials
+from ivr.store import callbacks as store
+from ivr.store.tables import CallbackRow, DialRow
+
+RINGING = timedelta(minutes=3)  # how long a dial of which nothing more is heard holds its lock
+BY_HAND = timedelta(minutes=15)  # the same on a telephone that no engine sees
+FROM = ("claimed", "working", "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """`fresh` False: it was begun before, and must not ring again."""
+
+    key: str
+    ticket: str
+    line: str
+    number: str
+    fresh: bool
+
+
+async def begin(
+    session: AsyncSession,
+    ticket: str,
+    *,
+    who: Who,
+    key: str,
+    policy: Policy,
+    now: datetime,
+    insist: Collection[Code] = (),
+    by_hand: bool = False,
+) -> Dial | Refusal:
+    """Checks, locks and writes it down; only then may anything ring. Conflict if `who` does not have the callback."""
+    row = await service.own(session, ticket, who)
+    before = await dials.by_key(session, key)
+    if before is not None:
+        return Dial(key, before.ticket, before.line, before.number, fresh=False)
+    service.require_free(row, who, now)
+    if row.agent != who.name or row.state not in FROM:
+        raise Conflict("この折り返しの担当ではありません。担当してから発信してください。")
+    await store.one_at_a_time(session, f"dial {row.tenant} {row.number}", f"dials of {row.line}")
+    refusal = guard.may_dial(await _facts(session, row, policy, now), policy, now, insist)
+    if refusal is not None:
+        return refusal
+    assert row.number is not None
+    until = now + (BY_HAND if by_hand else RINGING)
+    about = {"tenant": row.tenant, "line": row.line, "number": row.number, "ticket": row.ticket}
+    if not await dials.lock(session, {**about, "agent": who.name, "dial": key, "until": until}, now):
+        return Refusal("locked", "ほかの担当者が、このお客様に発信中です。")
+    await dials.add(session, {**about, "agent": who.name, "by_hand": by_hand, "key": key, "began_at": now})
+    changes = {
+        **await service.begun(session, row, now),
+        "attempts": row.attempts + 1,
+        "next_at": None,
+        "lease_until": max(until, row.lease_until or until),
+    }
+    await service.change(session, row, "dialing", who=who, what="dial", now=now, changes=changes)
+    return Dial(key, row.ticket, row.line, row.number, fresh=True)
+
+
+async def _facts(session: AsyncSession, row: CallbackRow, policy: Policy, now: datetime) -> DialFacts:
+    bans, held, today = [], None, 0
+    if row.number is not None:
+        bans = list(await barred.standing(session, "outgoing", tenant=row.tenant, now=now, number=row.number))
+        held = await dials.locked(session, row.tenant, row.number, now)
+        midnight = datetime.combine(now.astimezone(policy.zone).date(), time(), policy.zone)
+        today = await dials.since(session, row.tenant, row.number, midnight)
+    return DialFacts(
+        number=row.number,
+        wrong_number=row.wrong_number,
+        reply_wanted=row.reply_wanted,
+        priority=row.priority,
+        wish=row.preferred_time,
+        # Also one that waits for its approval: rather one call too few.
+        barred=bans[0].reason if bans else None,
+        locked_by=held.agent if held else None,
+        dials_today=today,
+        on_the_line=await dials.on_the_line(session, row.line, now),
+    )
+
+
+async def answered(session: AsyncSession, key: str, *, until: datetime, now: datetime) -> bool:
+    """Somebody is on the line. False if this dial is over or has lost its lock: then it must be hung up."""
+    row = await _going_on(session, key, until)
+    if row is None:
+        return False
+    if row.state == "dialing":
+        await service.change(session, row, "talking", who=SYSTEM, what="answered", now=now, changes={})
+    dial = await dials.by_key(session, key)
+    assert dial is not None
+    dial.answered_at = dial.answered_at or now
+    await session.flush()
+    return True
+
+
+async def keep(session: AsyncSession, key: str, *, until: datetime) -> bool:
+    """The telephones still ring, or people talk: lock and lease hold until then. False as of `answered`."""
+    return await _going_on(session, key, until) is not None
+
+
+async def _going_on(session: AsyncSession, key: str, until: datetime) -> CallbackRow | None:
+    """The callback of a dial that is not over, with lock and lease until then."""
+    dial = await dials.by_key(session, key)
+    if dial is None or dial.ended_at is not None:
+        return None
+    row = await store.get(session, dial.ticket, to_change=True)
+    if row.state not in ("dialing", "talking") or not await dials.keep(session, key, until):
+        return None
+    row.lease_until = until
+    await session.flush()
+    return row
+
+
+async def ended(
+    session: AsyncSession, key: str, outcome: Result | None, *, policy: Policy, now: datetime
+) -> None:
+    """The telephones are hung up; the number is free. Twice does no harm.
+
+    Nobody had answered: the ticket is open again, with the next attempt. After a talk the agent says how it went.
+    """
+    dial = await dials.by_key(session, key)
+    if dial is None or dial.ended_at is not None:
+        return
+    dial.ended_at = now
+    await session.flush()
+    await dials.unlock(session, key)
+    row = await store.get(session, dial.ticket, to_change=True)
+    if row.state == "dialing":
+        await _missed(session, row, dial, outcome or "no_answer", SYSTEM, policy, now)
+
+
+async def record(
+    session: AsyncSession,
+    ticket: str,
+    result: Result,
+    *,
+    who: Who,
+    policy: Policy,
+    now: datetime,
+    then: State | None = None,
+    next_at: datetime | None = None,
+    note: str | None = None,
+) -> CallbackRow:
+    """How it went, by the agent. After 本人と通話 `then` says what is left: done, working (until `next_at`), waiting, open.
+
+    Any other result leaves the ticket open, with `next_at` or what the rules propose. Without a dial that the
+    engine knows it is noted as one by hand.
+    """
+    row = await service.own(session, ticket, who)
+    if not who.supervisor:
+        service.require_free(row, who, now)
+    if row.state not in (*FROM, "dialing", "talking"):
+        raise Conflict("この折り返しの担当ではありません。担当してから結果を記録してください。")
+    dial = await _dial_of(session, row, who, now)
+    if result != "reached":
+        if then not in (None, "open"):
+            raise Conflict("ご本人と話していない結果では、対応済みにできません。次回の架電を決めてください。")
+        return await _missed(session, row, dial, result, who, policy, now, next_at=next_at, note=note)
+    return await _reached(session, row, dial, who, now, then or "done", next_at, note)
+
+
+async def _dial_of(session: AsyncSession, row: CallbackRow, who: Who, now: datetime) -> DialRow | None:
+    """The dial that the result is of; made up if there was none. None without a number."""
+    last = next((one for one in reversed(await dials.of_ticket(session, row.ticket))), None)
+    if last is not None and last.outcome is None:
+        await dials.unlock(session, last.key)
+        last.ended_at = last.ended_at or now
+        return last
+    if row.number is None:
+        return None
+    about = {"tenant": row.tenant, "line": row.line, "number": row.number, "ticket": row.ticket}
+    key = f"hand {row.ticket} {row.version}"
+    row.attempts += 1
+    return await dials.add(
+        session,
+        {**about, "agent": who.name, "by_hand": True, "key": key, "began_at": now, "ended_at": now},
+    )
+
+
+async def _reached(
+    session: AsyncSession,
+    row: CallbackRow,
+    dial: DialRow | None,
+    who: Who,
+    now: datetime,
+    then: State,
+    next_at: datetime | None,
+    note: str | None,
+) -> CallbackRow:
+    if dial is not None:
+        dial.outcome = "reached"
+    if then == "working" and next_at is None:
+        raise Conflict("確認中にするには、次にご連絡する日時が必要です。")
+    if then == "done" and row.complaint:
+        service.require_supervisor(who, "クレームの対応完了")
+    if row.state in ("claimed", "dialing"):  # dialled by hand: no engine has seen the talk
+        if row.state == "claimed" and then != "done":
+            row = await service.change(session, row, "dialing", who=who, what="dial", now=now, changes={})
+        if row.state == "dialing":
+            row = await service.change(session, row, "talking", who=who, what="answered", now=now, changes={})
+    changes: dict[str, Any] = {
+        **await service.begun(session, row, now),
+        "attempts": row.attempts,
+        "misses": 0,
+        "exhausted_at": None,
+        "outcome": "reached",
+        "result": note,
+        "next_at": next_at,
+        "news_due_at": None,
+    }
+    if then == "done":
+        changes |= {**service.FREE, "agent": who.name, "done_at": now, "next_at": None}
+    elif then == "open":
+        changes |= service.FREE
+    after = None if row.state == then else then
+    return await service.change(
+        session, row, after, who=who, what="result", now=now, why=note, changes=changes
+    )
+
+
+async def _missed(
+    session: AsyncSession,
+    row: CallbackRow,
+    dial: DialRow | None,
+    result: Result,
+    who: Who,
+    policy: Policy,
+    now: datetime,
+    *,
+    next_at: datetime | None = None,
+    note: str | None = None,
+) -> CallbackRow:
+    if dial is not None:
+        dial.outcome = result
+    await session.flush()
+    asked = max(one.created_at for one in await contacts.of_ticket(session, row.ticket))
+    made = await dials.of_ticket(session, row.ticket)
+    # Who has asked again since can be reached.
+    tries = [at for at in in_a_row([(one.began_at, one.outcome) for one in made]) if at >= asked]
+    over = result == "no_more_calls" or (next_at is None and bool(tries) and exhausted(tries, policy))
+    if next_at is None and tries:
+        next_at = next_attempt(result, tries, policy, row.priority, row.preferred_time)
+    changes: dict[str, Any] = {
+        **service.FREE,
+        **await service.begun(session, row, now),
+        "attempts": row.attempts,
+        "misses": len(tries),
+        "outcome": result,
+        "result": note,
+        "next_at": None if result in NO_NEXT else next_at,
+        "exhausted_at": now if over else row.exhausted_at,
+    }
+    if result == "wrong_number":
+        changes["wrong_number"] = row.number
+    if result == "no_more_calls" and row.number is not None:
+        await _ask_to_bar(session, row, who, now)
+    why = note or result
+    return await service.change(
+        session, row, "open", who=who, what="result", now=now, why=why, changes=changes
+    )
+
+
+async def _ask_to_bar(session: AsyncSession, row: CallbackRow, who: Who, now: datetime) -> None:
+    """今後の連絡不要: onto the list 発信禁止, where a supervisor approves it."""
+    await barred.add(
+        session,
+        {
+            "tenant": row.tenant,
+            "kind": "outgoing",
+            "number": row.number,
+            "reason": "今後の連絡不要とのご希望",
+            "asked_by": who.name,
+            "asked_at": now,
+        },
+    )
+
+
+async def set_next(
+    session: AsyncSession, ticket: str, next_at: datetime | None, *, who: Who, now: datetime
+) -> CallbackRow:
+    """The time of the next attempt or contact, which was proposed, is changed by a person."""
+    row = await service.own(session, ticket, who)
+    service.require_free(row, who, now)
+    if row.state == "working" and next_at is None:
+        raise Conflict("確認中の折り返しには、次にご連絡する日時が必要です。")
+    changes = {"next_at": next_at}
+    return await service.change(session, row, None, who=who, what="next", now=now, changes=changes)

@@ -24,7 +24,12 @@ _LOBE = 5  # bins on either side that a tone spreads to
 _PURE = 0.92  # of a frame's energy that its one or two tones hold
 _SAME = 15.0  # Hz; frames with the same tone differ by less
 _MOST_TONES = 8  # a telephone's keys have as many
+_KEYS = (697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 1477.0, 1633.0)
+_NETWORK = 4  # tones of a network together, at most
 _TONAL = 0.97  # of the frames that are heard
+_OFTEN = 3  # frames that a tone has at least
+_WORD = 4  # frames of something else, one after the other, may be a word
+_FAXED = 0.9  # of the frames that are heard
 _FAX = ((1062.0, 1138.0), (2085.0, 2115.0))  # CNG, CED (T.30)
 _V21 = (1550.0, 1950.0)  # its channel 2
 _MODEM = 0.9  # of the energy of a frame, in that band
@@ -37,55 +42,62 @@ _DEEP = 30.0  # dB under the strongest
 _HELD = 4  # windows, 160 ms, that a note lasts at least
 _DRIFT = 0.006  # of its frequency that it may differ by, from one window to the next
 _LEAST_HZ = 2.5  # and at least that
-_STRETCH = 25  # windows, 1 s
-_NOTES = 0.90  # of the energy of each second that its notes hold
+# Windows -> of their energy, what its notes hold at least: of each second, and of each syllable
+_NOTES = {25: 0.93, 5: 0.90}
+_PERHAPS = 0.5  # of each second, where nothing moves as a voice does
 _LEAST_MUSIC = 6.0  # seconds
 
 
-def tones(samples: bytes, heard: NDArray[np.bool_]) -> Literal["tone", "fax"] | None:
-    """None unless all that is `heard` (frames of 20 ms) is tones, or what fax machines send."""
+def tones(samples: bytes, heard: NDArray[np.bool_]) -> Literal["tone", "fax", "music"] | None:
+    """None unless all that is `heard` (frames of 20 ms) is tones, or what fax machines send; a tune of plain tones is music."""
     power = _spectra(_floats(samples), _WINDOW, _BINS, HOP)
     heard = heard[: len(power)]
     power = power[: len(heard)][heard]
     if not len(power):
         return None
     total = power.sum(axis=1) + 1e-12
-    band = _bins(_V21)
-    if np.mean(power[:, band].sum(axis=1) > _MODEM * total) >= _TONAL and len(power) * HOP > RATE / 4:
-        return "fax"
     first, rest = _strongest(power)
     second, _ = _strongest(rest)
-    two = _of(power, first, _LOBE) + _of(rest, second, _LOBE)
-    pure = two > _PURE * total
-    if np.mean(pure) < _TONAL:
-        return None
-    alone = _of(power, first, _LOBE) > _PURE * total
-    found = np.concatenate([_exact(power, first)[pure], _exact(rest, second)[pure & ~alone]])
-    groups = _groups(found)
-    if groups is None:
-        return None
-    if all(any(low <= one <= high for low, high in _FAX) for one in groups):
+    one = _of(power, first, _LOBE)
+    pure = one + _of(rest, second, _LOBE) > _PURE * total
+    alone = one > _PURE * total
+    exact = _exact(power, first)
+    faxed = power[:, _bins(_V21)].sum(axis=1) > _MODEM * total
+    for low, high in _FAX:
+        faxed |= alone & (low <= exact) & (exact <= high)
+    if np.mean(faxed) >= _FAXED and _longest(~faxed) < _WORD and len(faxed) * HOP > RATE / 4:
         return "fax"
-    return "tone"
+    other = _exact(rest, second)
+    middles = _middles(np.concatenate([exact[pure], other[pure & ~alone]]))
+    known = pure & _near(exact, middles) & (alone | _near(other, middles))
+    if np.mean(known) < _TONAL or _longest(~known) >= _WORD or len(middles) > _MOST_TONES:
+        return None
+    keys = all(any(abs(one - key) <= _SAME for key in _KEYS) for one in middles)
+    return "tone" if keys or len(middles) <= _NETWORK else "music"
 
 
-def is_music(samples: bytes) -> bool:
-    """Whether every second of it is held notes, and it is long enough to tell."""
-    sound = _floats(samples)
-    power = _spectra(sound, _LONG, _LONG, _LONG_HOP)
-    if len(power) * _LONG_HOP < _LEAST_MUSIC * RATE:
-        return False
+def is_music(samples: bytes, *, moves: bool) -> bool:
+    """Whether every second of it is held notes, and it is long enough to tell. `moves`: its loudness does, as a voice's."""
+    power = _spectra(_floats(samples), _LONG, _LONG, _LONG_HOP)
     levels = 10 * np.log10(power.sum(axis=1) + 1e-12)
-    loud = levels > np.percentile(levels, 95) - 30
+    if len(levels) * _LONG_HOP < _LEAST_MUSIC * RATE:
+        return False
+    loud = levels > np.percentile(levels, 95) - _DEEP
     if loud.sum() * _LONG_HOP < _LEAST_MUSIC * RATE:
         return False
-    held = _held(power)
-    total = power.sum(axis=1) * loud
-    window = np.ones(_STRETCH)
-    energy = np.convolve(total, window, "valid")
-    notes = np.convolve(held * loud, window, "valid")
-    enough = np.convolve(loud, window, "valid") >= _STRETCH / 4
-    return bool(np.all(notes[enough] > _NOTES * energy[enough]))
+    total, notes = power.sum(axis=1) * loud, _held(power) * loud
+    return all(
+        _all_hold(total, notes, loud, windows, share)
+        for windows, share in (_NOTES if moves else {25: _PERHAPS}).items()
+    )
+
+
+def _all_hold(total: Floats, notes: Floats, loud: NDArray[np.bool_], windows: int, share: float) -> bool:
+    ones = np.ones(windows)
+    enough = np.convolve(loud, ones, "valid") >= windows / 4
+    return bool(
+        np.all((np.convolve(notes, ones, "valid") > share * np.convolve(total, ones, "valid"))[enough])
+    )
 
 
 def _floats(samples: bytes) -> Floats:
@@ -138,15 +150,24 @@ def _exact(power: Floats, peak: NDArray[np.int64], hz: float = _HZ) -> Floats:
     return np.asarray((peak + np.clip(shift, -0.5, 0.5)) * hz)
 
 
-def _groups(frequencies: Floats) -> list[float] | None:
-    """The tones that these are; None if they are too many, or glide."""
+def _middles(frequencies: Floats) -> list[float]:
+    """The tones that these are; not what came up a few times only."""
     ordered = np.sort(frequencies)
     parts = np.split(ordered, np.flatnonzero(np.diff(ordered) > _SAME) + 1)
-    if len(parts) > _MOST_TONES:
-        return None
-    middles = [float(np.median(part)) for part in parts]
-    near = [np.abs(part - middle) <= _SAME for part, middle in zip(parts, middles, strict=True)]
-    return middles if np.mean(np.concatenate(near)) >= _TONAL else None
+    return [float(np.median(part)) for part in parts if len(part) >= _OFTEN]
+
+
+def _near(frequencies: Floats, middles: list[float]) -> NDArray[np.bool_]:
+    if not middles:
+        return np.zeros(len(frequencies), dtype=bool)
+    distance = np.abs(frequencies[:, None] - np.array(middles)[None, :])
+    return np.asarray(distance.min(axis=1) <= _SAME)
+
+
+def _longest(odd: NDArray[np.bool_]) -> int:
+    """How many one after the other."""
+    even = np.flatnonzero(np.concatenate([[True], ~odd, [True]]))
+    return int(np.diff(even).max()) - 1
 
 
 def _held(power: Floats) -> Floats:

@@ -6,9 +6,7 @@ flutter, fax machines and music, by their spectrum (`kinds.py`). Whatever is in 
 voice over a tone) counts as speech: a callback too many is better than a caller forgotten.
 """
 
-import math
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,11 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.messages import kinds, wav
-from ivr.messages.kinds import Kind
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import audioop  # audioop-lts from Python 3.13
+from ivr.messages.kinds import Floats, Kind
 
 _FRAME = 0.02  # seconds; whole periods of 50 and 400 Hz
 _QUIET = -60.0  # dBFS; below it nothing is heard on a telephone
@@ -29,7 +23,10 @@ _ABOVE = 4.0  # dB over the noise floor; steady noise stays within 3
 _EDGE = 1  # frames at the start and end of a sound: a tone is switched on and off within them
 _FLAT = 2.5  # dB between the loudest and the quietest frame of a steady sound
 _SHORTEST = 3  # frames within the edges; a shorter sound is a click
+_LONGEST_SHOUT, _SHOUT = 75, 20.0  # frames; dB over the noise
 _TOP = 12.0  # dB
+_AROUND, _RARE = 100, 5  # frames whose noise is one, and the per cent of them that are no louder than it
+_BLOCK = 60 * wav.RATE  # samples
 _SILENCE = -90.0  # dBFS, of digital silence
 
 
@@ -54,31 +51,40 @@ def judge(path: Path) -> Speech:
 def judge_samples(samples: bytes) -> Speech:
     """16 bits, mono, 8 kHz."""
     levels = _levels(samples)
-    if not levels:
+    if not len(levels):
         return Speech("silent", 0.0, _SILENCE)
-    ordered = sorted(levels)
-    floor, level = ordered[len(ordered) // 10], ordered[len(ordered) * 95 // 100]
-    bar = max(floor + _ABOVE, _QUIET)
-    active = [one > bar for one in levels]
-    spoken = any(_may_be_speech(sound) for sound in _sounds(levels, active))
+    active = levels > np.maximum(_floor(levels) + _ABOVE, _QUIET)
+    level = float(np.percentile(levels, 95, method="lower"))
+    floor = float(np.percentile(levels, _RARE))
+    spoken = any(_may_be_speech(sound, floor) for sound in _sounds(levels, active))
     kind = _kind(samples, levels, active, level, spoken)
-    return Speech(kind, round(sum(active) * _FRAME, 2), round(level, 1))
+    return Speech(kind, round(int(active.sum()) * _FRAME, 2), round(level, 1))
 
 
-def _kind(
-    samples: bytes, levels: Sequence[float], active: Sequence[bool], level: float, spoken: bool
-) -> Kind:
+def _floor(levels: Floats) -> Floats:
+    """The noise around each frame: a dial tone after a short word must not be taken for the noise beneath the word."""
+    if len(levels) <= _AROUND:
+        return np.full(len(levels), np.percentile(levels, _RARE))
+    starts = [*range(0, len(levels) - _AROUND, _AROUND // 4), len(levels) - _AROUND]
+    floor = np.full(len(levels), np.inf)
+    for start in starts:
+        part = slice(start, start + _AROUND)
+        floor[part] = np.minimum(floor[part], np.percentile(levels[part], _RARE))
+    return floor
+
+
+def _kind(samples: bytes, levels: Floats, active: NDArray[np.bool_], level: float, spoken: bool) -> Kind:
     """`spoken`: by its energy it may be speech."""
     if (level <= _QUIET and not spoken) or len(levels) * _FRAME > kinds.LONGEST:
         return "speech" if spoken else "silent"
     # A tone all the time is its own floor: what is nearly as loud as it gets is heard then.
-    heard = np.array(active) if spoken else np.array(levels) > max(level - _TOP, _QUIET)
+    heard = active if spoken else levels > max(level - _TOP, _QUIET)
     tone = kinds.tones(samples, _inner(heard))
     if tone is not None:
         return tone
-    if spoken:
-        return "music" if kinds.is_music(samples) else "speech"
-    return "silent"
+    if kinds.is_music(samples, moves=spoken):
+        return "music"
+    return "speech" if spoken else "silent"
 
 
 def _inner(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -88,23 +94,33 @@ def _inner(heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(heard & before & after)
 
 
-def _levels(samples: bytes) -> list[float]:
+def _levels(samples: bytes) -> Floats:
     """dBFS of each frame."""
-    centred = audioop.bias(samples, 2, -audioop.avg(samples, 2)) if samples else b""
-    width = 2 * int(wav.RATE * _FRAME)
+    width = int(wav.RATE * _FRAME)
+    sound = np.frombuffer(samples[: len(samples) // 2 * 2], "<i2")
+    if len(sound) < width:
+        return np.zeros(0)
+    centre = sound.mean(dtype=np.float64)
     levels = []
-    for at in range(0, len(centred) - width + 1, width):
-        rms = audioop.rms(centred[at : at + width], 2)
-        levels.append(20 * math.log10(rms / 32768) if rms else _SILENCE)
-    return levels
+    for at in range(0, len(sound), _BLOCK):  # three hours are not held in memory eight times over
+        block = sound[at : at + _BLOCK].astype(np.float64) - centre
+        frames = block[: len(block) // width * width].reshape(-1, width)
+        power = np.square(frames / 32768).mean(axis=1)
+        levels.append(10 * np.log10(np.maximum(power, 10 ** (_SILENCE / 10))))
+    return np.concatenate(levels)
 
 
-def _sounds(levels: Sequence[float], active: Sequence[bool]) -> Iterator[Sequence[float]]:
+def _sounds(levels: Floats, active: NDArray[np.bool_]) -> Iterator[Floats]:
     """The levels of each stretch of active frames, without its edges."""
-    quiet = [-1, *(i for i, one in enumerate(active) if not one), len(active)]
+    quiet = [-1, *np.flatnonzero(~active).tolist(), len(active)]
     for before, after in pairwise(quiet):
-        yield levels[before + 1 + _EDGE : max(0, after - _EDGE)]
+        if after - before > 2 * _EDGE:
+            yield levels[before + 1 + _EDGE : after - _EDGE]
 
 
-def _may_be_speech(sound: Sequence[float]) -> bool:
-    return len(sound) >= _SHORTEST and max(sound) - min(sound) > _FLAT
+def _may_be_speech(sound: Floats, floor: float) -> bool:
+    """Its loudness moves; or it is short and far above the noise, as a shout that the line cuts flat."""
+    if len(sound) < _SHORTEST:
+        return False
+    moves = bool(sound.max() - sound.min() > _FLAT)
+    return moves or (len(sound) <= _LONGEST_SHOUT and float(np.median(sound)) > floor + _SHOUT)

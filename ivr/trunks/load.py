@@ -53,7 +53,9 @@ def load_trunks(file: Path | None, passwords: Path) -> tuple[Trunks, list[Proble
         known = read_passwords(passwords)
     except SettingsError as error:
         return Trunks(), [*problems, Problem(passwords.name, 1, 1, "", str(error))]
-    problems += _twice(source, shape) + _without_password(source, shape, known, passwords)
+    problems += (
+        _twice(source, shape) + _alike(source, shape) + _without_password(source, shape, known, passwords)
+    )
     if any(problem.severity == "error" for problem in problems):
         return Trunks(), problems
     by_name = {name: Trunk(name, model, known.get(name)) for name, model in shape.trunks.items()}
@@ -130,6 +132,18 @@ def _twice(source: Source, shape: TrunksShape) -> list[Problem]:
             if (before := first.setdefault(number, name)) != name:
                 message = f'trunk "{before}" has this number already'
                 problems.append(source.problem(("trunks", name, "numbers", place), message))
+    return problems
+
+
+def _alike(source: Source, shape: TrunksShape) -> list[Problem]:
+    """A call that comes by no registration of ours is known by its address alone."""
+    problems: list[Problem] = []
+    first: dict[str, str] = {}
+    for name, trunk in shape.trunks.items():
+        for address in () if trunk.registration else trunk.sources:
+            if (before := first.setdefault(address, name)) != name:
+                message = f'calls of trunk "{before}" come from {address}, too; tell them apart by "match"'
+                problems.append(source.problem(("trunks", name), message))
     return problems
 
 

@@ -30,8 +30,12 @@ class SipCall:
         to: str | None = None,
         source: str = "127.0.0.1",
         format: int = 0,
+        parameters: str = "",
     ):
-        """`dialled` stands in the request, and in To unless `to` does. `format`: 0 PCMU, 8 PCMA."""
+        """`dialled` stands in the request, with `parameters` of its URI, and in To unless `to` does.
+
+        `format`: 0 PCMU, 8 PCMA.
+        """
         host, port = address.split(":")
         self._server = (host, int(port))
         self._dialled = dialled
@@ -41,6 +45,7 @@ class SipCall:
         self._sip.bind((source, 0))
         self._rtp.bind((source, 0))
         self._format = format
+        self._parameters = parameters
         self._id = uuid.uuid4().hex
         self._to = to or f"<sip:{dialled}@{address}>"
         self._packets = 0
@@ -96,7 +101,7 @@ class SipCall:
         branch = f"z9hG4bK{self._id}{'-ack' if method == 'ACK' and self.status == 200 else sequence}"
         self._sip.sendto(
             (
-                f"{method} sip:{self._dialled}@{self._server[0]}:{self._server[1]} SIP/2.0\r\n"
+                f"{method} sip:{self._dialled}@{self._server[0]}:{self._server[1]}{self._parameters} SIP/2.0\r\n"
                 f"Via: SIP/2.0/UDP {host}:{port};branch={branch}\r\nMax-Forwards: 70\r\n"
                 f"From: {self._caller};tag={self._id}\r\nTo: {self._to}\r\nCall-ID: {self._id}\r\n"
                 f"CSeq: {sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}"

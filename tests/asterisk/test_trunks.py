@@ -22,6 +22,8 @@ TRUNKS = """\
 trunks:
   hikari:
     {{template: hikari-hgw, host: "{registrar}", user: "0003", numbers: [03-1234-5678, 03-1234-5679], channels: 2}}
+  second: {{template: hikari-hgw, host: "{registrar}", user: "0004", numbers: [03-1234-5670], channels: 2,
+    match: [127.0.0.7]}}
   account:
     {{template: 050-register, host: 127.0.0.3, user: a1, registration: false, numbers: [050-3185-9080], channels: 2}}
   carrier:
@@ -42,7 +44,7 @@ trunks:
 
 @pytest.fixture(scope="module")
 def carrier() -> Iterator[Carrier]:
-    with Carrier("127.0.0.2", {"0003": "himitsu;\\1", "03123": "pw"}) as carrier:
+    with Carrier("127.0.0.2", {"0003": "himitsu;\\1", "0004": "x", "03123": "pw"}) as carrier:
         yield carrier
 
 
@@ -56,7 +58,7 @@ def asterisk(
     file, passwords = base / "trunks.yaml", base / "passwords.toml"
     file.write_text(TRUNKS.format(registrar=carrier.address), "utf-8")
     passwords.touch(0o600)
-    passwords.write_text('hikari = \'himitsu;\\1\'\naccount = "x"\ncarrier = "pw"\n', "utf-8")
+    passwords.write_text('hikari = \'himitsu;\\1\'\naccount = "x"\nsecond = "x"\ncarrier = "pw"\n', "utf-8")
     known, problems = load_trunks(file, passwords)
     assert problems == []
     conf.write(trunks.files(known, settings.sip), settings.etc)
@@ -126,6 +128,30 @@ async def test_the_dialled_number_is_found_where_the_carrier_puts_it(
         assert start["channel"]["caller"]["number"] == "09012345678"
         await engine.request("DELETE", f"channels/{start['channel']['id']}")
         await calling
+
+
+async def test_two_extensions_of_one_gateway_are_told_apart(
+    asterisk: PrivateAsterisk, carrier: Carrier
+) -> None:
+    """The gateway rings the address that we registered, which says whose it is."""
+    await until(lambda: {"0003", "0004"} <= carrier.registered.keys(), 30, "the gateway knows both")
+    for user, trunk in (("0003", "hikari"), ("0004", "second")):
+        parameters = carrier.registered[user].partition(">")[0].partition(";")[2]
+        assert parameters.startswith("line=")
+        async with BareEngine(asterisk) as engine:
+            calling = asyncio.create_task(
+                asyncio.to_thread(_rings_contact, asterisk, trunk, f";{parameters}")
+            )
+            start = await engine.take()
+            assert start["args"] == ["0312345679", trunk]
+            await engine.request("DELETE", f"channels/{start['channel']['id']}")
+            await calling
+
+
+def _rings_contact(asterisk: PrivateAsterisk, user: str, parameters: str) -> None:
+    to = "<sip:0312345679@192.168.1.1>"
+    with SipCall(asterisk.settings.sip, user, to=to, source="127.0.0.2", parameters=parameters) as call:
+        call.talk(0.8)
 
 
 @pytest.mark.parametrize(

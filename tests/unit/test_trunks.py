@@ -79,6 +79,12 @@ def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None
         ("- a", 'this file needs the key "trunks"'),
         ("trunks: [", "YAML"),
         (f"trunks: {{hikari: {GATEWAY}, two: {GATEWAY}}}", 'trunk "hikari" has this number already'),
+        (
+            "trunks:\n"
+            "  one: {template: ip, host: a.jp, numbers: [03-1234-5678], channels: 2}\n"
+            "  two: {template: ip, host: a.jp, numbers: [03-1234-5679], channels: 2}\n",
+            'calls of trunk "one" come from a.jp, too; tell them apart by "match"',
+        ),
         (f"trunks: {{other: {GATEWAY}}}", 'no password; write other = "…" into trunk-passwords.toml'),
         (
             "trunks: {hikari: {template: hikari-hgw, host: h, numbers: [03-1234-5678], channels: 2}}",

@@ -16,12 +16,13 @@ from tests.speech import speak
 
 # 2026-11-24 is a Tuesday, and the desk answers from Monday to Friday, 10:00 to 17:00.
 OPEN = "2026-11-24T11:00+09:00"
+SILENCE = "8s"  # a caller on a busy machine begins to speak some seconds after the beep
 LINES = {  # what is other than in ecforce.yaml, so that scenarios run beside each other without waiting long
     "050-3185-9080": {},
     "050-3185-9082": {"agents": "pair"},
     "050-3185-9083": {"agents": "alone"},
-    "050-3185-9084": {"agents": "talking", "busy_wait": "3s", "silence": "3s"},
-    "050-3185-9085": {"agents": "nobody", "silence": "3s"},
+    "050-3185-9084": {"agents": "talking", "busy_wait": "3s", "silence": SILENCE},
+    "050-3185-9085": {"agents": "nobody", "silence": SILENCE},
     "050-3185-9086": {"agents": "deaf", "max_wait": "6s"},
     "050-3185-9087": {"agents": "rung"},
     "050-3185-9091": {"agents": "typed"},
@@ -54,7 +55,7 @@ hours:
   office: {zone: Asia/Tokyo, weekly: {月-金: "10:00-17:00"}, holidays: JP, closed: {"12/29-1/3": 年末年始休業}}
 start: message
 steps:
-  message: {type: voicemail, say: 発信音の後に、お話しください。, max: 20s, silence: 3s, callback: {priority: medium, due: 1 business day}, next: thanks}
+  message: {type: voicemail, say: 発信音の後に、お話しください。, max: 20s, silence: 8s, callback: {priority: medium, due: 1 business day}, next: thanks}
   thanks: {type: play, say: "メッセージを承りました。担当者より、折り返しお電話いたします。お電話ありがとうございました。", next: bye}
   bye: {type: hangup}
 """
@@ -75,6 +76,35 @@ steps:
   nobody: {type: play, say: 担当者におつなぎできませんでした。, next: bye}
   bye: {type: hangup}
 """
+
+# A shop, and the number by which its staff hear its messages; a consent that may be spoken.
+TELEPHONE = {
+    "shop": """\
+line: {tenant: shop, name: 山田商店, numbers: ["050-3185-9076"]}
+start: message
+steps:
+  message: {type: voicemail, say: 発信音の後に、お話しください。, max: 20s, silence: 8s, callback: {due: 2h}, next: thanks}
+  thanks: {type: play, say: ありがとうございました。, next: bye}
+  bye: {type: hangup}
+""",
+    "shop-staff": """\
+line: {tenant: shop, name: メッセージ確認, numbers: ["050-3185-9075"]}
+start: messages
+steps:
+  messages: {type: mailbox, lines: [shop], next: goodbye, otherwise: goodbye}
+  goodbye: {type: play, say: 失礼いたします。, next: bye}
+  bye: {type: hangup}
+""",
+    "shop-rules": """\
+line: {tenant: shop, name: 山田商店, numbers: ["050-3185-9074"]}
+start: rules
+steps:
+  rules: {type: consent, say: この通話を録音いたします。よろしいでしょうか。, agree: "1", refuse: "2", spoken: true, next: agreed, otherwise: refused}
+  agreed: {type: play, say: ご同意いただき、ありがとうございます。, next: bye}
+  refused: {type: play, say: ご同意いただけず、残念です。, next: bye}
+  bye: {type: hangup}
+""",
+}
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +136,8 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
         line(dialplans, number, **changes)
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
     (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
+    for key, text in TELEPHONE.items():
+        (dialplans / f"{key}.yaml").write_text(text, "utf-8")
     for file in CONTACT:
         shutil.copy(file, dialplans)
     with desk_running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=AGENTS) as desk:

@@ -145,7 +145,9 @@ class Desk:
     def process(self, name: str) -> int | None:
         """The id of `engine`, `jobs`, `web`, `transcriber` or `asterisk`: the child of this instance, if it runs."""
         assert self._process is not None
-        words = {"transcriber": "-m transcribe", "asterisk": "asterisk.conf"}.get(name, f"process {name}")
+        words = {"transcriber": "-m transcribe", "asterisk": r"asterisk\.conf -f$"}.get(
+            name, f"process {name}"
+        )
         found = subprocess.run(
             ["pgrep", "-P", str(self._process.pid), "-f", "--", words],
             capture_output=True, text=True, check=False,

@@ -1,5 +1,6 @@
 """Private Asterisks, and ports that nobody else on the machine takes."""
 
+import os
 import random
 import socket
 from pathlib import Path
@@ -13,21 +14,22 @@ INSTANCES, TELEPHONES = range(10000, 20000, 200), range(20000, 25000, 20)
 
 
 class Block:
-    """The ports `first` to `first + size - 2`, for as long as it is open; its last port tells other processes."""
+    """Ports from `first` on, until `close` or the end of this process; the last of them tells other processes."""
 
     def __init__(self, blocks: range) -> None:
-        self._held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for first in random.sample(blocks, len(blocks)):
             try:
-                self._held.bind(("127.0.0.1", first + blocks.step - 1))
+                held.bind(("127.0.0.1", first + blocks.step - 1))
             except OSError:
                 continue
-            self.first = first
+            self.first, self._held = first, held.detach()
             return
+        held.close()
         raise AssertionError("every block of ports is taken")
 
     def close(self) -> None:
-        self._held.close()
+        os.close(self._held)
 
 
 class InstancePorts(Block):
@@ -41,15 +43,11 @@ class InstancePorts(Block):
         )
 
 
-_asterisks: list[InstancePorts] = []  # open until the suite ends: an Asterisk is started again on its ports
-
-
 def instance_settings(base: Path, system_name: str = "test") -> InstanceSettings:
     """For an Asterisk whose every file is under `base`."""
     if not (base / "sounds/moh").is_dir():
         make_builtin(base / "sounds")
     ports = InstancePorts()
-    _asterisks.append(ports)
     return InstanceSettings(
         base=base / "asterisk",
         sip=str(ports.sip),

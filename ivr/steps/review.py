@@ -35,7 +35,7 @@ class Review(Part):
 
     send: Key = "1"
     """sends the message; so do hanging up and no key"""
-    again: Key | None = "2"
+    replace: Key | None = "2"
     """records it again; what was said before stays until something else is"""
     listen: Key | None = None
     """plays it"""
@@ -80,7 +80,7 @@ class Review(Part):
     def _keys(self) -> list[tuple[str, Choice | Literal["listen"]]]:
         offered: list[tuple[str | None, Choice | Literal["listen"]]] = [
             (self.send, "send"),
-            (self.again, "instead"),
+            (self.replace, "instead"),
             (self.listen, "listen"),
             (self.append, "more"),
             (self.urgent, "urgent"),

@@ -18,8 +18,8 @@ While the caller speaks, the transcriber listens. If the text is there in time a
 the caller withholds it, the caller is asked for it, and the answer is put behind the message; one question is the most.
 
 With `review` the caller then hears the keys that send the message, record it again, play it, record more, or mark it as
-urgent. No key, a wrong one and hanging up send it. What was said is lost only to something else that was said for a
-second at least after the key that records it again.
+urgent. No key and hanging up send it, and so does a second wrong one. What was said is lost only to something else that
+was said for a second at least after the key that records it again. After six recordings it is sent.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from ivr.call import Call, CallerHungUp, Draft, Recorded, Taken, Why
 from ivr.dialplan.desk import TICKET, Desk
@@ -54,8 +54,7 @@ def _said(usual: str, value: Any) -> Any:
 
 def _optional(usual: str) -> Any:
     """The type of a text that is said only if the line wants it: `true` is the usual one."""
-    schema = Annotated[str, Field(examples=["true"])]
-    return Annotated[Text | None, BeforeValidator(partial(_said, usual), json_schema_input_type=schema)]
+    return Annotated[Text | None, BeforeValidator(partial(_said, usual), json_schema_input_type=bool | Text)]
 
 
 class Voicemail(Step):

@@ -9,7 +9,9 @@ from aiohttp import web
 from ivr.errors import NotFound
 from ivr.store import messages
 from ivr.web.callbacks import read
+from ivr.web.guard import Gone
 from ivr.web.keys import SETTINGS, STORE, VIEWER
+from ivr.web.words import no_sound
 
 log = logging.getLogger("ivr.web.audio")
 
@@ -55,7 +57,9 @@ async def _answer(request: web.Request, *, original: bool) -> web.FileResponse:
     if not original and message.playback is not None:
         file = await asyncio.to_thread(inside, root, message.playback)
     file = file or await asyncio.to_thread(inside, root, message.audio)
-    if file is None or message.state not in read.PLAYABLE or message.audio_deleted_at is not None:
+    if message.audio_deleted_at is not None:
+        raise Gone(no_sound(message))
+    if file is None or message.state not in read.PLAYABLE:
         raise NotFound(f"the audio of message {message_id} is not there; its state is {message.state}")
     # whoever hears a customer's voice leaves a trace
     log.info("message audio opened", extra={"user": viewer.name, "message_id": message_id})

@@ -50,6 +50,14 @@ class BadRequest(Exception):
         self.detail = detail
 
 
+class Gone(Exception):
+    """It was deleted; `said` tells when and why, in Japanese."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
@@ -81,6 +89,8 @@ async def _program(request: web.Request, handler: Handler) -> web.StreamResponse
         return _json(400, "bad_request", error.detail)
     except NotFound as error:
         return _json(404, "not_found", str(error))
+    except Gone as error:
+        return _json(410, "gone", error.said)
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -140,6 +150,8 @@ async def _person(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = problem(request, error.status, *_told(error.status))
     except NotFound:
         answer = problem(request, 404, *_told(404))
+    except Gone as error:
+        answer = problem(request, 410, "削除されています", error.said)
     except Exception as error:
         status = _unexpected(error)
         answer = problem(request, status, *_told(status))

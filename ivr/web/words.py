@@ -33,7 +33,12 @@ CAUSES: Final = {
     "asked": "折り返し希望",
 }
 PRIORITIES: Final = {"critical": "緊急", "high": "高", "medium": "中", "low": "低"}
-WITHHELD: Final = {"anonymous": "非通知", "payphone": "公衆電話", "unavailable": "表示圏外"}
+WITHHELD: Final = {
+    "anonymous": "非通知",
+    "payphone": "公衆電話",
+    "unavailable": "表示圏外",
+    "deleted": "番号は削除済み",
+}
 TRANSCRIPT_STATES: Final = {
     "waiting": "文字起こし待ち",
     "working": "文字起こし中",

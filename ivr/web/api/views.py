@@ -13,7 +13,7 @@ from ivr.web.api.query import ListQuery, list_query
 from ivr.web.callbacks import read
 from ivr.web.guard import BadRequest
 from ivr.web.keys import STORE, VIEWER
-from ivr.web.words import iso
+from ivr.web.words import iso, no_sound
 
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
 
@@ -73,15 +73,19 @@ def callback_json(row: CallbackRow, message: MessageRow | None) -> dict[str, Any
 
 
 def message_json(message: MessageRow) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "duration": message.duration,
-        "transcript": {
-            "state": message.transcript_state,
-            "text": message.transcript_text,
-            "model": _model(message),
-        },
+    """`audio` is there once it was deleted, `deleted_at` and `reason` beside a text that was."""
+    transcript = {
+        "state": message.transcript_state,
+        "text": message.transcript_text,
+        "model": _model(message),
     }
+    if message.transcript_state == "deleted":
+        transcript |= {"deleted_at": iso(message.text_deleted_at), "reason": message.transcript_reason}
+    told = {"id": message.id, "duration": message.duration, "transcript": transcript}
+    if message.audio_deleted_at is None:
+        return told
+    audio = {"state": "deleted", "deleted_at": iso(message.audio_deleted_at), "reason": no_sound(message)}
+    return {**told, "audio": audio}
 
 
 def _model(message: MessageRow) -> str | None:

@@ -37,15 +37,17 @@ from ivr.clock import SystemClock
 from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
 from ivr.settings import Address, Settings, load
+from ivr.store import dialplans
 from ivr.store.database import Store
 from ivr.store.migrate import migrate
 from ivr.store.tables import MessageRow
 from ivr.wake import wake
 from tests.asterisk.instances import instance_settings
-from tests.messages_helpers import NUMBER, publish
+from tests.messages_helpers import NUMBER
 from tests.speech import wav
 from tests.transcriber_process import TINY, TranscriberProcess
 
+ECFORCE = Path(__file__).parents[1] / "dialplans" / "ecforce.yaml"
 MOST = 1.0  # seconds from the end to the text
 BLOCKED = 0.020  # seconds of CPU on end
 TICK = 0.002
@@ -189,8 +191,10 @@ async def measure(base: Path, seconds: int, counts: list[int]) -> bool:
     settings.run.mkdir()
     migrate(settings.database_url)
     store = await Store.open(settings.database_url)
-    await publish(store)
-    lines = Lines()
+    live = dialplans.LiveLine("ecforce", "ecforce", "ecforce", (), "0" * 64, ECFORCE.read_text("utf-8"))
+    clock, lines = SystemClock(0), Lines()
+    async with store.write() as session:
+        await dialplans.publish(session, live, at=clock.now(), by="bench")
     await lines.reload(store)
     with TranscriberProcess(base / "transcriber.log", TINY, settings.recordings) as transcriber:
         transcriber.settled()
@@ -203,7 +207,7 @@ async def measure(base: Path, seconds: int, counts: list[int]) -> bool:
                 store,
                 settings.recordings,
                 lines.calendar,
-                SystemClock(0),
+                clock,
                 partial(wake, settings.run, "jobs"),
             )
             office = Office(ari, Ears([address]), mailbox, store, settings.recordings.resolve())

@@ -211,12 +211,15 @@ class Ear:
         elif "text" in said and not self._text.done():
             self._text.set_result(Transcript.from_json(said))
         elif "phrase" in said and self._listening and not self._unconfirmed:
-            self._answer(said["phrase"])
-
-    def _answer(self, phrase: Sequence[Json]) -> None:
-        if all(word["conf"] >= SURE for word in phrase):
-            for key in spoken_keys(" ".join(word["word"] for word in phrase), self._answers or {}):
+            for key in keys_of(said["phrase"], self._answers or {}):
                 self._press(key)
+
+
+def keys_of(phrase: Sequence[Json], answers: Mapping[str, str], sure: float = SURE) -> str:
+    """Of what was said between two pauses; none if a word of it is not sure, or is none of an answer."""
+    if any(word["conf"] < sure for word in phrase):
+        return ""
+    return spoken_keys(" ".join(word["word"] for word in phrase), answers)
 
 
 def whole(heard: Transcript | None, recorded: Recorded, silence: float) -> Transcript | None:

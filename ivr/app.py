@@ -219,7 +219,7 @@ async def jobs(settings: Settings) -> None:
         stages = (
             Transcription(store, settings.recordings, transcriber, clock),
             Normalising(store, settings.recordings, clock),
-            Reading(store, clock, desk.lines.reading),
+            Reading(store, clock, desk.lines),
         )
         notices = Notices(store, desk.lines, ways(settings), clock)
         first = settings.jobs == "1"  # the others only work on messages and notices, by what is live

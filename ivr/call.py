@@ -342,6 +342,11 @@ class CallbackPromise:
     hours: str | None
     if_urgent: str | None = None
 
+    def as_json(self) -> dict[str, str | None]:
+        """As sidecars and bundles have it."""
+        urgent = {"if_urgent": self.if_urgent} if self.if_urgent else {}
+        return {"priority": self.priority, "due": self.due, "hours": self.hours, **urgent}
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:

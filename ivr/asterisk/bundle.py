@@ -26,7 +26,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -136,8 +136,8 @@ def _line(line: BundleLine, messages: Path, clock_offset: float) -> dict[str, ob
         "messages": str(messages.absolute()),
         "clock_offset": clock_offset,
         "promise": {
-            "open": line.promise_open and asdict(line.promise_open),
-            "closed": line.promise_closed and asdict(line.promise_closed),
+            "open": line.promise_open and line.promise_open.as_json(),
+            "closed": line.promise_closed and line.promise_closed.as_json(),
         },
     }
 

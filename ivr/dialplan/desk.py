@@ -17,6 +17,7 @@ from ivr.call import (
     Seats,
 )
 from ivr.clock import Clock
+from ivr.dialplan.callbacks import URGENT
 from ivr.dialplan.model import CallbackModel, Dialplan, LineModel
 from ivr.dialplan.texts import (
     BY_THE_CLOCK,
@@ -89,8 +90,9 @@ class Desk:
         hours = callback.hours or self.line.callbacks.hours or passed
         calendar = self.calendars.get(hours or "")
         is_open = calendar is None or calendar.state(self.clock.now()).open
-        due = callback.due or self.line.callbacks.response(callback.priority, is_open=is_open)
-        return CallbackPromise(callback.priority, due, hours)
+        rules = self.line.callbacks
+        due = callback.due or rules.response(callback.priority, is_open=is_open)
+        return CallbackPromise(callback.priority, due, hours, rules.response(URGENT, is_open=is_open))
 
     def calendar(self, state: CallState) -> Calendar:
         """The hours that the call passed last, else the line's first."""

@@ -25,6 +25,7 @@ from ivr.callbacks.who import SYSTEM
 from ivr.hours.calendar import Calendar
 from ivr.messages import text, wav
 from ivr.messages.kinds import Kind
+from ivr.messages.priority import pressed_urgent
 from ivr.messages.sidecar import Facts, sync_folder
 from ivr.messages.speech import judge
 from ivr.store import callbacks, contacts, deliveries, events, messages, stages
@@ -266,7 +267,11 @@ async def _one_callback(
         return contact.ticket
     row = await messages.get(session, facts.id)
     calendar = _calendar(calendars, facts, facts.promise.hours)
-    return await create_for_message(session, _about(facts, row.tenant), facts.promise, calendar, now)
+    ticket = await create_for_message(session, _about(facts, row.tenant), facts.promise, calendar, now)
+    if facts.urgent:
+        due = facts.promise.if_urgent
+        await pressed_urgent(session, ticket, due, facts.created_at, calendar, now)
+    return ticket
 
 
 def _about(facts: Facts, tenant: str) -> MessageFacts:

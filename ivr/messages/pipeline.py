@@ -7,14 +7,16 @@ Audio and text are made side by side from the original: neither waits for the ot
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from ivr.clock import Clock
-from ivr.dialplan.reading import ReadingRules
 from ivr.messages import audio
 from ivr.messages.audio import AudioFailed
+from ivr.messages.priority import LineRules, follow_rule
 from ivr.messages.reading import read_message
 from ivr.messages.stage import StageFailed, StageWork, failed
 from ivr.store import stages
@@ -73,8 +75,7 @@ class Reading(StageWork):
     reasons: ClassVar = {"no_text": "文字起こしがありません。"}
     other = "文字の読み取りに失敗しました。"
 
-    def __init__(self, store: Store, clock: Clock, rules: Callable[[str], ReadingRules]) -> None:
-        """`rules` of a line by its key."""
+    def __init__(self, store: Store, clock: Clock, rules: LineRules) -> None:
         super().__init__(store, clock)
         self._rules = rules
 
@@ -82,8 +83,14 @@ class Reading(StageWork):
         if row.transcript_state != "done":
             raise StageFailed("no_text", self.reasons["no_text"], retryable=False, counted=True)
         words = [Word(**word) for word in row.transcript_words or ()]
-        found = await asyncio.to_thread(read_message, words, self._rules(row.line), caller=row.number)
+        found = await asyncio.to_thread(read_message, words, self._rules.reading(row.line), caller=row.number)
         return {"reading": found.as_json()}
+
+    async def _done(self, session: AsyncSession, row: MessageRow, values: dict[str, Any]) -> bool:
+        done = await super()._done(session, row, values)
+        if done:
+            await follow_rule(session, row, values["reading"], self._rules, self._clock.now())
+        return done
 
     def _condition(self, row: MessageRow) -> Sequence[Any]:
         return (MessageRow.transcript_at == row.transcript_at,)  # else the text is another one by now

@@ -31,7 +31,7 @@ recording:
 | `dialplan` | content hash of the version, or null |
 | `origin` | `engine` or `fallback` |
 | `created_at`, `ended_at` | RFC 3339 with offset, in the instance's time (`IVR_CLOCK_OFFSET` added) |
-| `promise` | what the dialplan promises (`due` as in the YAML, `hours` by name or null), or null: no callback |
+| `promise` | what the dialplan promises (`due` as in the YAML, `hours` by name or null, `if_urgent`, which may be missing: `due` if the caller presses the key for it), or null: no callback |
 | `takes` | file names in this folder, in the order recorded; each one after the first, `<id>-2.wav` and so on, has a name of its own, for Asterisk refuses one that exists |
 | `why` | why each take was recorded: `first`; `unheard`, `matter`, `number`, when the caller was asked for what was missing; `more`, `instead`, by the caller's key. One that is not said is `unheard`. What is spoken in a take follows what was spoken before; `instead` takes its place |
 | `state` | `recording`, then `recorded` |
@@ -137,7 +137,7 @@ class Facts:
             "dialplan": self.dialplan,
             "origin": self.origin,
             "created_at": self.created_at.isoformat(),
-            "promise": promise and {"priority": promise.priority, "due": promise.due, "hours": promise.hours},
+            "promise": promise and promise.as_json(),
             "takes": list(self.takes),
             "state": self.state,
             **({"request": self.request} if self.request else {}),
@@ -267,7 +267,9 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
             withheld=values.get("withheld"),
             path=tuple(values.get("path") or ()),
             dialplan=values.get("dialplan"),
-            promise=CallbackPromise(promise["priority"], promise["due"], promise["hours"])
+            promise=CallbackPromise(
+                promise["priority"], promise["due"], promise["hours"], promise.get("if_urgent")
+            )
             if promise
             else None,
             request=values.get("request"),

@@ -90,10 +90,13 @@ class StageWork(ABC):
         else:
             await self._surely(lambda session: self._done(session, row, values))
 
-    async def _done(self, session: AsyncSession, row: MessageRow, values: dict[str, Any]) -> None:
+    async def _done(self, session: AsyncSession, row: MessageRow, values: dict[str, Any]) -> bool:
+        """False if the result belongs to nothing any more."""
         now = self._clock.now()
-        if await stages.done(session, self.stage, row.id, values, now, *self._condition(row)):
+        done = await stages.done(session, self.stage, row.id, values, now, *self._condition(row))
+        if done:
             await events.put(session, self.stage, row.id, {self.stage: "done"}, now)
+        return done
 
     async def _failed(self, row: MessageRow, failure: StageFailed) -> None:
         extra = {"message_id": row.id, "action": self.stage, "reason": failure.code}

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from ivr.clock import SystemClock, offset_for
-from ivr.dialplan.reading import ReadingRules
 from ivr.jobs import Jobs
+from ivr.lines import Lines
 from ivr.messages.pipeline import Normalising, Reading
 from ivr.messages.reconciler import Reconciler
 from ivr.messages.transcription import Transcription
@@ -35,7 +35,7 @@ async def main(directory: Path, url: str, name: str) -> None:
     stages = (
         Transcription(store, recordings, Endless(), clock),
         Normalising(store, recordings, clock),
-        Reading(store, clock, lambda line: ReadingRules()),
+        Reading(store, clock, Lines()),
     )
     reconciler = Reconciler(store, recordings, calendars, clock, e164)
     notices = no_notices(store, recordings)

@@ -7,23 +7,29 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
 from sqlalchemy import select
 
 from ivr.clock import SystemClock, offset_for
-from ivr.dialplan.reading import ReadingRules
 from ivr.errors import SettingsError
 from ivr.jobs import Jobs
+from ivr.lines import Lines
 from ivr.messages.pipeline import Normalising, Reading
 from ivr.messages.reconciler import Reconciler
 from ivr.messages.sidecar import new_id
+from ivr.messages.transcriber import HttpTranscriber, Transcriber, Transcribers
 from ivr.messages.transcription import Transcription
 from ivr.store.database import Store
 from ivr.store.tables import MessageRow
+from ivr.transcript import Transcript
 from tests.fakes.fake_transcriber import FakeTranscriber
 from tests.messages_helpers import EVENING, NUMBER, calendars, e164, no_notices, publish, said
+from tests.speech import wav
+from tests.transcriber_process import TINY, TranscriberProcess, until
 
 ROOT = Path(__file__).parents[2]
 SOON = 90.0
@@ -38,11 +44,11 @@ class Desk:
         self.transcriber = FakeTranscriber(self.recordings, {})
         self.orders = 0
 
-    def leave(self, text: str = "もしもし 田中 です") -> str:
+    def leave(self, text: str = "もしもし 田中 です", *, urgent: bool = False, at: datetime = EVENING) -> str:
         """A message as the fallback leaves it, finished."""
-        id = new_id(EVENING)
+        id = new_id(at)
         intent = {"id": id, "line": "ecforce", "cause": "closed", "number": NUMBER, "origin": "fallback"}
-        intent |= {"created_at": EVENING.isoformat(), "state": "recorded", "ended_by": "key"}
+        intent |= {"created_at": at.isoformat(), "urgent": urgent, "state": "recorded", "ended_by": "key"}
         said(self.folder / f"{id}.wav")
         self.transcriber._texts[f"{id}.wav"] = text
         draft = self.folder / f".{id}.tmp"
@@ -50,12 +56,12 @@ class Desk:
         draft.rename(self.folder / f"{id}.json")
         return id
 
-    def jobs(self) -> Jobs:
+    def jobs(self, transcriber: Transcriber | None = None) -> Jobs:
         clock = SystemClock(offset_for(EVENING))
         stages = (
-            Transcription(self.store, self.recordings, self.transcriber, clock),
+            Transcription(self.store, self.recordings, transcriber or self.transcriber, clock),
             Normalising(self.store, self.recordings, clock),
-            Reading(self.store, clock, lambda line: ReadingRules()),
+            Reading(self.store, clock, Lines()),
         )
         reconciler = Reconciler(self.store, self.recordings, calendars, clock, e164)
         notices = no_notices(self.store, self.recordings)
@@ -173,6 +179,61 @@ async def test_of_two_processes_one_is_killed_and_the_other_finishes_its_work(
             child.send_signal(signal.SIGKILL)
             await desk.until(jobs, lambda states: set(states.values()) == {"done"})
     assert sorted(path.stem for path in desk.transcriber.asked) == sorted(ids)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_of_two_transcribers_one_is_killed_at_its_work_and_the_other_finishes_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    with (
+        TranscriberProcess(tmp_path / "1.log", TINY, desk.recordings) as first,
+        TranscriberProcess(tmp_path / "2.log", TINY, desk.recordings) as second,
+    ):
+        ids = [desk.leave(at=EVENING - timedelta(hours=1)) for _ in range(5)]
+        long = desk.folder / f"{ids[0]}.wav"
+        long.write_bytes(wav(long.read_bytes()[44:] * 300, 8000))  # a second or two of work
+        jobs = desk.jobs(Transcribers([HttpTranscriber(one.url) for one in (first, second)]))
+        async with running(jobs):
+            reads = lambda: next((one for one in (first, second) if one.has_open(long)), None)  # noqa: E731
+            killed = await asyncio.to_thread(until, reads, seconds=SOON, what="one of them reads it")
+            killed.process.kill()
+            await desk.until(jobs, lambda states: set(states.values()) == {"done"} and len(states) == 5)
+    async with desk.store.read() as session:
+        rows = {row.id: row for row in await session.scalars(select(MessageRow))}
+    assert rows[ids[0]].transcript_attempts == 2, "killed outside the window"
+    for row in rows.values():
+        assert row.transcript_text is not None and row.transcript_text.startswith("もしもし田中です")
+
+
+async def test_urgent_ones_go_before_older_ones(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six old ones wait; two are being read when an urgent one comes. It is the next."""
+    gate = asyncio.Event()
+    transcribe = desk.transcriber.transcribe
+
+    async def slowly(path: Path, model: str | None = None) -> Transcript:
+        transcript = await transcribe(path, model)
+        await gate.wait()
+        return transcript
+
+    monkeypatch.setattr(desk.transcriber, "transcribe", slowly)
+    old = [desk.leave() for _ in range(6)]
+    jobs = desk.jobs()
+    async with running(jobs):
+        await desk.until(
+            jobs, lambda states: list(states.values()).count("working") == 2 and len(states) == 6
+        )
+        late = desk.leave(urgent=True)
+        await desk.until(jobs, lambda states: len(states) == 7)
+        deadline = time.monotonic() + SOON
+        while not any(late in job.workflow_id for job in await DBOS.list_workflows_async(status="ENQUEUED")):
+            assert time.monotonic() < deadline, "it was never handed over"
+            jobs.wake()
+        asked = len(desk.transcriber.asked)
+        gate.set()
+        await desk.until(jobs, lambda states: set(states.values()) == {"done"})
+    order = [path.stem for path in desk.transcriber.asked]
+    assert (asked, sorted(order)) == (2, sorted([*old, late]))
+    assert late in order[2:4], "not before the two that were begun, and before the four that waited"
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

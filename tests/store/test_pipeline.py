@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ivr.dialplan.reading import ReadingRules
+from ivr.lines import Lines
 from ivr.messages import stage as stage_module
 from ivr.messages.pipeline import Normalising, Reading
 from ivr.messages.stage import StageWork
@@ -81,7 +81,7 @@ async def desk(store: Store, tmp_path: Path) -> Desk:
     made: tuple[StageWork, ...] = (
         Transcription(store, recordings, transcriber, clock),
         Normalising(store, recordings, clock),
-        Reading(store, clock, lambda line: ReadingRules()),
+        Reading(store, clock, Lines()),
     )
     return Desk(store, recordings, clock, transcriber, {work.stage: work for work in made})
 

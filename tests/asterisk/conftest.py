@@ -77,6 +77,24 @@ steps:
   bye: {type: hangup}
 """
 
+# Callers go over what they have said, and are asked for the matter.
+REVIEWED = """\
+line: {tenant: shop, name: 山田商店, numbers: ["050-3185-9073"]}
+start: message
+steps:
+  message:
+    type: voicemail
+    say: 発信音の後に、お話しください。
+    max: 20s
+    silence: 8s
+    ask_matter: true
+    review: {listen: "3", append: "4", wait: 15s}
+    callback: {due: 2h}
+    next: thanks
+  thanks: {type: play, say: ありがとうございました。, next: bye}
+  bye: {type: hangup}
+"""
+
 # A shop, and the number by which its staff hear its messages; a consent that may be spoken.
 TELEPHONE = {
     "shop": """\
@@ -136,6 +154,7 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
         line(dialplans, number, **changes)
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
     (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
+    (dialplans / "reviewed.yaml").write_text(REVIEWED, "utf-8")
     for key, text in TELEPHONE.items():
         (dialplans / f"{key}.yaml").write_text(text, "utf-8")
     for file in CONTACT:

@@ -42,7 +42,8 @@ CANCEL = "解約 したい ので 、 担当者 から 折り返し お電話 �
 RETURN = "高橋 です 。 返品 の 方法 を 教えて ください"
 ORDER = "注文 番号 は 、 三 、 五 、 七 、 二 です"
 BROKEN = "昨日 注文 した 商品 が 壊れて います"
-SAID = (LOGIN, INVOICE, CONTRACT, CANCEL, RETURN, ORDER, BROKEN)
+CALL_ME = "折り返し お電話 ください"
+SAID = (LOGIN, INVOICE, CONTRACT, CANCEL, RETURN, ORDER, BROKEN, CALL_ME)
 
 # When the engine is gone.
 FALLBACK_OPEN = "お電話ありがとうございます。担当者におつなぎいたします。そのままお待ちください。"

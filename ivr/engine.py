@@ -81,6 +81,7 @@ class Engine:
         for call in before:
             for channel in (call, call.bridge.agent if call.bridge else call):
                 if channel.id not in there:
+                    channel.vanished = True
                     channel.on_event({"type": "StasisEnd"})
             await call.catch_up()
 

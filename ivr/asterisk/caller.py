@@ -304,9 +304,10 @@ class AriCall(Channel):
             self.ari.forget(name)
         self.recording = False  # not when cancelled: then it goes on without us
         seconds = _seconds(file)
-        if self.gone or self.leaving:
+        # An Asterisk that is killed loses up to 2 s: an empty file does not say that the caller said nothing.
+        if (self.gone or self.leaving) and not self.vanished:
             return Recorded("hangup", seconds)
-        if ended == "RecordingFailed" or (ended is None and not seconds):
+        if self.vanished or ended == "RecordingFailed" or (ended is None and not seconds):
             log.error("a recording failed", extra={"call_id": self.id})
             return Recorded("failed", seconds)
         if end_key in str(self.keys):

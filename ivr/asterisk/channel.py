@@ -24,6 +24,7 @@ class Channel:
         self.up = False  # entered our application
         self.leaving = False  # somebody hangs up; what fails from now on fails because of that
         self.gone = False
+        self.vanished = False  # gone while the link was broken: by a hang-up, or with Asterisk
         self.cause = 0  # why it ended: Q.850, 0 while it lives
         self._waiter: asyncio.Future[None] | None = None
         ari.listen(id, self.on_event)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import time
@@ -27,6 +28,7 @@ from tests.asterisk.sayings import (
     THANKS,
     WELCOME,
 )
+from tools.kill_matrix.waves import Matrix
 
 MAIN = "05031859080"
 SAY = "発信音の後に、お話しください。"
@@ -161,6 +163,15 @@ async def test_what_was_said_without_an_engine_is_kept_once(desk: Desk) -> None:
         assert understood(callback["message"]["transcript"]["text"], words) >= 0.8, callback
     assert len(await desk.get("callbacks")) == 4
     assert not [call for call in await desk.get("calls") if call["outcome"] == "in_progress"]
+
+
+def test_whatever_is_killed_each_message_is_kept_once(desk: Desk) -> None:
+    """One wave; fifty of each kind: `python -m tools.kill_matrix`."""
+    matrix = Matrix(desk, random.Random(4), 9011169000)
+    matrix.wave("asterisk")
+    figures = matrix.end()
+    assert figures.violations == []
+    assert figures.messages >= 3 and matrix.kills == {"engine": 0, "asterisk": 1, "jobs": 1, "transcriber": 1}
 
 
 async def test_a_message_cut_by_the_stop_of_everything_is_adopted_once(desk: Desk) -> None:

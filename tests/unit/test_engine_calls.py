@@ -368,6 +368,21 @@ async def test_a_call_that_begins_while_the_engine_catches_up_is_served() -> Non
 
 
 @in_virtual_time
+async def test_a_recording_that_vanished_with_asterisk_is_not_one_of_a_caller_who_said_nothing() -> None:
+    """Killed, it loses up to 2 s, and of a short message all; of a hang-up it would have told."""
+    run = Run()
+    await asyncio.sleep(SOON)
+    await run.linked()
+    call = run.engine.calls["c1"] = a_call(run.ari)
+    recording = asyncio.create_task(call.record(Path("/recordings/messages/m1.wav"), longest=180, silence=10))
+    await asyncio.sleep(3)
+    run.ari.recordings.clear()
+    run.ari.channels.clear()
+    await run.linked()
+    assert (await recording).ended_by == "failed"
+
+
+@in_virtual_time
 async def test_a_call_to_which_nothing_can_be_played_goes_to_the_fallback() -> None:
     run = Run()
     run.ari.missing = {f"sound:{UNKNOWN_NUMBER}", "sound:silence"}

@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from transcribe import audio
 from transcribe.access import demand
+from transcribe.cores import Cores
 from transcribe.fetch import Fetch
 from transcribe.model import Models
 from transcribe.protocol import Answer, Failure, join_words
@@ -40,7 +42,8 @@ class Service:
         cores = os.cpu_count() or 1
         self._workers = ThreadPoolExecutor(cores, thread_name_prefix="decode")
         self._models = Models(model, models, self._workers)
-        self._streams = Streams(self._models, cores)
+        self._cores = Cores(cores)
+        self._streams = Streams(self._models, self._cores, cores)
         self._recordings = recordings
         self._key = key
         self._fetch = fetch
@@ -101,7 +104,7 @@ class Service:
     ) -> Answer:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._workers, _work, recognizer, opened, stopped)
+            return await loop.run_in_executor(self._workers, _work, self._cores, recognizer, opened, stopped)
         except Failure as failure:
             if failure.code == "broken_model":
                 self._models.give_up(recognizer, failure.detail)
@@ -130,11 +133,14 @@ def _opened(path: str, recordings: tuple[Path, ...]) -> BinaryIO:
     return real.open("rb")
 
 
-def _work(recognizer: Recognizer, opened: Callable[[], BinaryIO], stopped: threading.Event) -> Answer:
+def _work(
+    cores: Cores, recognizer: Recognizer, opened: Callable[[], BinaryIO], stopped: threading.Event
+) -> Answer:
     try:
         with opened() as file:
             wav = audio.read_header(file)
-            words = recognizer.words(audio.pieces(file, wav, recognizer.rate), stopped)
+            with closing(cores.in_turn(audio.pieces(file, wav, recognizer.rate))) as pieces:
+                words = recognizer.words(pieces, stopped)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Failure("not_found", "there is no such file") from error
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from transcribe.cores import Cores
 from transcribe.model import Models
 from transcribe.protocol import Answer, Failure, Word, join_words
 from transcribe.recognizer import Recognizer, Stream
@@ -35,11 +36,12 @@ _OVER = bytes((_HANGUP, 0, 0))
 class Streams:
     """All that listen at present. Never more threads decode for them than there are cores."""
 
-    def __init__(self, models: Models, cores: int, patience: float = PATIENCE) -> None:
+    def __init__(self, models: Models, cores: Cores, threads: int, patience: float = PATIENCE) -> None:
         self._models = models
         self._patience = patience
-        self._workers = ThreadPoolExecutor(cores, thread_name_prefix="stream")
-        self._places = cores * PER_CORE
+        self._cores = cores
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="stream")
+        self._places = threads * PER_CORE
         self._ears: dict[bytes, _Ear] = {}
         self._doors: dict[str, asyncio.Server] = {}  # by the address at which they are
         self._opening = asyncio.Lock()
@@ -100,7 +102,7 @@ class Streams:
         async for message in socket:
             match _read(message).get("do"):
                 case "begin":
-                    ear.take_up(Take(recognizer, grammar, self._workers, said))
+                    ear.take_up(Take(recognizer, grammar, self._cores, self._workers, said))
                     await _say(socket, {"did": "begin"})
                 case "drop":
                     ear.take_up(None)
@@ -198,6 +200,7 @@ class Take:
         self,
         recognizer: Recognizer,
         grammar: Sequence[str] | None,
+        cores: Cores,
         workers: Executor,
         said: Callable[[Sequence[Word]], Awaitable[None]],
     ) -> None:
@@ -206,6 +209,7 @@ class Take:
         self.rate = 8000  # Hz of what comes
         self._recognizer = recognizer
         self._grammar = grammar
+        self._cores = cores
         self._workers = workers
         self._said = said
         self._piece = PIECE if grammar is None else PIECE_OF_AN_ANSWER
@@ -257,15 +261,16 @@ class Take:
 
     def _decode(self, piece: bytes, last: bool) -> tuple[Word, ...]:
         """In a thread; the pieces come one after the other."""
-        if self._stream is None or self._resampler is None:
-            self._stream = self._recognizer.stream(self._grammar)
-            self._resampler = Resampler(self.rate, self._recognizer.rate)
-        words = self._stream.feed(self._resampler.feed(piece)) if piece else ()
-        if last:
-            rest = self._resampler.rest()
-            words += self._stream.feed(rest) if rest else ()
-            words += self._stream.final()
-        return words
+        with self._cores.first():
+            if self._stream is None or self._resampler is None:
+                self._stream = self._recognizer.stream(self._grammar)
+                self._resampler = Resampler(self.rate, self._recognizer.rate)
+            words = self._stream.feed(self._resampler.feed(piece)) if piece else ()
+            if last:
+                rest = self._resampler.rest()
+                words += self._stream.feed(rest) if rest else ()
+                words += self._stream.final()
+            return words
 
 
 async def _ended(take: Take, recognizer: Recognizer) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from aiohttp import web
 from tests.audiosocket import Caller, Listening
 from tests.speech import from_mulaw, speak, to_mulaw, wav
 from tests.transcriber_process import TINY, TranscriberProcess
+from transcribe.cores import Cores
 from transcribe.model import Models
 from transcribe.stream import PER_CORE, Streams
 
@@ -46,7 +47,7 @@ async def impatient() -> AsyncIterator[tuple[str, Streams]]:
     """One for a single core that waits for nothing longer than 0.3 s; its URL."""
     workers = ThreadPoolExecutor(1)
     models = Models(TINY, None, workers)
-    streams = Streams(models, 1, patience=0.3)
+    streams = Streams(models, Cores(1), 1, patience=0.3)
     app = web.Application()
     app.router.add_get("/v1/listen", streams.listen)
     runner = web.AppRunner(app, handler_cancellation=True)

@@ -1,6 +1,7 @@
 """What every Transcriber does, the real one in its process and the fake; and what only a process can do: be gone."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ivr.messages.transcriber import HttpTranscriber, Transcriber, TranscriptionFailed
+from ivr.messages.transcriber import HttpTranscriber, Transcriber, Transcribers, TranscriptionFailed
 from tests.fakes.fake_transcriber import FakeTranscriber
 from tests.speech import telephone_wav, wav
 from tests.transcriber_process import TINY, TranscriberProcess, until
@@ -28,13 +29,16 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(scope="module", params=["real", "fake"])
+@pytest.fixture(scope="module", params=["real", "several", "fake"])
 def transcriber(request: pytest.FixtureRequest, recordings: Path) -> Iterator[Transcriber]:
     if request.param == "fake":
-        yield FakeTranscriber(recordings, {"message.wav": WORDS})
+        fake = FakeTranscriber(recordings, {"message.wav": WORDS})
+        fake.models = {"vosk-tiny-ja"}
+        yield fake
         return
     with TranscriberProcess(recordings.parent / "transcriber.log", TINY, recordings) as process:
-        yield HttpTranscriber(process.url)
+        one = HttpTranscriber(process.url)
+        yield one if request.param == "real" else Transcribers([one, HttpTranscriber(process.url)])
 
 
 async def test_a_message_becomes_text_and_words_in_order(transcriber: Transcriber, recordings: Path) -> None:
@@ -53,6 +57,15 @@ async def test_a_message_becomes_text_and_words_in_order(transcriber: Transcribe
 async def test_silence_is_an_empty_text(transcriber: Transcriber, recordings: Path) -> None:
     transcript = await transcriber.transcribe(recordings / "silence.wav")
     assert (transcript.text, transcript.words, transcript.duration) == ("", (), 1.0)
+
+
+async def test_a_model_by_its_name(transcriber: Transcriber, recordings: Path) -> None:
+    transcript = await transcriber.transcribe(recordings / "message.wav", "vosk-tiny-ja")
+    assert (transcript.model, [w.word for w in transcript.words]) == ("vosk-tiny-ja", WORDS.split())
+    with pytest.raises(TranscriptionFailed) as caught:
+        await transcriber.transcribe(recordings / "message.wav", "nothing")
+    assert (caught.value.code, caught.value.retryable) == ("no_model", True)
+    assert (await transcriber.transcribe(recordings / "silence.wav")).text == "", "the others work on"
 
 
 @pytest.mark.parametrize(
@@ -122,6 +135,19 @@ async def test_an_answer_from_somebody_else(tmp_path: Path, status: int, body: s
     finally:
         await runner.cleanup()
     assert (caught.value.code, caught.value.retryable) == (code, True)
+
+
+async def test_a_recogniser_that_hangs_is_given_up_and_works_on_when_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "silence.wav"
+    path.write_bytes(wav(bytes(16000), 8000))
+    with TranscriberProcess(tmp_path / "log", TINY, tmp_path) as process:
+        await asyncio.to_thread(process.settled)
+        process.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(TranscriptionFailed) as caught:
+            await HttpTranscriber(process.url, timeout=0.3).transcribe(path)
+        assert (caught.value.code, caught.value.retryable) == ("timeout", True)
+        process.process.send_signal(signal.SIGCONT)
+        assert (await HttpTranscriber(process.url).transcribe(path)).text == ""
 
 
 async def test_a_transcriber_that_is_frozen_does_not_hold_the_job_for_ever(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ivr.commands import (
     notices,
     past,
     people,
+    privacy,
     processes,
     trunks,
     trying,
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         listings,
         models,
         notices,
+        privacy,
         trunks,
     ):
         group.add_to(commands)

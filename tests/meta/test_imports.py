@@ -64,6 +64,7 @@ ALLOWED: dict[str, set[str]] = {
     "retrieval": {"call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "models": {"messages", "store"} | BASE,
     "messages_admin": {"messages", "store", "wake"} | BASE,
+    "disclosure": {"asterisk", "callbacks", "lines", "messages", "store"} | BASE,
     "trunks": {"dialplan"} | BASE,
     "trunks_admin": {"alerts", "asterisk", "dialplan", "orders", "store", "trunks"} | BASE,
     "watch": set(),

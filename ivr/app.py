@@ -88,6 +88,7 @@ async def engine(settings: Settings) -> None:
         live_sounds = LiveSounds(settings)
         reader = ThreadReader(lines.reading)
         trunks = LiveTrunks(settings)
+        outside = Outside(settings.transfers, settings.outbound, trunks.way if settings.trunks else None)
         desk = Engine(
             ari,
             lines,
@@ -98,8 +99,8 @@ async def engine(settings: Settings) -> None:
             clock,
             settings.recordings.resolve(),
             StoreClosings(store, lines, clock, lambda: announce(settings.run)),
-            StoreRetrieval(store, lines, settings.recordings.resolve(), clock),
-            Outside(settings.transfers, settings.outbound, trunks.way if settings.trunks else None),
+            StoreRetrieval(store, lines, settings.recordings.resolve(), clock, outside),
+            outside,
             Ears(settings.transcriber, settings.transcriber_key, LineModels(store, clock).of),
             reader,
             trunks.default_line,

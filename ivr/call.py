@@ -469,6 +469,9 @@ class KeptMessage:
 
 
 Cleared = Literal["done", "kept", "taken"]  # what became of the callback of a message
+MayRing = Literal["may", "taken", "hours", "wish", "never"]
+"""Refused: somebody is about it; out of the hours in which customers are rung; not when this one wishes; at all."""
+Rang = Literal["answered", "busy", "no_answer", "failed", "over"]
 
 
 class Retrieval(Protocol):
@@ -496,8 +499,11 @@ class Retrieval(Protocol):
         and nothing was changed.
         """
 
-    async def claim(self, message: str, tenant: str, by: str) -> bool:
-        """Before ringing back: nobody else does so meanwhile. False: somebody else is about it, or was."""
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
+        """Before its caller is rung back. "may": it is written down, and nobody else rings there meanwhile."""
+
+    async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
+        """After "may": what became of it. "over" follows "answered"; then `clear` or `give_back` says what is left."""
 
     async def give_back(self, message: str, tenant: str, by: str) -> None:
-        """Ends `claim`, for who did not get through, or got through and has not cleared it."""
+        """Staff talked to its caller, and something is left to do: the callback is anybody's again."""

@@ -1,38 +1,48 @@
 """Messages heard by staff on a telephone: `Retrieval` of ivr/call.py on the store."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import pins
-from ivr.call import Cleared, KeptMessage, Unlocked, Withheld
-from ivr.callbacks import service, states
+from ivr.call import Cleared, KeptMessage, MayRing, Rang, Unlocked, Withheld
+from ivr.callbacks import dialing, service, states
+from ivr.callbacks.guard import Code, Refusal
+from ivr.callbacks.policy import Policy
+from ivr.callbacks.results import Result
 from ivr.callbacks.who import Who
 from ivr.clock import Clock
 from ivr.dialplan.pick import zone_of
 from ivr.errors import Conflict, NotFound
 from ivr.lines import Lines
-from ivr.store import callbacks, contacts, messages
+from ivr.outside import NOWHERE, Outside
+from ivr.store import callbacks, contacts, dials, messages
 from ivr.store.database import Store
-from ivr.store.tables import CallbackRow, MessageRow
+from ivr.store.tables import CallbackRow, DialRow, MessageRow
 
 NOTE = "電話でメッセージを聞き、対応済みとしました。"  # in the history of the callback
-LEASE = timedelta(minutes=30)  # for a talk with the caller; then others may take the callback
+LEASE = timedelta(minutes=30)  # for a talk with the caller; then the callback is anybody's
+REFUSALS: Mapping[Code, MayRing] = {"locked": "taken", "hours": "hours", "wish": "wish"}
+RESULTS: Mapping[Rang, Result] = {"busy": "busy", "no_answer": "no_answer", "failed": "refused"}
 
 
 class StoreRetrieval:
-    """`lines`: as this process sees them; `recordings`: absolute, as Asterisk finds them."""
+    """`lines`: as this process sees them; `recordings`: absolute, as Asterisk finds them; `outside`: who is rung."""
 
-    def __init__(self, store: Store, lines: Lines, recordings: Path, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, lines: Lines, recordings: Path, clock: Clock, outside: Outside = NOWHERE
+    ) -> None:
         self._store = store
         self._lines = lines
         self._recordings = recordings
         self._clock = clock
+        self._outside = outside
 
     async def unlock(self, line: str, pin: str) -> Unlocked:
         return await pins.unlock(self._store, self._clock, line, pin)
@@ -52,8 +62,11 @@ class StoreRetrieval:
     async def clear(self, message: str, tenant: str, by: str) -> Cleared:
         return await pins.in_time(self._clear(message, tenant, by))
 
-    async def claim(self, message: str, tenant: str, by: str) -> bool:
-        return await pins.in_time(self._claim(message, tenant, by))
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
+        return await pins.in_time(self._may_ring(message, tenant, by))
+
+    async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
+        await pins.in_time(self._rang(message, tenant, by, how))
 
     async def give_back(self, message: str, tenant: str, by: str) -> None:
         await pins.in_time(self._give_back(message, tenant, by))
@@ -89,30 +102,74 @@ class StoreRetrieval:
                 if callback is None or callback.state in states.CLOSED:
                     return "done"
                 service.require_free(callback, who, now)
-                if await _something_left(session, callback):
-                    return "kept"
-                await service.close(session, callback.ticket, who=who, now=now, note=NOTE)
-                return "done"
+                left = await _something_left(session, callback)
+                if callback.state == "talking":
+                    then: states.State = "open" if left else "done"
+                    policy = self._policy(callback.line)
+                    await dialing.record(
+                        session,
+                        callback.ticket,
+                        "reached",
+                        who=who,
+                        policy=policy,
+                        now=now,
+                        then=then,
+                        note=NOTE,
+                    )
+                elif not left:
+                    await service.close(session, callback.ticket, who=who, now=now, note=NOTE)
+                return "kept" if left else "done"
         except Conflict:
             return "taken"
 
-    async def _claim(self, message: str, tenant: str, by: str) -> bool:
+    async def _may_ring(self, message: str, tenant: str, by: str) -> MayRing:
         now, who = self._clock.now(), Who(by, tenant)
         try:
             async with self._store.write() as session:
                 callback = await _callback(session, message, tenant)
-                if callback is not None:
-                    await service.claim(session, callback.ticket, who, until=now + LEASE, now=now)
+                if callback is None or callback.number is None or self._outside.refusal(callback.number):
+                    return "never"
+                ticket, policy = callback.ticket, self._policy(callback.line)
+                await service.claim(session, ticket, who, until=now + dialing.RINGING, now=now)
+                key = f"telephone {uuid4().hex}"
+                begun = await dialing.begin(session, ticket, who=who, key=key, policy=policy, now=now)
+                if isinstance(begun, Refusal):
+                    raise _Refused(begun.code)
+        except _Refused as refused:
+            return REFUSALS.get(refused.code, "never")
         except Conflict:
-            return False
-        return True
+            return "taken"
+        return "may"
+
+    async def _rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
+        now = self._clock.now()
+        async with self._store.write() as session:
+            callback = await _callback(session, message, tenant)
+            dial = await _dial(session, callback, by)
+            if callback is None or dial is None:
+                return
+            if how == "answered":
+                await dialing.answered(session, dial.key, until=now + LEASE, now=now)
+            else:
+                policy = self._policy(callback.line)
+                await dialing.ended(session, dial.key, RESULTS.get(how), policy=policy, now=now)
 
     async def _give_back(self, message: str, tenant: str, by: str) -> None:
         async with self._store.write() as session:
             callback = await _callback(session, message, tenant)
-            if callback is not None and (callback.state, callback.agent) == ("claimed", by):
+            if callback is not None and (callback.state, callback.agent) == ("talking", by):
                 who = Who(by, tenant)
                 await service.give_back(session, callback.ticket, who=who, now=self._clock.now())
+
+    def _policy(self, line: str) -> Policy:
+        return Policy(self._lines.callbacks(line), lambda hours: self._lines.calendar(line, hours))
+
+
+class _Refused(Exception):
+    """Takes the claim back, too."""
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
 
 
 async def _mine(session: AsyncSession, message: str, tenant: str) -> None:
@@ -137,3 +194,9 @@ async def _something_left(session: AsyncSession, callback: CallbackRow) -> bool:
         elif (await messages.get(session, contact.message_id)).cleared_at is None:
             return True
     return False
+
+
+async def _dial(session: AsyncSession, callback: CallbackRow | None, by: str) -> DialRow | None:
+    """The one that `by` has begun and that is not over."""
+    made = await dials.of_ticket(session, callback.ticket) if callback is not None else ()
+    return next((one for one in reversed(made) if one.ended_at is None and one.agent == by), None)

@@ -15,9 +15,9 @@ Staff hear how many messages there are, new ones and those that they kept; then 
 number, the recording. A key cuts whatever is said. `1` plays it again, `2` keeps it and goes on, `3` clears it
 after asking once more: the message leaves the list and its callback is done (対応済み), with who and when in
 its history; nothing is deleted, and the recording stays as long as the line keeps recordings. Where an agent
-is about the callback, it stays as it is. `4`, with `ring_back: true`, rings the caller back: only numbers in
-Japan at which a person answers and that the operator allows (`IVR_TRANSFERS`); meanwhile the callback is
-taken (担当中), so that nobody else rings. `9` ends. What staff do not clear, by hanging up too, stays.
+is about the callback, it stays as it is. `4`, with `ring_back: true`, rings the caller back, as agents do: by
+the rules of the line (`callbacks`), never when somebody else is about it; and only numbers that the operator
+allows (`IVR_TRANSFERS`). `9` ends. What staff do not clear, by hanging up too, stays.
 """
 
 import logging
@@ -26,16 +26,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ivr.call import Call, KeptMessage, Unlocked
+from ivr.call import Call, CallerHungUp, KeptMessage, Unlocked
 from ivr.dialplan import visit
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Step, StepName, parse_duration
 from ivr.dialplan.texts import digit_parts
-from ivr.errors import NotFound, StoreError
-from ivr.outside import national, to_ring_back
+from ivr.errors import Conflict, NotFound, StoreError
+from ivr.outside import national
 from ivr.prompts import spoken
 from ivr.steps import staff
-from ivr.steps.queue import TALKING
 
 log = logging.getLogger("ivr.steps")
 
@@ -59,7 +58,12 @@ CLEARED = {
     "kept": "メッセージを対応済みとしました。折り返しには、ほかのご用件があるため、一覧に残っています。",
     "taken": "この折り返しは、お電話では変更できません。ほかの担当者が対応中でないか、画面でご確認ください。",
 }
-NO_NUMBER = "この番号には、電話をかけられません。"
+REFUSED = {
+    "taken": CLEARED["taken"],
+    "hours": "ただいまは、お客様に電話をかけられる時間帯ではありません。",
+    "wish": "ただいまは、お客様がご希望の時間帯ではありません。",
+    "never": "このお客様には、電話をかけられません。",
+}
 CALLING = "お客様におつなぎします。そのままお待ちください。"
 DIALLED = {
     "busy": "お客様は、お話し中でした。",
@@ -69,6 +73,7 @@ DIALLED = {
 NO_MORE = "メッセージは、以上です。"
 FAILED = "ただいま、メッセージを確認できません。お手数ですが、のちほどおかけ直しください。"
 
+RINGS_BACK = "rings_back"  # the variable of the state that holds the message whose caller staff talk to
 PIN_TRIES = 3
 MOST = 20  # messages; more are "20件以上"
 AGAIN, NEXT, CLEAR, RING, END = "1", "2", "3", "4", "9"
@@ -102,7 +107,7 @@ class MailboxStep(Step):
         return frozenset({"next"})
 
     def says(self) -> dict[str, str]:
-        ringing = (MAY_RING, NO_NUMBER, CALLING, *DIALLED.values()) if self.ring_back else ()
+        ringing = (MAY_RING, *REFUSED.values(), CALLING, *DIALLED.values()) if self.ring_back else ()
         fixed = (
             ASK, UNAVAILABLE, *staff.SAYS, NEW, KEPT, NONE, URGENT, RECEIVED, FROM, COUNTRY, IS, WITHHELD,
             *WITHHELD_AS.values(), NO_AUDIO, CHOICES, SURE, *CLEARED.values(), NO_MORE, FAILED, *ringing,
@@ -117,11 +122,13 @@ class MailboxStep(Step):
     async def run(self, call: Call, desk: Desk) -> str | None:
         """Taken back, it asks for the PIN again; what was cleared before stays cleared."""
         try:
-            if TALKING in call.state.variables:  # taken back from a talk: it goes on, or has ended meanwhile
-                await self._talk(call, desk)
+            if message := call.state.variables.get(RINGS_BACK):
+                await self._talk(
+                    call, desk, message
+                )  # taken back from it: it goes on, or has ended meanwhile
             if await self._may(call, desk) and await self._listen(call, desk):
                 return self.next
-        except (StoreError, NotFound) as error:
+        except (StoreError, NotFound, Conflict) as error:
             log.error("messages could not be heard", extra={"call_id": call.id, "error": str(error)})
             await call.play(FAILED, whole=True)
         return self.otherwise
@@ -206,27 +213,32 @@ class MailboxStep(Step):
     async def _ring_back(self, call: Call, desk: Desk, message: KeptMessage) -> bool:
         """Whether staff talked to the caller of the message; then it is theirs until they say what became of it."""
         by, tenant = _by(call), desk.line.tenant
-        number = to_ring_back(message.number)
-        if number is None:
-            await call.play(NO_NUMBER)
-            return False
-        if not await desk.retrieval.claim(message.id, tenant, by):
-            await call.play(CLEARED["taken"])
+        may = await desk.retrieval.may_ring(message.id, tenant, by)
+        if may != "may" or message.number is None:
+            await call.play(REFUSED[may])
             return False
         call.keys.empty()
-        dialled = await call.dial(number, CALLING, ring=self.ring.total_seconds())
+        dialled = await call.dial(message.number, CALLING, ring=self.ring.total_seconds())
         call.keys.empty()  # nobody asked for keys
+        await desk.retrieval.rang(message.id, tenant, by, dialled.ended_by)
         if dialled.ended_by != "answered":
-            await desk.retrieval.give_back(message.id, tenant, by)
             await call.play(DIALLED[dialled.ended_by])
             return False
-        call.state.variables[TALKING] = self.type
-        await self._talk(call, desk)
+        call.state.variables[RINGS_BACK] = message.id
+        await self._talk(call, desk, message.id)
         return True
 
-    async def _talk(self, call: Call, desk: Desk) -> None:
-        await visit.talk(call, desk, None)
-        del call.state.variables[TALKING]
+    async def _talk(self, call: Call, desk: Desk, message: str) -> None:
+        """Not over when we are stopped: the two go on talking without us."""
+        left: CallerHungUp | None = None
+        try:
+            await visit.talk(call, desk, None)
+        except CallerHungUp as gone:
+            left = gone
+        await desk.retrieval.rang(message, desk.line.tenant, _by(call), "over")
+        if left is not None:
+            raise left
+        del call.state.variables[RINGS_BACK]
         call.keys.empty()
 
 

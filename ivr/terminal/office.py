@@ -13,7 +13,9 @@ from ivr.call import (
     Draft,
     KeptMessage,
     LineToday,
+    MayRing,
     Notice,
+    Rang,
     Recorded,
     Seat,
     Stored,
@@ -243,8 +245,11 @@ class MemoryRetrieval:
         self._cleared = True
         return "done"
 
-    async def claim(self, message: str, tenant: str, by: str) -> bool:
-        return True
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
+        return "may"
+
+    async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
+        """Nobody else would ring."""
 
     async def give_back(self, message: str, tenant: str, by: str) -> None:
         """Nobody else would ring."""

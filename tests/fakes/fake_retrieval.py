@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ivr.call import Cleared, KeptMessage, Unlocked, Withheld
+from ivr.call import Cleared, KeptMessage, MayRing, Rang, Unlocked, Withheld
 from ivr.clock import Clock
 from ivr.errors import NotFound, StoreError
+from ivr.outside import to_ring_back
 from tests.fakes.virtual_time import Life
 
 DISK = 0.05  # seconds
 TRIES = 5
 LOCKED = timedelta(minutes=15)
-LEASE = timedelta(minutes=30)
+LEASE, RINGING = timedelta(minutes=30), timedelta(minutes=3)
+OPENS, CLOSES = time(9), time(20)  # customers are rung
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
@@ -126,28 +128,43 @@ class FakeRetrieval:
             ticket.state = "done"
         return "done"
 
-    async def claim(self, message: str, tenant: str, by: str) -> bool:
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
         found = self._mine(message, tenant)
         await self._store()
         ticket = self._shelf.tickets.get(found.ticket or "")
-        if ticket is not None and (ticket.state == "done" or self._taken(ticket, by)):
-            return False
-        if ticket is not None:
-            ticket.state, ticket.agent, ticket.until = "claimed", by, self._clock.now() + LEASE
-            self._shelf.log.append(f"claimed {found.ticket}")
-        return True
+        if ticket is None or to_ring_back(found.number) is None:
+            return "never"
+        if ticket.state == "done" or self._taken(ticket, by):
+            return "taken"
+        if not OPENS <= self._clock.now().astimezone(TOKYO).time() < CLOSES:
+            return "hours"
+        ticket.state, ticket.agent, ticket.until = "dialing", by, self._clock.now() + RINGING
+        self._shelf.log.append(f"rings {found.ticket}")
+        return "may"
+
+    async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
+        found = self._mine(message, tenant)
+        await self._store()
+        ticket = self._shelf.tickets[found.ticket or ""]
+        if ticket.agent != by:
+            return
+        if how == "answered":
+            ticket.state, ticket.until = "talking", self._clock.now() + LEASE
+        elif how != "over":
+            ticket.state, ticket.agent, ticket.until = "open", None, None
+        self._shelf.log.append(f"{how} {found.ticket}")
 
     async def give_back(self, message: str, tenant: str, by: str) -> None:
         found = self._mine(message, tenant)
         await self._store()
         ticket = self._shelf.tickets.get(found.ticket or "")
-        if ticket is not None and (ticket.state, ticket.agent) == ("claimed", by):
+        if ticket is not None and (ticket.state, ticket.agent) == ("talking", by):
             ticket.state, ticket.agent, ticket.until = "open", None, None
             self._shelf.log.append(f"given back {found.ticket}")
 
     def _taken(self, ticket: Ticket, by: str) -> bool:
         running = ticket.until is None or ticket.until > self._clock.now()
-        return ticket.state == "claimed" and ticket.agent != by and running
+        return ticket.agent not in (None, by) and running
 
     def _mine(self, message: str, tenant: str) -> Message:
         found = next((each for each in self._shelf.messages if each.id == message), None)

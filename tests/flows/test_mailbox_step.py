@@ -19,7 +19,7 @@ RUNG_BACK = """
   outcome: informed
   dialled: "+819012345678"
   talks_to: outside
-  dealt: [claimed T1, cleared m1]
+  dealt: [rings T1, answered T1, over T1, cleared m1]
   ticket_states: {T1: done}
 - name: "the same, and staff go on without clearing it"
   pin: "482193"
@@ -33,7 +33,7 @@ RUNG_BACK = """
   path: "office messages goodbye bye"
   outcome: informed
   talks_to: outside
-  dealt: [claimed T1, given back T1]
+  dealt: [rings T1, answered T1, over T1, given back T1]
   ticket_states: {T1: open}
 """
 
@@ -53,4 +53,4 @@ async def test_taken_back_from_the_talk_it_goes_on_and_nobody_is_rung_twice() ->
     assert len(visit.calls) == 2
     assert visit.telephone.talked_to == ["outside"] and office.world.dialled == ["+819012345678"]
     assert heard_names(visit)[-1] == "STAFF_BYE"
-    assert office.shelf.log == ["claimed T1", "cleared m1"]
+    assert office.shelf.log == ["rings T1", "answered T1", "over T1", "cleared m1"]

@@ -19,6 +19,7 @@ from ivr.dialplan.check import line_numbers
 from ivr.dialplan.load import load_text
 from ivr.errors import NotFound, StoreError
 from ivr.lines import Lines
+from ivr.outside import Outside
 from ivr.retrieval import StoreRetrieval
 from ivr.steps import STEPS
 from ivr.store import callbacks, contacts, dialplans, messages
@@ -136,7 +137,8 @@ async def on_store(store: Store, recordings: Path) -> Desk:
     async with store.write() as session:
         await store_pins.set_digest(session, "shop", pins.digest(PIN), at=NOW)
     await lines.reload(store)
-    return Desk(StoreRetrieval(store, lines, recordings, clock), clock, recordings, store=store)
+    outside = Outside(("0*",), "PJSIP/{number}@trunk")
+    return Desk(StoreRetrieval(store, lines, recordings, clock, outside), clock, recordings, store=store)
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "fake"])
@@ -192,7 +194,9 @@ async def test_a_line_is_named_and_another_company_is_never_heard(desk: Desk) ->
     with pytest.raises(NotFound):
         await desk.retrieval.clear("m3", "shop", STAFF)
     with pytest.raises(NotFound):
-        await desk.retrieval.claim("m3", "shop", STAFF)
+        await desk.retrieval.may_ring("m3", "shop", STAFF)
+    with pytest.raises(NotFound):
+        await desk.retrieval.rang("m3", "shop", STAFF, "over")
     with pytest.raises(NotFound):
         await desk.retrieval.give_back("m3", "shop", STAFF)
     assert await desk.ids(tenant="kelp") == ["m3"]
@@ -216,7 +220,6 @@ async def test_what_agents_have_done_is_not_heard_any_more(desk: Desk) -> None:
 
 async def test_a_message_without_a_callback_is_cleared_alone(desk: Desk) -> None:
     await desk.left("m1", "2026-11-24 09:00", callback=False)
-    assert await desk.retrieval.claim("m1", "shop", STAFF)
     assert await desk.retrieval.clear("m1", "shop", STAFF) == "done"
     assert await desk.ids() == []
 
@@ -235,37 +238,64 @@ async def test_while_an_agent_is_about_it_nothing_is_changed(desk: Desk) -> None
     await desk.left("m1", "2026-11-24 09:00")
     await desk.agent_claims("m1", jst("2026-11-24 11:10"))
     assert await desk.retrieval.clear("m1", "shop", STAFF) == "taken"
-    assert not await desk.retrieval.claim("m1", "shop", STAFF)
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "taken"
     assert await desk.ids() == ["m1"]
     assert await desk.callback("m1") == ("claimed", "sato")
     desk.clock.advance(601)  # the lease has run out
     assert await desk.retrieval.clear("m1", "shop", STAFF) == "done"
 
 
-async def test_who_rings_back_has_it_alone_until_it_is_given_back(desk: Desk) -> None:
+async def test_who_rings_back_has_it_alone_and_what_comes_of_it(desk: Desk) -> None:
     await desk.left("m1", "2026-11-24 09:00")
-    assert await desk.retrieval.claim("m1", "shop", STAFF)
-    assert await desk.callback("m1") == ("claimed", STAFF)
-    assert not await desk.retrieval.claim("m1", "shop", OTHER)
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "may"
+    assert await desk.callback("m1") == ("dialing", STAFF)
+    assert await desk.retrieval.may_ring("m1", "shop", OTHER) == "taken"
     assert await desk.retrieval.clear("m1", "shop", OTHER) == "taken"
-    await desk.retrieval.give_back("m1", "shop", OTHER)
-    assert await desk.callback("m1") == ("claimed", STAFF)
-    await desk.retrieval.give_back("m1", "shop", STAFF)
+    await desk.retrieval.rang("m1", "shop", OTHER, "no_answer")
+    assert await desk.callback("m1") == ("dialing", STAFF)
+    await desk.retrieval.rang("m1", "shop", STAFF, "no_answer")
     assert await desk.callback("m1") == ("open", None)
-    assert await desk.retrieval.claim("m1", "shop", OTHER)
-    assert await desk.retrieval.clear("m1", "shop", OTHER) == "done"
+    assert await desk.retrieval.may_ring("m1", "shop", OTHER) == "may"
+    await desk.retrieval.rang("m1", "shop", OTHER, "answered")
+    assert await desk.callback("m1") == ("talking", OTHER)
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "taken"
+    await desk.retrieval.rang("m1", "shop", OTHER, "over")
+    await desk.retrieval.give_back("m1", "shop", STAFF)
+    assert await desk.callback("m1") == ("talking", OTHER)
     await desk.retrieval.give_back("m1", "shop", OTHER)
-    assert (await desk.callback("m1"))[0] == "done"
-    assert not await desk.retrieval.claim("m1", "shop", STAFF)
+    assert await desk.callback("m1") == ("open", None)
+    assert await desk.ids() == ["m1"]
 
 
-async def test_who_rang_and_hung_up_has_it_for_half_an_hour(desk: Desk) -> None:
+async def test_after_a_talk_it_is_done(desk: Desk) -> None:
     await desk.left("m1", "2026-11-24 09:00")
-    assert await desk.retrieval.claim("m1", "shop", STAFF)
-    desk.clock.advance(1799)
-    assert not await desk.retrieval.claim("m1", "shop", OTHER)
-    desk.clock.advance(2)
-    assert await desk.retrieval.claim("m1", "shop", OTHER)
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "may"
+    await desk.retrieval.rang("m1", "shop", STAFF, "answered")
+    await desk.retrieval.rang("m1", "shop", STAFF, "over")
+    assert await desk.retrieval.clear("m1", "shop", STAFF) == "done"
+    assert (await desk.callback("m1"))[0] == "done"
+    await desk.retrieval.give_back("m1", "shop", STAFF)
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "taken"
+    assert (await desk.callback("m1"))[0] == "done"
+
+
+async def test_who_is_never_rung(desk: Desk) -> None:
+    await desk.left("m1", "2026-11-24 09:00", number=None, withheld="anonymous")
+    await desk.left("m2", "2026-11-24 09:00", number="+16502530000")
+    await desk.left("m3", "2026-11-24 09:00", number="+81120123456")  # toll-free: nobody rings a caller there
+    await desk.left("m4", "2026-11-24 09:00", number="+819012345670", callback=False)
+    for one in ("m1", "m2", "m3", "m4"):
+        assert await desk.retrieval.may_ring(one, "shop", STAFF) == "never"
+    assert await desk.callback("m1") == ("open", None)
+
+
+async def test_at_night_nobody_is_rung_and_nothing_is_taken(desk: Desk) -> None:
+    await desk.left("m1", "2026-11-24 09:00")
+    desk.clock.advance(9 * 3600)  # 20:00
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "hours"
+    assert await desk.callback("m1") == ("open", None)
+    desk.clock.advance(13 * 3600)  # 9:00 on the next day
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "may"
 
 
 async def test_two_at_once_do_it_once(desk: Desk) -> None:
@@ -274,9 +304,9 @@ async def test_two_at_once_do_it_once(desk: Desk) -> None:
     work = [desk.retrieval.clear(f"m{number}", "shop", by) for number in range(5) for by in (STAFF, OTHER)]
     assert set(await asyncio.gather(*work)) == {"done"}
     assert await desk.ids() == []
-    claims = [desk.retrieval.claim("m9", "shop", by) for by in (STAFF, OTHER)]
+    rings = [desk.retrieval.may_ring("m9", "shop", by) for by in (STAFF, OTHER)]
     await desk.left("m9", "2026-11-24 10:00")
-    assert sorted(await asyncio.gather(*claims)) == [False, True]
+    assert sorted(await asyncio.gather(*rings)) == ["may", "taken"]
 
 
 async def test_the_pin_and_its_lock(desk: Desk) -> None:
@@ -337,3 +367,40 @@ async def test_a_store_that_does_not_answer_is_told(
             await kept.retrieval.clear("m1", "shop", STAFF)
     assert await kept.ids() == ["m1"]
     assert await kept.callback("m1") == ("open", None)
+
+
+async def test_a_number_is_rung_for_one_ticket_at_a_time_and_only_where_the_operator_allows(
+    kept: Desk,
+) -> None:
+    await kept.left("m1", "2026-11-24 09:00")
+    await kept.left("m2", "2026-11-24 09:00", line="branch")
+    assert await kept.retrieval.may_ring("m1", "shop", STAFF) == "may"
+    assert await kept.retrieval.may_ring("m2", "shop", OTHER) == "taken"  # the same number
+    assert await kept.callback("m2") == ("open", None)
+    await kept.retrieval.rang("m1", "shop", STAFF, "busy")
+    assert kept.store is not None
+    async with kept.store.read() as session:
+        contact = await contacts.by_message(session, "m1")
+        assert contact is not None
+        row = await callbacks.get(session, contact.ticket)
+    # As for every agent: after a busy telephone the next attempt is in ten minutes.
+    assert (row.outcome, row.attempts, row.next_at) == ("busy", 1, jst("2026-11-24 11:10"))
+    nowhere = StoreRetrieval(kept.store, Lines(), kept.recordings, kept.clock)
+    assert await nowhere.may_ring("m2", "shop", OTHER) == "never"
+
+
+async def test_what_was_said_after_a_talk_stands_in_the_history(kept: Desk) -> None:
+    await kept.left("m1", "2026-11-24 09:00")
+    for how in ("answered", "over"):
+        if how == "answered":
+            assert await kept.retrieval.may_ring("m1", "shop", STAFF) == "may"
+        await kept.retrieval.rang("m1", "shop", STAFF, how)  # type: ignore[arg-type]
+    await kept.retrieval.clear("m1", "shop", STAFF)
+    assert kept.store is not None
+    async with kept.store.read() as session:
+        contact = await contacts.by_message(session, "m1")
+        assert contact is not None
+        row = await callbacks.get(session, contact.ticket)
+        what = [event.what for event in await callbacks.events(session, contact.ticket)]
+    assert (row.state, row.outcome) == ("done", "reached")
+    assert what == ["created", "claim", "dial", "answered", "result"]

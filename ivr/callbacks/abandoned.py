@@ -11,6 +11,7 @@ from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.who import SYSTEM
+from ivr.store import callbacks as store
 from ivr.store import contacts
 
 PRIORITY = "medium"
@@ -47,6 +48,7 @@ async def got_through(
     """Somebody has talked to the caller: what only waited because of abandoned calls is done. Its tickets."""
     if number is None:
         return []
+    await store.one_at_a_time(session, asking.door(tenant, line, number))
     found = await contacts.open_callbacks(
         session, tenant=tenant, line=line, number=number, closed=sorted(CLOSED), to_change=True
     )

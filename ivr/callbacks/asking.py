@@ -127,7 +127,7 @@ async def rang(session: AsyncSession, about: MessageFacts, now: datetime) -> str
     if row is None:
         return None
     request = f"{about.call_id}/rang"
-    await store.one_at_a_time(session, f"request {request}", _door(row.tenant, row.line, row.number))
+    await store.one_at_a_time(session, f"request {request}", door(row.tenant, row.line, row.number))
     found = await contacts.by_request(session, request)
     if found is not None:
         return found.ticket
@@ -215,7 +215,7 @@ async def _once(
 ) -> str:
     doors = [key]
     if contact["number"] is not None:
-        doors.append(_door(contact["tenant"], contact["line"], contact["number"]))
+        doors.append(door(contact["tenant"], contact["line"], contact["number"]))
     await store.one_at_a_time(session, *doors)
     found = await find()
     if found is not None:
@@ -227,7 +227,8 @@ async def _once(
     return await _new(session, contact, now, new_ticket)
 
 
-def _door(tenant: str, line: str, number: str | None) -> str:
+def door(tenant: str, line: str, number: str | None) -> str:
+    """Whoever changes several callbacks of a number passes here first, one at a time."""
     return f"callback {tenant} {line} {number}"
 
 

@@ -101,13 +101,12 @@ async def _facts(session: AsyncSession, row: CallbackRow, policy: Policy, now: d
 
 async def answered(session: AsyncSession, key: str, *, until: datetime, now: datetime) -> bool:
     """Somebody is on the line. False if this dial is over or has lost its lock: then it must be hung up."""
-    row = await _going_on(session, key, until)
-    if row is None:
+    found = await _going_on(session, key, until)
+    if found is None:
         return False
+    dial, row = found
     if row.state == "dialing":
         await service.change(session, row, "talking", who=SYSTEM, what="answered", now=now, changes={})
-    dial = await dials.by_key(session, key)
-    assert dial is not None
     dial.answered_at = dial.answered_at or now
     await session.flush()
     return True
@@ -118,17 +117,26 @@ async def keep(session: AsyncSession, key: str, *, until: datetime) -> bool:
     return await _going_on(session, key, until) is not None
 
 
-async def _going_on(session: AsyncSession, key: str, until: datetime) -> CallbackRow | None:
-    """The callback of a dial that is not over, with lock and lease until then."""
+async def _going_on(session: AsyncSession, key: str, until: datetime) -> tuple[DialRow, CallbackRow] | None:
+    """A dial that is not over, and its callback, with lock and lease until then."""
+    found = await _held(session, key)
+    if found is None or found[1].state not in ("dialing", "talking"):
+        return None
+    if not await dials.keep(session, key, until):
+        return None
+    found[1].lease_until = until
+    await session.flush()
+    return found
+
+
+async def _held(session: AsyncSession, key: str) -> tuple[DialRow, CallbackRow] | None:
+    """A dial that is not over, and its callback, which nobody else changes. Whoever holds both took that one first."""
     dial = await dials.by_key(session, key)
-    if dial is None or dial.ended_at is not None:
+    if dial is None:
         return None
     row = await store.get(session, dial.ticket, to_change=True)
-    if row.state not in ("dialing", "talking") or not await dials.keep(session, key, until):
-        return None
-    row.lease_until = until
-    await session.flush()
-    return row
+    dial = await dials.by_key(session, key)
+    return None if dial is None or dial.ended_at is not None else (dial, row)
 
 
 async def ended(
@@ -138,13 +146,13 @@ async def ended(
 
     Nobody had answered: the ticket is open again, with the next attempt. After a talk the agent says how it went.
     """
-    dial = await dials.by_key(session, key)
-    if dial is None or dial.ended_at is not None:
+    found = await _held(session, key)
+    if found is None:
         return
+    dial, row = found
     dial.ended_at = now
     await session.flush()
     await dials.unlock(session, key)
-    row = await store.get(session, dial.ticket, to_change=True)
     if row.state == "dialing":
         await _missed(session, row, dial, outcome or "no_answer", SYSTEM, policy, now)
 
@@ -176,7 +184,7 @@ async def record(
         if then not in (None, "open"):
             raise Conflict("ご本人と話していない結果では、対応済みにできません。次回の架電を決めてください。")
         return await _missed(session, row, dial, result, who, policy, now, next_at=next_at, note=note)
-    return await _reached(session, row, dial, who, now, then or "done", next_at, note)
+    return await _reached(session, row, dial, who, policy, now, then or "done", next_at, note)
 
 
 async def _dial_of(session: AsyncSession, row: CallbackRow, who: Who, now: datetime) -> DialRow | None:
@@ -202,6 +210,7 @@ async def _reached(
     row: CallbackRow,
     dial: DialRow | None,
     who: Who,
+    policy: Policy,
     now: datetime,
     then: State,
     next_at: datetime | None,
@@ -218,6 +227,7 @@ async def _reached(
             row = await service.change(session, row, "dialing", who=who, what="dial", now=now, changes={})
         if row.state == "dialing":
             row = await service.change(session, row, "talking", who=who, what="answered", now=now, changes={})
+    news = policy.rules.target(row.priority).news
     changes: dict[str, Any] = {
         **await service.begun(session, row, now),
         "attempts": row.attempts,
@@ -226,7 +236,7 @@ async def _reached(
         "outcome": "reached",
         "result": note,
         "next_at": next_at,
-        "news_due_at": None,
+        "news_due_at": now + news if news else None,
     }
     if then == "done":
         changes |= {**service.FREE, "agent": who.name, "done_at": now, "next_at": None}

@@ -1,6 +1,7 @@
 """What the clock does to callbacks: leases that end, due times that come near and pass, targets that nobody typed."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,12 +15,13 @@ from ivr.callbacks.states import CLOSED
 from ivr.callbacks.who import SYSTEM, Who
 from ivr.errors import CalendarError
 from ivr.hours.closings import Closing
-from ivr.store import callbacks as store
-from ivr.store import dials
+from ivr.store import callbacks, dials
+from ivr.store.database import Store
 from ivr.store.tables import CallbackRow
 
 Happened = Literal["near", "second", "third", "freed"]
 LIMIT = 500
+TIERS: dict[Happened, int] = {"second": 2, "third": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,75 +34,83 @@ class Step:
     happened: Happened
 
 
-async def sweep(session: AsyncSession, policies: Policies, now: datetime) -> Sequence[Step]:
-    """Once a minute. Twice does no harm: each step of a ticket is taken once."""
-    steps = [
-        step
-        for row in await store.leases_over(session, now, LIMIT)
-        if (step := await _freed(session, row, now))
-    ]
-    for row in await store.unfinished(session, sorted(CLOSED), LIMIT):
+async def sweep(store: Store, policies: Policies, now: datetime) -> Sequence[Step]:
+    """Once a minute. Twice does no harm, also from two processes at once: each step of a ticket is taken once."""
+    async with store.read() as session:
+        over = [row.ticket for row in await callbacks.leases_over(session, now, LIMIT)]
+        unfinished = await callbacks.unfinished(session, sorted(CLOSED), LIMIT)
+    steps = []
+    for ticket in over:
+        async with store.write() as session:
+            steps.append(await _freed(session, ticket, now))
+    for row in unfinished:
         policy = policies(row.line)
-        await _targets(session, row, policy)
-        step = await _late(session, row, policy, now)
-        if step is not None:
-            steps.append(step)
-    return steps
+        targets = _targets(row, policy)
+        if targets or _step(row, policy, now):
+            async with store.write() as session:
+                steps.append(await _late(session, row.ticket, policy, now))
+    return [step for step in steps if step is not None]
 
 
-async def _freed(session: AsyncSession, row: CallbackRow, now: datetime) -> Step | None:
+async def _freed(session: AsyncSession, ticket: str, now: datetime) -> Step | None:
     """An agent is gone, or an engine in the middle of a dial: the ticket is open again, and says so."""
-    row = await store.get(session, row.ticket, to_change=True)
-    if row.lease_until is None or row.lease_until > now or row.state in CLOSED:
+    row = await callbacks.find(session, ticket, to_change=True)
+    if row is None or row.lease_until is None or row.lease_until > now:
         return None
-    if row.state in ("dialing", "talking"):
-        for dial in await dials.of_ticket(session, row.ticket):
-            if dial.ended_at is None:
-                dial.ended_at = now
-                await dials.unlock(session, dial.key)
-    if row.state in ("working", "waiting"):  # the owner stays responsible; others may take it
-        row.lease_until = None
+    if row.state not in ("claimed", "dialing", "talking"):
+        row.lease_until = None  # who works on it stays responsible; others may take it
         await session.flush()
         return None
+    for dial in await dials.of_ticket(session, row.ticket):
+        if dial.ended_at is None:
+            dial.ended_at = now
+            await dials.unlock(session, dial.key)
     await service.change(
         session, row, "open", who=SYSTEM, what="lease_end", now=now, why=row.agent, changes=service.FREE
     )
     return Step(row.ticket, row.tenant, row.line, "freed")
 
 
-async def _targets(session: AsyncSession, row: CallbackRow, policy: Policy) -> None:
-    """Resolution and news, from what the line promises; they are counted from when it was asked for."""
-    target = policy.rules.target(row.priority)
-    if row.resolution_due_at is None and target.resolution is not None and row.reply_wanted is not False:
-        try:
-            row.resolution_due_at = due_at(target.resolution, row.created_at, policy.business)
-        except (CalendarError, OverflowError):
-            return
-    if row.news_due_at is None and target.news is not None and row.reply_wanted is not False:
-        row.news_due_at = row.created_at + target.news
+async def _late(session: AsyncSession, ticket: str, policy: Policy, now: datetime) -> Step | None:
+    row = await callbacks.find(session, ticket, to_change=True)
+    if row is None or row.state in CLOSED:
+        return None
+    for name, moment in _targets(row, policy).items():
+        setattr(row, name, moment)
     await session.flush()
+    happened = _step(row, policy, now)
+    if happened is None:
+        return None
+    tier = TIERS.get(happened, row.tier)
+    what, why = ("escalate", f"tier {tier}") if tier > row.tier else ("near_due", None)
+    changes = {"tier": tier, "warned_at": row.warned_at or now}
+    await service.change(session, row, None, who=SYSTEM, what=what, now=now, why=why, changes=changes)
+    return Step(row.ticket, row.tenant, row.line, happened)
 
 
-async def _late(session: AsyncSession, row: CallbackRow, policy: Policy, now: datetime) -> Step | None:
+def _targets(row: CallbackRow, policy: Policy) -> dict[str, datetime]:
+    """Resolution and news that are not set yet, from what the line promises; counted from when it was asked for."""
+    target = policy.rules.target(row.priority)
+    found: dict[str, datetime] = {}
+    if row.reply_wanted is False:
+        return found
+    if row.resolution_due_at is None and target.resolution is not None:
+        with suppress(CalendarError, OverflowError):
+            found["resolution_due_at"] = due_at(target.resolution, row.created_at, policy.business)
+    if row.news_due_at is None and target.news is not None:
+        found["news_due_at"] = row.created_at + target.news
+    return found
+
+
+def _step(row: CallbackRow, policy: Policy, now: datetime) -> Happened | None:
     if row.due_at is None or row.begun_at is not None:
         return None
     rules = policy.rules.escalation
     if row.tier < 3 and now >= row.due_at + rules.third:
-        tier, happened = 3, "third"
-    elif row.tier < 2 and now >= row.due_at + rules.second:
-        tier, happened = 2, "second"
-    elif row.warned_at is None and now >= row.due_at - rules.near:
-        tier, happened = row.tier, "near"
-    else:
-        return None
-    row = await store.get(session, row.ticket, to_change=True)
-    if row.state in CLOSED or row.begun_at is not None:
-        return None
-    what, why = ("escalate", f"tier {tier}") if tier > row.tier else ("near_due", None)
-    changes = {"tier": max(tier, row.tier), "warned_at": row.warned_at or now}
-    await service.change(session, row, None, who=SYSTEM, what=what, now=now, why=why, changes=changes)
-    found: dict[str, Happened] = {"third": "third", "second": "second", "near": "near"}
-    return Step(row.ticket, row.tenant, row.line, found[happened])
+        return "third"
+    if row.tier < 2 and now >= row.due_at + rules.second:
+        return "second"
+    return "near" if row.warned_at is None and now >= row.due_at - rules.near else None
 
 
 async def news_told(

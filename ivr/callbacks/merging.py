@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import service, states, tickets
-from ivr.callbacks.asking import SAID, TICKET_TRIES
+from ivr.callbacks.asking import SAID, TICKET_TRIES, door
 from ivr.callbacks.priority import higher, rank
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict, StoreError
@@ -33,8 +33,9 @@ async def merge(session: AsyncSession, ticket: str, *, into: str, who: Who, now:
 
     Conflict if they are of two lines, one of them is closed or on the line, or another agent has it.
     """
-    first, second = sorted((ticket, into))
-    found = {asked: await service.own(session, asked, who) for asked in (first, second)}
+    seen = [await store.get(session, one, tenant=who.tenant) for one in (ticket, into)]
+    await store.one_at_a_time(session, *sorted({door(row.tenant, row.line, row.number) for row in seen}))
+    found = {asked: await service.own(session, asked, who) for asked in sorted((ticket, into))}
     gone, stays = found[ticket], found[into]
     if gone.ticket == stays.ticket:
         return stays

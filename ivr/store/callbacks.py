@@ -192,9 +192,10 @@ async def leases_over(session: AsyncSession, now: datetime, limit: int) -> Seque
 
 
 async def unfinished(session: AsyncSession, closed: Sequence[str], limit: int) -> Sequence[CallbackRow]:
-    """What is due first comes first."""
+    """Those that are not begun first, then by due time."""
     due = func.coalesce(CallbackRow.due_at, literal(NEVER, UtcTime), type_=UtcTime)
-    query = select(CallbackRow).where(CallbackRow.state.not_in(closed)).order_by(due).limit(limit)
+    order = (CallbackRow.begun_at.is_not(None), due)
+    query = select(CallbackRow).where(CallbackRow.state.not_in(closed)).order_by(*order).limit(limit)
     return (await session.scalars(query)).all()
 
 

@@ -52,7 +52,7 @@ async def add(session: AsyncSession, row: dict[str, Any]) -> DialRow:
 
 
 async def by_key(session: AsyncSession, key: str) -> DialRow | None:
-    query = select(DialRow).where(DialRow.key == key).with_for_update()
+    query = select(DialRow).where(DialRow.key == key)
     return await session.scalar(query.execution_options(populate_existing=True))
 
 

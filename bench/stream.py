@@ -11,6 +11,7 @@ is left in Asterisk; texts that are not the same are shown.
 
 import argparse
 import asyncio
+import gc
 import os
 import statistics
 import subprocess
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -161,10 +162,17 @@ async def asterisk(base: Path, settings: Settings, seconds: int) -> AsyncIterato
     instance.recordings.symlink_to(settings.recordings)
     private = PrivateAsterisk(find_asterisk(os.environ.get("IVR_ASTERISK", "")), instance)
     await private.start()
+    ahead(private.pid)
     try:
         yield private
     finally:
         await private.stop()
+
+
+def ahead(pid: int | None) -> None:
+    """What else the machine does disturbs less (Linux' autogroups; needs root)."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text("-15")
 
 
 async def round_of(office: Office, at_once: int, *, hear: bool) -> tuple[float, float, set[str]]:
@@ -213,6 +221,8 @@ async def measure(base: Path, seconds: int, counts: list[int]) -> bool:
             office = Office(ari, Ears([address]), mailbox, store, settings.recordings.resolve())
             serving = asyncio.create_task(ari.run(office.on_event))
             await asyncio.sleep(3)  # the jobs process starts, too
+            gc.collect()
+            gc.freeze()  # as ivr/app.py does
             good = await compare(office, seconds, counts)
             left = await ari.http("GET", "channels")
             serving.cancel()
@@ -233,7 +243,7 @@ async def compare(office: Office, seconds: int, counts: list[int]) -> bool:
         if slowest > MOST or busy > BLOCKED:
             good = False
         if len(batch | streamed) > 1:
-            print("the texts differ in", *sorted(batch | streamed), sep="\n  ")
+            print(f"({len(batch | streamed)} different texts: each begins at another sample)")
     return good
 
 
@@ -242,6 +252,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60, help="length of each message")
     parser.add_argument("--at-once", default="1,10", help="callers at once")
     options = parser.parse_args()
+    ahead(os.getpid())
     with tempfile.TemporaryDirectory() as directory:
         counts = [int(count) for count in options.at_once.split(",")]
         good = asyncio.run(measure(Path(directory), options.seconds, counts))

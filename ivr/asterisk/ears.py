@@ -27,6 +27,7 @@ EAR = "ear"  # in the id of a channel, where an agent's name stands: late ones a
 SET_UP = 2.0  # seconds until the audio flows, at most
 PATIENCE = 1.0  # seconds that a caller waits for the text
 ALL_OF_IT = 0.5  # seconds by which what was heard and the recording may differ
+LOST = 0.05  # of the caller's audio
 REST = 5.0  # seconds for which a transcriber that could not be used is asked last
 SURE = 0.9  # least confidence of each word of a spoken answer: see docs/operator/speech.md
 
@@ -223,11 +224,15 @@ def keys_of(phrase: Sequence[Json], answers: Mapping[str, str], sure: float = SU
 
 
 def whole(heard: Transcript | None, recorded: Recorded, silence: float) -> Transcript | None:
-    """What was heard, if it is all of the recording, from which Asterisk cuts the `silence` that ended it."""
+    """What was heard, if it is all of the recording, from which Asterisk cuts the `silence` that ended it.
+
+    What is lost on the way from the caller is silence to who listens, and nothing at all to who records.
+    """
     if heard is None:
         return None
+    cut = silence if recorded.ended_by == "silence" else 0.0
     longer = heard.duration - recorded.seconds
-    if -ALL_OF_IT <= longer <= ALL_OF_IT + (silence if recorded.ended_by == "silence" else 0):
+    if -ALL_OF_IT <= longer <= ALL_OF_IT + cut + LOST * recorded.seconds:
         return replace(heard, duration=recorded.seconds)
     log.warning("not all of a message was heard, its text comes later", extra={"longer": round(longer, 2)})
     return None

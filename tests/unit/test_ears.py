@@ -84,7 +84,7 @@ async def test_a_message_has_its_text_when_it_ends(tmp_path: Path, ends: str, he
         FakeListener(fault="dies at end"),
         FakeListener(answer=None),
         FakeListener(answer="解約", seconds=2.4),  # it came too late to hear the beginning
-        FakeListener(answer="解約", seconds=13.6),  # more than the silence that Asterisk cuts off
+        FakeListener(answer="解約", seconds=13.8),  # more than the silence that Asterisk cuts off
     ],
     ids=["busy", "no model", "silent", "dies", "dies late", "frozen late", "too little", "too much"],
 )

@@ -17,7 +17,7 @@ import vosk
 
 from transcribe import audio
 from transcribe.protocol import Failure, Word, join_words
-from transcribe.trying import TRY_SECONDS, ModelError, model_rate
+from transcribe.trying import READ_SECONDS, TRY_SECONDS, ModelError, model_rate
 
 UNKNOWN = "[unk]"  # as models call what is none of their words
 
@@ -115,6 +115,7 @@ def main() -> None:
     try:
         recognizer = Recognizer(Path(sys.argv[1]))
         loaded = _cpu_seconds()
+        signal.alarm(READ_SECONDS)
         heard = _heard(recognizer, Path(sys.argv[2])) if len(sys.argv) > 2 else _silence(recognizer)
     except (ModelError, Failure) as error:
         sys.exit(str(error))

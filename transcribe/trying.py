@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TRY_SECONDS = 180  # a large model on a slow disk
+READ_SECONDS = 3600  # a long recording
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,7 +68,7 @@ async def tried(directory: Path, wav: Path | None = None) -> Trial:
     if child.returncode == 0:
         return Trial(None, **json.loads(out))
     if child.returncode == -signal.SIGALRM:
-        return Trial(f"it did not load within {TRY_SECONDS} seconds")
+        return Trial(f"it did not load within {TRY_SECONDS} seconds, or not read within {READ_SECONDS}")
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
     of_kaldi = [line for line in lines if line.startswith(("ERROR", "ASSERTION_FAILED"))]
     return Trial((of_kaldi or lines or [f"its trial ended with {child.returncode}"])[-1][:300])

@@ -167,8 +167,10 @@ class Ear:
         grammar = None if self._answers is None else list(self._answers)
         await socket.send_json({"model": model, "grammar": grammar})
         told = _checked(await socket.receive_json())
-        if told["lacks"]:
-            log.warning("a model lacks words of spoken answers", extra={"words": len(told["lacks"])})
+        known = {keys for phrase, keys in (self._answers or {}).items() if phrase not in told["lacks"]}
+        if unheard := {*(self._answers or {}).values()} - known:
+            about = {"ear": self.id, "answers": len(unheard), "model": told["model"]}
+            log.warning("the model has no words for a spoken answer: keys alone count for it", extra=about)
         return f"{told['uuid']}@{told['address']}"
 
     async def _bring(self, where: str) -> None:

@@ -16,13 +16,16 @@ Phrase = Sequence[tuple[str, float]]  # words, each with its confidence
 class FakeListener:
     """`answer`: what "end" brings; None: nothing, as from one that is frozen. `fault`: see `_listen`."""
 
-    def __init__(self, *, seconds: float = 0.0, answer: str | None = "", fault: str = "") -> None:
+    def __init__(
+        self, *, seconds: float = 0.0, answer: str | None = "", fault: str = "", lacks: Sequence[str] = ()
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.orders: list[str] = []
         self.keys: list[str] = []  # that were shown
         self._answer = answer
         self._seconds = seconds
         self._fault = fault
+        self._lacks = list(lacks)
         self._sockets: list[web.WebSocketResponse] = []
         self.address = Address("127.0.0.1", 1)
 
@@ -58,7 +61,8 @@ class FakeListener:
             await socket.send_json({"error": "no_model", "detail": "bring one", "retryable": True})
             return socket
         uuid, _, address = WHERE.partition("@")
-        await socket.send_json({"uuid": uuid, "address": address, "model": "m", "trial": True, "lacks": []})
+        about = {"model": "m", "trial": True, "lacks": self._lacks}
+        await socket.send_json({"uuid": uuid, "address": address, **about})
         self._sockets.append(socket)
         async for message in socket:
             order = message.json()["do"]

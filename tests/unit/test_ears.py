@@ -173,6 +173,20 @@ async def test_an_answer_counts_as_its_keys_and_nothing_else_does(tmp_path: Path
     assert listener.asked == [{"model": None, "grammar": list(ANSWERS)}]
 
 
+@pytest.mark.parametrize(("lacks", "told"), [(["はい"], 0), (["はい", "お願いします"], 1)])
+async def test_an_answer_that_a_model_has_no_words_for_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, lacks: list[str], told: int
+) -> None:
+    async with FakeListener(lacks=lacks).serving() as listener:
+        visit = Visit(tmp_path, Ears([listener.address]))
+        async with visit.call.hearing(ANSWERS):
+            await until(lambda: listener.orders)
+        await visit.over()
+    assert [record.message for record in caplog.records] == told * [
+        "the model has no words for a spoken answer: keys alone count for it"
+    ]
+
+
 async def test_where_nobody_listens_keys_alone_count(tmp_path: Path) -> None:
     visit = Visit(tmp_path, NOBODY)
     async with visit.call.hearing(ANSWERS):

@@ -10,12 +10,11 @@ from typing import Any
 
 from ivr import editing
 from ivr.asterisk.conf import AgentTelephone
-from ivr.callbacks.asking import MessageFacts, create_for_message
 from ivr.clock import SystemClock
 from ivr.dialplan.load import load_all
-from ivr.errors import Conflict, NotFound, SettingsError
+from ivr.errors import NotFound, SettingsError
 from ivr.lines import Lines, groups_of
-from ivr.messages.filing import branch
+from ivr.messages import promote as promoting
 from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import agents, alarms, callbacks, calls, messages, orders, tokens, users
@@ -201,31 +200,7 @@ async def promote(settings: Settings, message_id: str) -> str:
     async with opened(settings.database_url) as store:
         lines = Lines()
         await lines.reload(store)
-        async with store.write() as session:
-            row = await messages.get(session, message_id)
-            if not await messages.promote(session, message_id, now):
-                raise Conflict(f"message {message_id} is {row.state}, not silent; it has what it needs")
-            call = await calls.get(session, row.call_id) if row.call_id else None
-            path = tuple(call.path) if call else ()
-            promise = lines.promise(row.line, path)
-            ticket = await create_for_message(
-                session,
-                MessageFacts(
-                    id=row.id,
-                    line=row.line,
-                    tenant=row.tenant,
-                    cause=row.cause,
-                    number=row.number,
-                    received_at=now,
-                    withheld=row.withheld,
-                    call_id=row.call_id,
-                    path=path,
-                    branch=branch(path),
-                ),
-                promise,
-                lines.calendar(row.line, promise.hours),
-                now,
-            )
+        ticket = await promoting.promote(store, lines, message_id, now)
     wake(settings.run, "jobs")
     return ticket
 

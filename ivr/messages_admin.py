@@ -60,6 +60,7 @@ def _short(row: MessageRow) -> dict[str, Any]:
         "id": row.id,
         "line": row.line,
         "state": row.state,
+        "kind": row.kind,
         "cause": row.cause,
         "number": row.number,
         "created_at": _iso(row.created_at),

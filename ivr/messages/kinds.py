@@ -46,6 +46,7 @@ _LEAST_HZ = 2.5  # and at least that
 _NOTES = {25: 0.93, 5: 0.90}
 _PERHAPS = 0.5  # of each second, where nothing moves as a voice does
 _LEAST_MUSIC = 6.0  # seconds
+_BEGINNING = 250  # windows, 10 s
 
 
 def tones(samples: bytes, heard: NDArray[np.bool_]) -> Literal["tone", "fax", "music"] | None:
@@ -85,11 +86,15 @@ def is_music(samples: bytes, *, moves: bool) -> bool:
     loud = levels > np.percentile(levels, 95) - _DEEP
     if loud.sum() * _LONG_HOP < _LEAST_MUSIC * RATE:
         return False
-    total, notes = power.sum(axis=1) * loud, _held(power) * loud
-    return all(
-        _all_hold(total, notes, loud, windows, share)
-        for windows, share in (_NOTES if moves else {25: _PERHAPS}).items()
-    )
+    shares = _NOTES if moves else {25: _PERHAPS}
+    # Speech shows within the beginning; the rest is looked at only of what may be music.
+    for end in (min(_BEGINNING, len(power)), len(power)):
+        heard = loud[:end]
+        notes = _held(power[: end + _HELD])[:end] * heard
+        total = power[:end].sum(axis=1) * heard
+        if not all(_all_hold(total, notes, heard, windows, share) for windows, share in shares.items()):
+            return False
+    return True
 
 
 def _all_hold(total: Floats, notes: Floats, loud: NDArray[np.bool_], windows: int, share: float) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import CursorResult, Update, select, update
+from sqlalchemy import CursorResult, Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import NotFound
@@ -12,6 +12,8 @@ from ivr.store import stages
 from ivr.store.pages import beyond
 from ivr.store.tables import CallbackRow, ContactRow, MessageRow
 from ivr.store.upsert import insert_new
+
+SILENT_KINDS = ("silent", "tone", "music", "fax")
 
 
 async def intend(session: AsyncSession, row: dict[str, Any]) -> bool:
@@ -76,6 +78,19 @@ async def correct(session: AsyncSession, message_id: str, text: str | None, *, b
         )
         .values(corrected_text=text, corrected_by=by if text else None, corrected_at=at),
     )
+
+
+async def silent_kinds(session: AsyncSession, tenant: str | None) -> dict[str, int]:
+    """How many messages hold no speech, by kind; of all tenants for None."""
+    query = (
+        select(MessageRow.kind, func.count()).where(MessageRow.state == "silent").group_by(MessageRow.kind)
+    )
+    if tenant is not None:
+        query = query.where(MessageRow.tenant == tenant)
+    found = dict.fromkeys(SILENT_KINDS, 0)
+    for kind, count in await session.execute(query):
+        found[kind or "silent"] += count  # one of before the kinds were told apart
+    return found
 
 
 async def get(session: AsyncSession, message_id: str) -> MessageRow:

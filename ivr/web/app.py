@@ -8,7 +8,7 @@ from ivr.clock import Clock
 from ivr.lines import Lines
 from ivr.settings import Settings
 from ivr.store.database import Store
-from ivr.web import guard, health, keys, pages
+from ivr.web import guard, health, keys, pages, silent
 from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
 from ivr.web.api import views as api
 from ivr.web.audio import message_audio, message_original, message_playback, recording
@@ -52,10 +52,13 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.post("/callbacks/{ticket}/run", callbacks.run_again),
             web.post("/callbacks/{ticket}/correct", message.correct),
             web.post("/callbacks/{ticket}/accept", message.accept),
+            web.get("/silent", silent.show),
+            web.post("/silent/{id}/promote", silent.promote),
             web.get("/messages/{id}/audio", message_playback),
             web.get("/messages/{id}/original", message_original),
             web.get("/api/v1/callbacks", api.list_callbacks),
             web.get("/api/v1/calls", api.list_calls),
+            web.get("/api/v1/silent", silent.listing),
             web.get("/api/v1/messages/{id}/audio", message_audio),
             web.get(guard.RECORDING, recording),
         ]

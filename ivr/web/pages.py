@@ -49,6 +49,7 @@ def environment() -> jinja2.Environment:
         publisher=words.publisher,
         published_because=words.published_because,
         no_sound=words.no_sound,
+        silent_kinds=words.SILENT_KINDS,
         taken_over=offered.taken_over,
         can_take_over=offered.can_take_over,
         events_said=words.EVENTS,

@@ -62,6 +62,7 @@ SUGGESTED: Final = {  # kinds of `ivr.messages.reading.Suggestion`
 COMPARED: Final = {"same": "発信番号と同じ", "different": "発信番号と違う", "none": "発信番号なし"}
 SILENT_BECAUSE: Final = {"recording": "録音中です。", "lost": "音声は残っていません。"}  # states of a message
 DELETED: Final = "録音は削除されました。"
+SILENT_KINDS: Final = {"silent": "無音", "tone": "信号音", "music": "音楽", "fax": "FAX"}
 CHANNELS: Final = {"mail": "メール", "webhook": "Webhook", "slack": "Slack"}
 NOTICE_STATES: Final = {
     "waiting": "送信待ち",

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from ivr.call import Call
 from ivr.dialplan import patience
@@ -30,13 +30,17 @@ URGENT = "お急ぎのご用件として承りました。"
 MOST_CHOICES = 10  # then the message is sent
 
 
+def _none_if_false(value: Any) -> Any:
+    return None if value == "false" else value
+
+
 class Review(Part):
     """Keys for who has left a message."""
 
     send: Key = "1"
     """sends the message; so do hanging up and no key"""
-    replace: Key | None = "2"
-    """records it again; what was said before stays until something else is"""
+    replace: Annotated[Key | None, BeforeValidator(_none_if_false, json_schema_input_type=bool | Key)] = "2"
+    """records it again, what was said before stays until something else is; `false`: not offered"""
     listen: Key | None = None
     """plays it"""
     append: Key | None = None

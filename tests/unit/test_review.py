@@ -44,7 +44,7 @@ def test_the_sentence_is_the_one_of_the_desks() -> None:
 
 
 def test_the_sentence_names_the_keys_that_the_line_offers() -> None:
-    review = Review.model_validate({"send": "#1", "replace": None, "listen": "star", "urgent": "9"})
+    review = Review.model_validate({"send": "#1", "replace": "false", "listen": "star", "urgent": "9"})
     assert review.text == (
         "この内容でよろしければシャープと1を、お聞きになる場合は米印を、お急ぎの場合は9を押してください。"
         "そのままお切りいただいても、メッセージは承ります。"

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import pins
-from ivr.call import LineToday, Unlocked
 from ivr.clock import Clock
 from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.pick import moment, zone_of
@@ -25,6 +24,7 @@ from ivr.hours.text import DAY
 from ivr.lines import Lines, LiveLine
 from ivr.prompts.readable import unreadable
 from ivr.prompts.reading import normalise
+from ivr.staff import LineToday, Unlocked
 from ivr.steps.hours import HoursStep
 from ivr.store import closures, orders
 from ivr.store.database import Store
@@ -147,7 +147,7 @@ def read_until(text: str, line: LiveLine, begins: datetime) -> datetime | None:
 
 
 class StoreClosings:
-    """`Closings` of ivr/call.py on the store. `lines`: as this process sees them."""
+    """`Closings` of ivr/staff.py on the store. `lines`: as this process sees them."""
 
     def __init__(self, store: Store, lines: Lines, clock: Clock, announce: Callable[[], None]) -> None:
         self._store = store

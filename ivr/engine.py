@@ -11,17 +11,7 @@ from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
 from ivr.asterisk.ears import NOBODY, Ears
-from ivr.call import (
-    BY_DEFAULT,
-    NOBODY_READS,
-    CallerHungUp,
-    CallState,
-    Closings,
-    Journal,
-    Mailbox,
-    Reader,
-    Retrieval,
-)
+from ivr.call import BY_DEFAULT, NOBODY_READS, CallerHungUp, CallState, Journal, Mailbox, Reader
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.run import run
@@ -30,6 +20,7 @@ from ivr.lines import Lines, LiveLine
 from ivr.outside import NOWHERE, Outside
 from ivr.queues.queues import Queues
 from ivr.queues.talks import OldTalks
+from ivr.staff import Closings, Retrieval
 
 log = logging.getLogger("ivr.engine")
 

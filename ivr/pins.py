@@ -7,9 +7,9 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from ivr.call import Unlocked
 from ivr.clock import Clock
 from ivr.errors import NotFound, PinError, StoreError
+from ivr.staff import Unlocked
 from ivr.store import pins
 from ivr.store.database import Store
 

@@ -1,4 +1,4 @@
-"""Messages heard by staff on a telephone: `Retrieval` of ivr/call.py on the store."""
+"""Messages heard by staff on a telephone: `Retrieval` of ivr/staff.py on the store."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import pins
-from ivr.call import Cleared, KeptMessage, MayRing, Rang, Unlocked, Withheld
+from ivr.call import Withheld
 from ivr.callbacks import dialing, service, states
 from ivr.callbacks.guard import Code, Refusal
 from ivr.callbacks.policy import Policy
@@ -22,6 +22,7 @@ from ivr.dialplan.pick import zone_of
 from ivr.errors import Conflict, NotFound
 from ivr.lines import Lines
 from ivr.outside import NOWHERE, Outside
+from ivr.staff import Cleared, KeptMessage, MayRing, Rang, Unlocked
 from ivr.store import callbacks, contacts, dials, messages
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, DialRow, MessageRow

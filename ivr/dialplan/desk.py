@@ -4,18 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ivr.call import (
-    NOBODY_READS,
-    CallbackPromise,
-    CallState,
-    Closings,
-    Journal,
-    Mailbox,
-    Place,
-    Reader,
-    Retrieval,
-    Seats,
-)
+from ivr.call import NOBODY_READS, CallbackPromise, CallState, Journal, Mailbox, Place, Reader, Seats
 from ivr.clock import Clock
 from ivr.dialplan.callbacks import URGENT
 from ivr.dialplan.model import CallbackModel, Dialplan, LineModel
@@ -29,6 +18,7 @@ from ivr.dialplan.texts import (
     wait_parts,
 )
 from ivr.hours.calendar import Calendar
+from ivr.staff import Closings, Retrieval
 
 TICKET = "ticket"  # the variable of the state that holds the number of the callback, as texts say it
 

@@ -93,6 +93,16 @@ def day_named(day: date) -> str:
     return f"{spoken.date(day)}、{spoken.weekday(day)}"
 
 
+def moment_parts(then: datetime, now: datetime) -> list[str]:
+    """`本日、` `午前9時` `5分`: a time of the past, where `then` is told."""
+    return spoken.moment_parts(then, now.astimezone(then.tzinfo).date())
+
+
+def all_moments() -> list[str]:
+    """All that `moment_parts` can say."""
+    return spoken.moments()
+
+
 def values(text: str) -> list[str]:
     """The names in braces, in order, known or not."""
     return _VALUE.findall(text)

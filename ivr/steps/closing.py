@@ -20,11 +20,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ivr.call import Call, Unlocked
+from ivr.call import Call
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Key, Step, StepName, parse_duration
 from ivr.dialplan.texts import day_named
 from ivr.errors import ClosingError, NotFound, StoreError
+from ivr.staff import Unlocked
 from ivr.steps import staff
 from ivr.steps.menu import NOTHING
 

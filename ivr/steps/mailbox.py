@@ -26,14 +26,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ivr.call import Call, CallerHungUp, KeptMessage, Unlocked
+from ivr.call import Call, CallerHungUp
 from ivr.dialplan import visit
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import Duration, Step, StepName, parse_duration
-from ivr.dialplan.texts import digit_parts
+from ivr.dialplan.texts import all_moments, digit_parts, moment_parts
 from ivr.errors import Conflict, NotFound, StoreError
 from ivr.outside import national
-from ivr.prompts import spoken
+from ivr.staff import KeptMessage, Unlocked
 from ivr.steps import staff
 
 log = logging.getLogger("ivr.steps")
@@ -113,7 +113,7 @@ class MailboxStep(Step):
             *WITHHELD_AS.values(), NO_AUDIO, CHOICES, SURE, *CLEARED.values(), NO_MORE, FAILED, *ringing,
         )  # fmt: skip
         counts = [_count(number) for number in range(MOST + 1)]
-        pieces = [*fixed, *counts, *digit_parts("0123456789"), *spoken.moments()]
+        pieces = [*fixed, *counts, *digit_parts("0123456789"), *all_moments()]
         return {f"text {number}": text for number, text in enumerate(pieces)}
 
     def hears_lines(self) -> dict[str, str]:
@@ -198,9 +198,8 @@ class MailboxStep(Step):
         await desk.retrieval.heard(message.id, desk.line.tenant, _by(call))
 
     def _told(self, desk: Desk, message: KeptMessage) -> list[str]:
-        today = desk.clock.now().astimezone(message.received.tzinfo).date()
         urgent = [URGENT] if message.urgent else []
-        return [*urgent, *spoken.moment_parts(message.received, today), RECEIVED, *_number(message)]
+        return [*urgent, *moment_parts(message.received, desk.clock.now()), RECEIVED, *_number(message)]
 
     async def _clear(self, call: Call, desk: Desk, message: KeptMessage) -> bool:
         sure = await staff.chosen(call, [SURE], (YES, BACK), tries=self.repeat + 1, wait=self.wait)

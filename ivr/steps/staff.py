@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 
-from ivr.call import Call, Unlocked
+from ivr.call import Call
 from ivr.keys import KeyTable
+from ivr.staff import Unlocked
 from ivr.steps.menu import NOTHING, WRONG
 
 WRONG_PIN = "暗証番号が違います。"

@@ -6,24 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from ivr.call import (
-    Call,
-    CallbackPromise,
-    Cleared,
-    Draft,
-    KeptMessage,
-    LineToday,
-    MayRing,
-    Notice,
-    Rang,
-    Recorded,
-    Seat,
-    Stored,
-    Taken,
-    Understood,
-    Unlocked,
-    Why,
-)
+from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Seat, Stored, Taken, Understood, Why
 from ivr.callbacks.due import due_at
 from ivr.clock import Clock
 from ivr.dialplan.greeting import closed_greeting
@@ -34,6 +17,7 @@ from ivr.hours.calendar import Calendar
 from ivr.hours.closings import Closing
 from ivr.hours.table import instant
 from ivr.hours.text import DAY
+from ivr.staff import Cleared, KeptMessage, LineToday, MayRing, Rang, Unlocked
 from ivr.store.agents import UNANSWERED_LIMIT, Staffing
 from ivr.terminal.call import Agent, Tape
 from ivr.transcript import Transcript, joined

@@ -1,13 +1,13 @@
-"""Sudden closings of one line in memory: `Closings` by the rules of ivr/call.py. They outlive engines."""
+"""Sudden closings of one line in memory: `Closings` by the rules of ivr/staff.py. They outlive engines."""
 
 import asyncio
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ivr.call import LineToday, Unlocked
 from ivr.clock import Clock
 from ivr.errors import NotFound, StoreError
+from ivr.staff import LineToday, Unlocked
 from tests.fakes.virtual_time import Life
 
 DISK = 0.05  # seconds

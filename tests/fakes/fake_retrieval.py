@@ -1,4 +1,4 @@
-"""Messages for staff on a telephone, in memory: `Retrieval` by the rules of ivr/call.py. They outlive engines."""
+"""Messages for staff on a telephone, in memory: `Retrieval` by the rules of ivr/staff.py. They outlive engines."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,10 +7,11 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ivr.call import Cleared, KeptMessage, MayRing, Rang, Unlocked, Withheld
+from ivr.call import Withheld
 from ivr.clock import Clock
 from ivr.errors import NotFound, StoreError
 from ivr.outside import to_ring_back
+from ivr.staff import Cleared, KeptMessage, MayRing, Rang, Unlocked
 from tests.fakes.virtual_time import Life
 
 DISK = 0.05  # seconds

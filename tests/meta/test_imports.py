@@ -18,7 +18,7 @@ BASE = {
     "outside",
     "transcript",
 }  # small files at the top that any room may use
-PROTOCOLS = {"call"} | BASE
+PROTOCOLS = {"call", "staff"} | BASE
 
 # room or file -> what of ivr it may import. What stands here is imported by nothing that is not listed.
 ALLOWED: dict[str, set[str]] = {
@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "prompts": {"errors"},
     # what steps can do to a caller, the dialplan, the steps
     "call": {"keys", "transcript"},
+    "staff": {"call"},
     "dialplan": {"hours", "prompts"} | PROTOCOLS,
     "steps": {"dialplan", "hours"} | PROTOCOLS,
     # what happens around calls
@@ -58,10 +59,10 @@ ALLOWED: dict[str, set[str]] = {
     "past": {"replay", "traffic", "dialplan", "steps", "store", "clock", "settings", "errors"},
     "audition": {"dialplan", "steps", "prompts", "settings", "errors"},
     "alerts": {"store"},
-    "pins": {"call", "store"} | BASE,
-    "closings": {"call", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
+    "pins": {"staff", "store"} | BASE,
+    "closings": {"staff", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,
-    "retrieval": {"call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
+    "retrieval": {"staff", "call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "models": {"messages", "store"} | BASE,
     "messages_admin": {"messages", "store", "wake"} | BASE,
     "disclosure": {"asterisk", "callbacks", "lines", "messages", "store"} | BASE,

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from ivr import pins
-from ivr.call import Retrieval
 from ivr.callbacks import asking, service
 from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.who import Who
@@ -21,6 +20,7 @@ from ivr.errors import NotFound, StoreError
 from ivr.lines import Lines
 from ivr.outside import Outside
 from ivr.retrieval import StoreRetrieval
+from ivr.staff import Retrieval
 from ivr.steps import STEPS
 from ivr.store import callbacks, contacts, dialplans, messages
 from ivr.store import pins as store_pins

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from ivr import pins
-from ivr.call import Closings
 from ivr.closings import StoreClosings
 from ivr.dialplan.check import line_numbers
 from ivr.dialplan.load import load_text
 from ivr.errors import NotFound, StoreError
 from ivr.lines import Lines
+from ivr.staff import Closings
 from ivr.steps import STEPS
 from ivr.store import dialplans
 from ivr.store import pins as store_pins

@@ -21,6 +21,7 @@ from ivr.steps.spoken import DIGITS, yes_or_no
 from tests.speech import from_mulaw, speak, to_mulaw
 from tests.transcriber_process import TINY
 from transcribe.recognizer import Recognizer
+from transcribe.stream import understood
 
 THRESHOLDS = (0.0, 0.8, SURE, 0.95, 0.99)
 PIECE = 1600  # bytes, 0.1 s
@@ -64,7 +65,7 @@ def spoilt(sound: Floats, noise: np.random.Generator) -> Iterator[Floats]:
 
 
 def heard(recognizer: Recognizer, answers: Mapping[str, str], sound: Floats) -> Heard:
-    grammar = [words for phrase in answers if (words := recognizer.parted(phrase))]
+    grammar, _ = understood(recognizer, list(answers))
     stream = recognizer.stream(grammar)
     around = np.concatenate([np.zeros(4000), sound, np.zeros(9600)]).clip(-32768, 32767)
     pcm = from_mulaw(to_mulaw(around.astype(np.int16))).tobytes()

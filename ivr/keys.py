@@ -119,10 +119,11 @@ def match_digits(pressed: str, longest: int, end_key: str) -> Entry:
 def spoken_keys(said: str, answers: Mapping[str, str]) -> str:
     """The keys of what was said, if it is made of `answers` (phrase -> its keys) and of nothing else; else "".
 
-    Of several ways to take it apart the one with the longest last phrase counts. Spaces do not.
+    Spellings of one phrase are parted by "|". Of several ways to take it apart the one with the longest last phrase counts. Spaces do not.
     """
     text = "".join(said.split())
-    phrases = sorted((("".join(phrase.split()), keys) for phrase, keys in answers.items()), key=_length)
+    spellings = [(one, keys) for phrase, keys in answers.items() for one in phrase.split("|")]
+    phrases = sorted((("".join(one.split()), keys) for one, keys in spellings), key=_length)
     found = {0: ""}  # place in the text up to which it is answers -> their keys
     for end in range(1, len(text) + 1):
         for phrase, keys in phrases:

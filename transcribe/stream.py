@@ -89,7 +89,7 @@ class Streams:
         asked = _read(await socket.receive())
         ear.grant(LOADING)
         recognizer = await self._models.recognizer(_name(asked))
-        grammar, lacks = await asyncio.to_thread(_grammar, recognizer, asked.get("grammar"))
+        grammar, lacks = await asyncio.to_thread(understood, recognizer, asked.get("grammar"))
         address = await self._address(request)
         ear.grant(self._patience)
         about = {"model": recognizer.name, "trial": recognizer.trial, "lacks": lacks}
@@ -314,17 +314,22 @@ def _name(asked: dict[str, Any]) -> str | None:
     return name
 
 
-def _grammar(recognizer: Recognizer, asked: object) -> tuple[list[str] | None, list[str]]:
+def understood(recognizer: Recognizer, asked: object) -> tuple[list[str] | None, list[str]]:
     """As the model knows it, and the phrases that it does not know. None: all that the model knows is understood."""
     if asked is None:
         return None, []
     if not isinstance(asked, list) or len(asked) > PHRASES or not all(isinstance(one, str) for one in asked):
         raise Failure("bad_request", f'"grammar" is a list of at most {PHRASES} phrases, or null')
-    parted = {phrase: recognizer.parted(phrase[:100]) for phrase in asked}
+    parted = {phrase: _spelt(recognizer, phrase[:100]) for phrase in asked}
     known = [words for words in parted.values() if words is not None]
     if not known:
         raise Failure("bad_request", "the model knows none of these phrases")
     return known, [phrase for phrase, words in parted.items() if words is None]
+
+
+def _spelt(recognizer: Recognizer, phrase: str) -> str | None:
+    known = (recognizer.parted(spelling) for spelling in phrase.split("|"))
+    return next((words for words in known if words is not None), None)
 
 
 def _as_json(words: Sequence[Word]) -> list[dict[str, Any]]:

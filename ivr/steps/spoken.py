@@ -16,17 +16,17 @@ from ivr.dialplan.model import Key
 # Nothing that may mean both, such as 結構です, 大丈夫です or いいです.
 YES = ("はい", "ええ", "そうです", "お願いします", "わかりました", "同意します", "間違いありません")
 NO = ("いいえ", "いえ", "違います", "同意しません", "訂正します", "いいえ結構です", "いえ結構です")
-NUMERALS: Mapping[str, str] = {
-    "0": "零 ゼロ れい まる",
-    "1": "一 いち",
-    "2": "二 に",
-    "3": "三 さん",
-    "4": "四 よん し",
-    "5": "五 ご",
-    "6": "六 ろく",
-    "7": "七 なな しち",
-    "8": "八 はち",
-    "9": "九 きゅう く",
+NUMERALS: Mapping[str, str] = {  # spellings of one sound with "|" between them
+    "0": "零|れい ゼロ まる",
+    "1": "一|いち",
+    "2": "二|に",
+    "3": "三|さん",
+    "4": "四|よん|し",
+    "5": "五|ご",
+    "6": "六|ろく",
+    "7": "七|なな|しち",
+    "8": "八|はち",
+    "9": "九|きゅう|く",
 }
 DIGITS: Mapping[str, str] = {word: digit for digit, words in NUMERALS.items() for word in words.split()} | {
     "の": "",  # as in ゼロサンの…

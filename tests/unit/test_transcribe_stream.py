@@ -137,7 +137,7 @@ async def test_an_answer_is_told_after_its_pause_and_afresh_after_each_prompt(
     transcriber: TranscriberProcess,
 ) -> None:
     async with Listening(
-        transcriber.url, grammar=["はい", "いいえ", "お願いします", "のりかえ"]
+        transcriber.url, grammar=["ハイ|はい", "いいえ", "お願いします", "のりかえ"]
     ) as listening:
         assert listening.told["lacks"] == ["のりかえ"]
         caller = await listening.caller()

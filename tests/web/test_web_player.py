@@ -254,22 +254,3 @@ async def test_another_company_corrects_and_takes_over_nothing(
             f"/callbacks/2000015/{what}", data={"token": token, "version": "0", "seen": ""}
         )
         assert answer.status == 404
-
-
-async def test_what_was_deleted_is_said(message: list[Word], alice: TestClient, desk: Store) -> None:
-    said = "保存期間が過ぎたため削除しました（2026/11/24）"
-    values: dict[str, Any] = {"audio_state": "deleted", "audio_reason": said, "playback": None, "peaks": None}
-    values |= {
-        "transcript_state": "deleted",
-        "transcript_text": None,
-        "transcript_words": None,
-        "reading": None,
-    }
-    async with desk.write() as db:
-        row = await messages.get(db, "m1000012")
-        values["audio_deleted_at"] = row.created_at
-        await db.execute(update(MessageRow).where(MessageRow.id == "m1000012").values(**values))
-    html = await html_of(alice, TICKET)
-    assert said in html and "文字起こしは削除されました" in html
-    assert "<audio" not in html and "文字を直す" not in html
-    assert (await alice.get("/messages/m1000012/audio")).status == 404

@@ -1,15 +1,13 @@
-"""Out of hours: four instances whose clocks stand at a closed moment, each called once."""
+"""Out of hours: four lines, each closed for a reason of its own."""
 
 import asyncio
-import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.asterisk.desk import ROOT, Desk, understood
+from tests.asterisk.desk import Desk, line, running, understood
 from tests.asterisk.hearing import Samples, find
 from tests.asterisk.sayings import (
     CLOSED,
@@ -24,89 +22,91 @@ from tests.asterisk.sayings import (
     WELCOME,
 )
 
-pytestmark = pytest.mark.timeout(240)  # four instances start for one test
+# A Monday, and the day of a public holiday.
+CLOCK = "2026-11-23T08:30+09:00"
 
 
 @dataclass(frozen=True)
-class Moment:
-    clock: str
+class Line:
+    """`hours`: what is other than in ecforce.yaml."""
+
+    number: str
+    hours: dict[str, str]
     greeting: str
     due: str
     says: str
 
 
-MOMENTS = {
-    "national holiday": Moment(
-        "2026-09-22T11:00+09:00",
-        "本日は、国民の休日のため、休業日でございます。次の営業は、9月24日、木曜日の、午前10時からでございます。",
-        "2026-09-24T17:00:00+09:00",
+LINES = {
+    "national holiday": Line(
+        "050-3185-9080",
+        {},
+        "本日は、勤労感謝の日のため、休業日でございます。次の営業は、11月24日、火曜日の、午前10時からでございます。",
+        "2026-11-24T17:00:00+09:00",
         LOGIN,
     ),
-    "company day": Moment(
-        "2026-12-30T11:00+09:00",
-        "本日は、年末年始休業のため、休業日でございます。次の営業は、1月4日、月曜日の、午前10時からでございます。",
-        "2027-01-04T17:00:00+09:00",
+    "company days": Line(
+        "050-3185-9081",
+        {"closed": '{"11/20-11/25": 年末年始休業}'},
+        "本日は、年末年始休業のため、休業日でございます。次の営業は、11月26日、木曜日の、午前10時からでございます。",
+        "2026-11-26T17:00:00+09:00",
         INVOICE,
     ),
-    "Sunday": Moment(
-        "2026-11-29T11:00+09:00",
-        "本日は休業日でございます。次の営業は、11月30日、月曜日の、午前10時からでございます。",
-        "2026-11-30T17:00:00+09:00",
+    "a day without hours": Line(
+        "050-3185-9082",
+        {"holidays": "none", "weekly": '{火-金: "10:00-17:00"}'},
+        "本日は休業日でございます。次の営業は、11月24日、火曜日の、午前10時からでございます。",
+        "2026-11-24T17:00:00+09:00",
         RETURN,
     ),
-    "before opening": Moment(
-        "2026-11-30T08:30+09:00",
+    "before opening": Line(
+        "050-3185-9083",
+        {"holidays": "none"},
         "本日の受付は、午前10時からでございます。",
-        "2026-12-01T17:00:00+09:00",
+        "2026-11-24T17:00:00+09:00",
         ORDER,
     ),
 }
 
 
 @pytest.fixture(scope="module")
-def closed_desks(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iterator[dict[str, Desk]]:
-    dialplans = tmp_path_factory.mktemp("dialplans")
-    shutil.copy(ROOT / "dialplans" / "ecforce.yaml", dialplans)
-    desks = {
-        name: Desk(tmp_path_factory.mktemp("closed"), moment.clock, dialplans, spoken_prompts)
-        for name, moment in MOMENTS.items()
-    }
-    with ExitStack() as stack:
-        for desk in desks.values():
-            stack.callback(desk.stop)
-            desk.launch()
-        for desk in desks.values():
-            desk.wait_up()
-        yield desks
+def closed_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iterator[Desk]:
+    base = tmp_path_factory.mktemp("closed")
+    (base / "dialplans").mkdir()
+    for one in LINES.values():
+        line(base / "dialplans", one.number, **one.hours)
+    with running(base, CLOCK, spoken_prompts, dialplans=base / "dialplans", agents={}) as desk:
+        yield desk
 
 
-async def test_a_closed_line_says_why_and_takes_a_message(closed_desks: dict[str, Desk]) -> None:
+async def test_a_closed_line_says_why_and_takes_a_message(closed_desk: Desk) -> None:
     async with asyncio.TaskGroup() as group:
-        for name, desk in closed_desks.items():
-            group.create_task(_call(desk, MOMENTS[name], whole=name == "before opening"), name=name)
+        for position, (name, one) in enumerate(LINES.items(), 1):
+            call = _call(closed_desk, one, f"0901115000{position}", whole=name == "before opening")
+            group.create_task(call, name=name)
 
 
-async def _call(desk: Desk, moment: Moment, *, whole: bool) -> None:
+async def _call(desk: Desk, called: Line, number: str, *, whole: bool) -> None:
     """`whole`: the greeting is heard to its end; else a key ends its last part."""
-    async with desk.caller("09011150001") as caller:
-        up = await caller.dial("05031859080")
+    async with desk.caller(number) as caller:
+        up = await caller.dial(called.number.replace("-", ""))
         welcomed = await caller.hears(WELCOME, due=up)
-        await caller.hears(moment.greeting, due=welcomed)
+        await caller.hears(called.greeting, due=welcomed)
         await (caller.hears(CLOSED) if whole else caller.skips(CLOSED))
-        await caller.leaves(moment.says)
+        await caller.leaves(called.says)
         pressed = await caller.press("#")
         await caller.hears(RECEIVED, TICKET, due=pressed)
         await caller.hears(RING_BACK)
         await caller.is_hung_up()
         heard = caller.heard()
-    callback = await desk.callback_of("+819011150001")
-    assert (callback["cause"], callback["due_at"]) == ("closed", moment.due)
+    callback = await desk.callback_of(f"+81{number[1:]}")
+    assert (callback["cause"], callback["due_at"]) == ("closed", called.due)
     assert callback["path"] == ["welcome", "office", "closed_message"]
-    assert understood(callback["message"]["transcript"]["text"], moment.says) >= 0.8, callback
-    call = await desk.call_of("+819011150001")
+    assert understood(callback["message"]["transcript"]["text"], called.says) >= 0.8, callback
+    call = await desk.call_of(f"+81{number[1:]}")
     assert call["outcome"] == "message"
-    assert call["started_at"].startswith(moment.clock[:13]) and call["started_at"].endswith("+09:00")
-    assert len(await desk.get("callbacks")) == 1
+    assert call["started_at"].startswith(CLOCK[:13]) and call["started_at"].endswith("+09:00")
+    assert len(await desk.callbacks_of(f"+81{number[1:]}")) == 1
     assert _spoken(desk, callback["ticket"], heard)
 
 

@@ -40,7 +40,10 @@ def run(matrix: Matrix, victims: list[Victim], name: str) -> None:
     for position, victim in enumerate(victims, 1):
         matrix.wave(victim)
         if position % ROUND == 0 or position == len(victims):
+            told = len(matrix.figures.violations)
             figures = matrix.end()
+            for one in figures.violations[told:]:
+                print(f"{name}: WRONG  {one}", flush=True)
             kills = ", ".join(f"{count} {what}" for what, count in matrix.kills.items())
             print(
                 f"{name}: wave {position} of {len(victims)}; killed {kills}; "

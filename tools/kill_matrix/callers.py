@@ -14,7 +14,7 @@ from tests.speech import from_mulaw, to_mulaw
 LINE = "05031859088"
 TICK = 800  # samples
 RATE = 8000
-NO_BEEP = 60.0  # seconds after which a caller gives up
+NO_BEEP = 120.0  # seconds after which a caller gives up
 
 
 @dataclass

@@ -67,7 +67,7 @@ class Matrix:
 
     def wave(self, victim: Victim | None, others: Sequence[Victim] = OTHERS, count: int = CALLERS) -> None:
         """Callers, and `victim` and `others` killed at random instants; of Asterisk, it cuts every call."""
-        until_now(self.well, 60, "the product serves calls")
+        until_now(self.well, SETTLED, "the product serves calls")
         callers = self.callers(count)
         begin = time.monotonic()
         for caller, _ in callers:

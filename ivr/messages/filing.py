@@ -9,6 +9,7 @@ State of a message that ended:
 | `lost` | no audio through OUR fault: the recording failed, or a crash came between the intent and the first sound | yes, for it was promised |
 """
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from ivr.messages import text, wav
 from ivr.messages.kinds import Kind
 from ivr.messages.priority import pressed_urgent
 from ivr.messages.sidecar import Facts, sync_folder
-from ivr.messages.speech import judge
+from ivr.messages.speech import Speech, judge
 from ivr.store import callbacks, contacts, deliveries, events, messages, stages
 from ivr.store.database import Store
 from ivr.store.tables import CallbackEvent, CallbackRow, ContactRow, Line, MessageRow
@@ -96,8 +97,13 @@ def _joined(folder: Path, id: str) -> Path:
     return folder / f"{id}-joined.wav"
 
 
+@functools.lru_cache(maxsize=64)  # judged when its caller ended it, and again when it is filed
+def _judged(path: Path, written: int) -> Speech:
+    return judge(path)
+
+
 def _take(path: Path, why: Why) -> Take:
-    seconds, heard = wav.settle(path), judge(path)
+    seconds, heard = wav.settle(path), _judged(path, path.stat().st_mtime_ns)
     return Take(path, why, seconds, heard.kind, heard.seconds_of_energy)
 
 

@@ -507,8 +507,8 @@ def test_whatever_happens(kind: str, sqlite_template: Path, request: pytest.Fixt
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=10,
-                stateful_step_count=25,
+                max_examples=6,
+                stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),

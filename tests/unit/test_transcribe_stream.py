@@ -204,6 +204,17 @@ async def test_who_asked_leaves_and_the_caller_is_let_go(transcriber: Transcribe
     await nobody_is_listened_to(transcriber)
 
 
+async def test_a_transcriber_that_is_killed_lets_go_of_both_sides(recordings: Path) -> None:
+    with TranscriberProcess(recordings.parent / "killed.log", TINY, recordings) as process:
+        process.settled()
+        async with Listening(process.url) as listening:
+            caller = await listening.caller()
+            await listening.order("begin")
+            process.process.kill()
+            assert (await listening.socket.receive(timeout=20)).type is aiohttp.WSMsgType.CLOSED
+            assert await caller.ended() == b""
+
+
 async def test_nobody_holds_a_place_for_ever(impatient: tuple[str, Streams]) -> None:
     url, streams = impatient
     async with Listening(url) as listening:  # whose audio never comes

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ivr.commands import (
     calendars,
+    callbacks,
     closing,
     dialplans,
     listings,
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ivr", description="IVR and voicemail engine for Asterisk")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (
+        callbacks,
         processes,
         dialplans,
         calendars,

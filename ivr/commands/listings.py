@@ -2,6 +2,7 @@
 
 import argparse
 
+from ivr.commands import callbacks
 from ivr.commands.common import Commands, command, print_json, print_rows, run
 from ivr.settings import Settings
 
@@ -19,6 +20,8 @@ def add_to(commands: Commands) -> None:
         listing.add_argument("--json", action="store_true")
         if name == "messages":
             _add_to_messages(listing)
+        if name == "callbacks":
+            callbacks.add_to_listing(listing)
     promote = command(
         commands, "promote", _promote, "a message judged silent is one after all: text and callback"
     )

@@ -64,6 +64,7 @@ ALLOWED: dict[str, set[str]] = {
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,
     "retrieval": {"staff", "call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "models": {"messages", "store"} | BASE,
+    "callbacks_admin": {"callbacks", "store"} | BASE,
     "messages_admin": {"messages", "store", "wake"} | BASE,
     "disclosure": {"asterisk", "callbacks", "lines", "messages", "store"} | BASE,
     "trunks": {"dialplan"} | BASE,

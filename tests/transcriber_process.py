@@ -34,7 +34,9 @@ class TranscriberProcess:
         models: Path | None = None,
         key: str = "",
         fetch: str = "",
+        before: str = "",
     ) -> None:
+        """`before`: Python that is run in the process first."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -48,7 +50,7 @@ class TranscriberProcess:
             arguments += ["--recordings", str(directory)]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "transcribe", *arguments],
+                [sys.executable, "-c", f"{before}\nfrom transcribe.__main__ import main; main()", *arguments],
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,

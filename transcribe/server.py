@@ -25,6 +25,9 @@ from transcribe.stream import Streams
 
 log = logging.getLogger("transcribe.server")
 
+STUCK = 30.0  # seconds; a piece of half a second takes less than one
+HUNG = 70  # exit status
+
 _WAITING_PER_CORE = 16
 
 
@@ -49,7 +52,7 @@ class Service:
         self._fetch = fetch
         self._places = cores * (1 + _WAITING_PER_CORE)
         self._open: set[threading.Event] = set()
-        self._first_load: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_failures_as_json, demand(self._key)], client_max_size=64 * 1024)
@@ -111,7 +114,22 @@ class Service:
             raise
 
     async def _start(self, app: web.Application) -> None:
-        self._first_load = asyncio.create_task(self._load_early(), name="load the model at start")
+        self._tasks = [
+            asyncio.create_task(self._load_early(), name="load the model at start"),
+            asyncio.create_task(self._watch(), name="watch for a recogniser that hangs"),
+        ]
+
+    async def _watch(self) -> None:
+        """A thread inside Kaldi can be neither interrupted nor done without; whoever started us starts us again."""
+        before: set[int] = set()
+        while True:
+            await asyncio.sleep(STUCK)
+            held = self._cores.held()
+            if before & held:
+                log.critical("the recogniser hangs at a piece of sound, and the process ends")
+                logging.shutdown()
+                os._exit(HUNG)
+            before = held
 
     async def _load_early(self) -> None:
         try:
@@ -120,6 +138,8 @@ class Service:
             return  # logged there, and /healthz says it
 
     async def _stop(self, app: web.Application) -> None:
+        for task in self._tasks:
+            task.cancel()
         for stopped in self._open:
             stopped.set()
         await self._streams.close()

@@ -150,6 +150,25 @@ async def test_a_recogniser_that_hangs_is_given_up_and_works_on_when_it_can(tmp_
         assert (await HttpTranscriber(process.url).transcribe(path)).text == ""
 
 
+HANGS = """
+import threading
+from transcribe import recognizer, server
+server.STUCK = 0.3
+recognizer.Recognizer.words = lambda self, pieces, stopped: [threading.Event().wait() for _ in pieces]
+"""
+
+
+async def test_a_process_whose_recogniser_hangs_ends_so_that_it_is_started_again(tmp_path: Path) -> None:
+    path = tmp_path / "silence.wav"
+    path.write_bytes(wav(bytes(16000), 8000))
+    with TranscriberProcess(tmp_path / "log", TINY, tmp_path, before=HANGS) as process:
+        with pytest.raises(TranscriptionFailed) as caught:
+            await HttpTranscriber(process.url).transcribe(path)
+        assert (caught.value.code, caught.value.retryable) == ("died", True)
+        assert await asyncio.to_thread(process.process.wait, 20) == 70
+        assert "the recogniser hangs" in process.log
+
+
 async def test_a_transcriber_that_is_frozen_does_not_hold_the_job_for_ever(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as never_answers:
         port = never_answers.getsockname()[1]

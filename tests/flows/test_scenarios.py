@@ -1,6 +1,7 @@
 """Every branch of the ecforce line in virtual time: `scenarios/*.yaml`, one block each."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -89,7 +90,8 @@ def check_promises(office: Office, visit: Visit, expected: Expected, causes: tup
     assert callbacks[0].cause in [cause or "asked" for cause in causes]
     assert callbacks[0].number == (expected.rung_back or visit.number)
     promise = callbacks[0].promise
-    assert promise == expected.promise
+    wanted = expected.promise
+    assert (promise.priority, promise.due, promise.hours) == (wanted.priority, wanted.due, wanted.hours)
     if expected.due is not None:
         received = office.began + timedelta(seconds=visit.calls_at)  # give or take the length of a call
         due = due_at(promise.due, received, office.calendars[str(promise.hours)])

@@ -47,9 +47,19 @@ def test_put_through(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_message_while_closed(capsys: pytest.CaptureFixture[str]) -> None:
-    told = simulated([*CLOSED, "--say", "田中です"], capsys)
+    told = simulated([*CLOSED, "--say", "請求書の再発行をお願いします"], capsys)
     assert (told["outcome"], told["cause"]) == ("message", "closed")
-    assert told["message"] == {"words": "田中です", "ended_by": "key", "due": "2026-11-25T17:00:00+09:00"}
+    assert told["message"] == {
+        "words": "請求書の再発行をお願いします",
+        "ended_by": "key",
+        "due": "2026-11-25T17:00:00+09:00",
+    }
+
+
+def test_who_says_no_matter_is_asked_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    told = simulated([*CLOSED, "--say", "田中です", "--say", "請求書の件です"], capsys)
+    assert told["message"]["words"] == "田中です 請求書の件です"
+    assert "恐れ入りますが、ご用件を、発信音の後にお話しください。" in told["steps"][-3]["said"]
 
 
 def test_says_nothing_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -150,13 +150,13 @@ async def test_a_cell_is_no_formula(store: Store, settings: Settings, tmp_path: 
 
 
 async def test_hundreds_of_rows(store: Store, settings: Settings, tmp_path: Path) -> None:
-    for number in range(600):
-        async with store.write() as session:
+    ended: dict[str, Any] = {"state": "stored", "ended_at": NOON, "ended_by": "key", "duration": 1.0}
+    async with store.write() as session:
+        for number in range(600):
             await calls.save(session, [call(f"c{number}", ended_at=after(60), state=None)])
             await messages.intend(session, message(f"m{number}", call_id=f"c{number}"))
-            ended = {"state": "stored", "ended_at": NOON, "ended_by": "key", "duration": 1.0}
-            await messages.stored(session, f"m{number}", **ended)  # type: ignore[arg-type]
-        (settings.messages / f"m{number}.wav").write_bytes(SOUND)
+            await messages.stored(session, f"m{number}", **ended)
+            (settings.messages / f"m{number}.wav").write_bytes(SOUND)
     counts = await admin.export(settings, NUMBER, tmp_path / "request", tenant=None)
     assert (counts["calls"], counts["messages"], counts["recordings"]) == (600, 600, 600)
     made = await remove(settings)

@@ -1,7 +1,11 @@
 """WAV files as they come: every width, lying headers, nothing in them, outside of the recordings."""
 
 import io
+import itertools
+import os
 import struct
+import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +108,18 @@ def test_only_paths_under_the_recordings_are_read(tmp_path: Path) -> None:
         with pytest.raises(Failure) as caught:
             allowed(str(path), (recordings,))
         assert (caught.value.code, caught.value.status) == ("forbidden_path", 403)
+
+
+def test_three_hours_pass_through_in_small_pieces(tmp_path: Path) -> None:
+    path, samples = tmp_path / "long.wav", 3 * 3600 * 8000
+    path.write_bytes(wav(b"", 8000)[:40] + (samples * 2).to_bytes(4, "little"))
+    os.truncate(path, 44 + samples * 2)  # no disk is used
+    with path.open("rb") as file:
+        header = read_header(file)
+        tracemalloc.start()
+        sizes = Counter(len(piece) for piece in itertools.islice(pieces(file, header, 8000), 2000))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert header.duration == 10800.0
+    assert sizes == {8000: 2000}
+    assert most < 2_000_000

@@ -6,8 +6,9 @@
 Callers leave messages by SIP on the whole product (`ivr run --asterisk`, with the small Vosk model). In each wave
 of five the engine or Asterisk is killed with -9 at a random instant, and the jobs process and the transcriber too.
 Of every message must be there: exactly one callback, the audio (for a killed Asterisk up to 2.1 s before), and
-its text or the reason why there is none. Two desks run beside each other; about 20 minutes. Exit status 1, and the
-data are kept, if something is wrong.
+its text or the reason why there is none. Two desks run beside each other; about 25 minutes. Then, with --troubles:
+the database locked for 30 s, the transcriber standing still for 30 s, and the disk of the recordings full in the
+middle of every message (as root, on a small file system). Exit status 1, and the data are kept, if something is wrong.
 """
 
 import argparse
@@ -19,13 +20,16 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.asterisk.desk import Desk
+from tools.kill_matrix.troubles import small_disk
 from tools.kill_matrix.waves import DIALPLAN, Matrix, Victim
 
 OPEN = "2026-11-24T11:00+09:00"
 CALLS: tuple[Victim, ...] = ("engine", "asterisk")  # what a call needs
+TROUBLES = ("locked", "hung", "full")
 ROUND = 5  # waves after which the messages are judged
 
 
@@ -83,6 +87,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--kills", type=int, default=50, help="of the engine, and as many of Asterisk")
+    parser.add_argument("--troubles", type=int, default=0, help="how often each of the other troubles")
     parser.add_argument("--desks", type=int, default=2, help="beside each other")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     options = parser.parse_args()
@@ -96,6 +101,9 @@ def main() -> int:
         Desk(base / f"desk{n}", OPEN, base / "dialplans", base / "prompts") for n in range(options.desks)
     ]
     (base / "prompts").mkdir()
+    disk = ExitStack()
+    if options.troubles:
+        disk.enter_context(small_disk(desks[0].data / "recordings"))
     matrices = [
         Matrix(desk, random.Random(dice.random()), 9020000000 + n * 10000) for n, desk in enumerate(desks)
     ]
@@ -106,9 +114,16 @@ def main() -> int:
         with ThreadPoolExecutor(options.desks) as waves:
             names = [f"desk {n}" for n in range(options.desks)]
             list(waves.map(run, matrices, plans, names))
+        for trouble in TROUBLES * options.troubles:
+            matrices[0].trouble(trouble)
+            figures = matrices[0].end()
+            print(
+                f"{trouble}: {figures.messages} messages, {len(figures.violations)} wrong by now", flush=True
+            )
     finally:
         for desk in desks:
             desk.stop()
+        disk.close()
     status = report(matrices)
     print(f"{time.monotonic() - began:.0f} s, seed {options.seed}")
     if not status:

@@ -16,7 +16,7 @@ FINAL = ("done", "failed", "none")
 
 @dataclass
 class Case:
-    """One caller of a wave. `killed`: when Asterisk was killed under the call; None: it lived."""
+    """One caller of a wave. `killed`: when Asterisk was killed under the call, or its disk was full; None: neither."""
 
     left: Left
     words: str

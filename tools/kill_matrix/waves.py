@@ -14,8 +14,9 @@ import numpy as np
 from tests.asterisk.desk import Desk, until
 from tests.asterisk.sayings import BROKEN, CANCEL, CONTRACT, INVOICE, LOGIN, ORDER, RETURN
 from tests.speech import speak
-from tools.kill_matrix.callers import LINE, Caller
+from tools.kill_matrix.callers import LINE, RATE, Caller
 from tools.kill_matrix.judge import Case, Figures, judge, pending
+from tools.kill_matrix.troubles import full, hung, locked
 
 CALLERS = 5
 APART = 4.0  # seconds within which they dial
@@ -64,6 +65,25 @@ class Matrix:
             made.append((Caller(self.desk, f"0{self._number}", words, wait), " ".join(sentences)))
             self._number += 1
         return made
+
+    def trouble(self, name: str) -> None:
+        """Callers while the database is locked, the transcriber hangs, or the disk gets full under their messages."""
+        until_now(self.well, SETTLED, "the product serves calls")
+        callers = self.callers(CALLERS)
+
+        def all_speak() -> bool:
+            return all(caller.left.said and caller.left.said[-1][1] > 2 * RATE for caller, _ in callers)
+
+        with {
+            "locked": lambda: locked(self.desk),
+            "hung": lambda: hung(self.desk),
+            "full": lambda: full(self.desk, all_speak),
+        }[name]() as moment:
+            for caller, _ in callers:
+                caller.start()
+            for caller, words in callers:
+                caller.join(180)
+                self._cases.append(Case(caller.left, words, moment.at))
 
     def wave(self, victim: Victim | None, others: Sequence[Victim] = OTHERS, count: int = CALLERS) -> None:
         """Callers, and `victim` and `others` killed at random instants; of Asterisk, it cuts every call."""

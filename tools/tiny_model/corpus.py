@@ -32,10 +32,11 @@ def text(said: list[Said]) -> str:
 
 
 def draw(speaker: Speaker, dice: random.Random) -> list[Said]:
-    """Half of it in sentences, half in words beside each other by chance, so that each is heard often."""
-    if dice.random() < 0.5:
+    """Two fifths in sentences, two fifths in words beside each other by chance, so that each is heard often; digits."""
+    kind = dice.random()
+    if kind < 0.4:
         return speaker.any_words(dice.randint(2, 7))
-    return speaker.sentence()
+    return speaker.digits() if kind < 0.6 else speaker.sentence()
 
 
 def utterances(dice: random.Random, of_mei: int, of_espeak: int, voice: Path) -> Iterator[Utterance]:

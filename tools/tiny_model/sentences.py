@@ -40,6 +40,9 @@ class Speaker:
         drawn = self._dice.choices(tuple(self._words), k=count)
         return [Said(word, self._dice.choice(self._words[word])) for word in drawn]
 
+    def digits(self) -> list[Said]:
+        return self._fill(["<digits>"])
+
     def as_written(self, line: str) -> list[Said]:
         return self._fill(line.split())
 
@@ -62,6 +65,8 @@ class Speaker:
         groups = []
         for _ in range(self._dice.choice((1, 1, 1, 2, 3, 3))):
             digits = self._dice.choices((zero, *_ONES), k=self._dice.choice((1, 2, 3, 3, 4, 4, 4)))
+            if self._dice.random() < 0.2:  # 5555, 3553
+                digits = self._dice.choices(digits[:2], k=len(digits))
             if len(digits) > 1 and self._dice.random() < 0.5:  # then 2 and 5 are drawn out
                 digits = [{"二": "二:ニー", "五": "五:ゴー"}.get(digit, digit) for digit in digits]
             groups.append(" ".join(spoken.get(digit, digit) for digit in digits))

@@ -58,8 +58,18 @@ def faster(said: Utterance, speed: float) -> Utterance:
     return Utterance(sound, tuple((phone, start / speed, end / speed) for phone, start, end in said.labels))
 
 
+def gated(said: Utterance, dice: Dice) -> Samples:
+    """As networks that send nothing while nobody speaks: the end of a word dies away into nothing at all."""
+    sound = said.samples.copy()
+    stays = dice.uniform(0, 0.2)  # seconds
+    for phone, start, end in said.labels:
+        if phone == SILENCE:
+            sound[int((start + stays) * RATE) : int(end * RATE)] = 0
+    return sound
+
+
 def spoilt(said: Utterance, dice: Dice) -> Utterance:
-    """Speed, echo, noise, band, gain and mu-law, each as the dice say."""
+    """Speed, echo, noise, band, gain, a gate and mu-law, each as the dice say."""
     if dice.random() < 0.6:
         said = faster(said, dice.uniform(0.9, 1.12))
     sound = said.samples / (np.abs(said.samples).max() + 1e-6)
@@ -76,6 +86,8 @@ def spoilt(said: Utterance, dice: Dice) -> Utterance:
         sound = band(np.asarray(sound, np.float32), dice.uniform(50, 300), dice.uniform(3200, 3700))
     sound = sound / (np.abs(sound).max() + 1e-6) * 10 ** -dice.uniform(0.02, 1.3)
     whole = np.asarray(sound, np.float32)
+    if dice.random() < 0.25:
+        whole = gated(Utterance(whole, said.labels), dice)
     return Utterance(mulaw(whole) if dice.random() < 0.75 else whole, said.labels)
 
 

@@ -10,12 +10,14 @@ import os
 import secrets
 import signal
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ears import Ears
 from ivr.asterisk.trunks import LiveTrunks
+from ivr.callbacks.escalation import Escalation
 from ivr.clock import SystemClock
 from ivr.closings import StoreClosings, announce
 from ivr.engine import Engine
@@ -36,6 +38,9 @@ from ivr.store import calls, health
 from ivr.store.database import Store, opened
 from ivr.store.tables import Order
 from ivr.wake import WakeUp, wake
+
+if TYPE_CHECKING:
+    from ivr.messages.transcriber import Transcribers
 
 log = logging.getLogger("ivr.app")
 
@@ -202,7 +207,6 @@ async def jobs(settings: Settings) -> None:
     from ivr.messages.pipeline import Normalising, Reading
     from ivr.messages.reconciler import Reconciler
     from ivr.messages.retention import Retention
-    from ivr.messages.transcriber import HttpTranscriber, Transcribers
     from ivr.messages.transcription import Transcription
     from ivr.notify.notices import Notices, ways
     from ivr.trunks_admin import Watching
@@ -215,10 +219,10 @@ async def jobs(settings: Settings) -> None:
         reconciler = Reconciler(
             store, settings.recordings, desk.lines.calendar, clock, to_e164=numbers.to_e164
         )
-        key = settings.transcriber_key
-        transcriber = Transcribers([HttpTranscriber(f"http://{at}", key=key) for at in settings.transcriber])
         stages = (
-            Transcription(store, settings.recordings, transcriber, clock),
+            Transcription(
+                store, settings.recordings, _transcribers(settings), clock, len(settings.transcriber)
+            ),
             Normalising(store, settings.recordings, clock),
             Reading(store, clock, desk.lines),
         )
@@ -227,9 +231,9 @@ async def jobs(settings: Settings) -> None:
         orders = desk.look if first else partial(desk.lines.reload, store)
         executor = f"jobs-{settings.jobs}"
         retention = Retention(store, settings.recordings, clock, desk.lines.retention)
-        work = Jobs(
-            settings.data, settings.database_url, executor, stages, reconciler, orders, notices, retention
-        )
+        by_the_clock = (retention, Escalation(store, desk.lines.policy, clock))
+        place = (settings.data, settings.database_url, executor)
+        work = Jobs(*place, stages, reconciler, orders, notices, *by_the_clock)
         desk.wake_up = work.wake
         ear = WakeUp(settings.run, "jobs")
         await ear.listen(work.wake)
@@ -248,6 +252,13 @@ async def jobs(settings: Settings) -> None:
         for task in tasks:
             task.cancel()
         desk.voice.shutdown(wait=False, cancel_futures=True)
+
+
+def _transcribers(settings: Settings) -> "Transcribers":
+    from ivr.messages.transcriber import HttpTranscriber, Transcribers
+
+    key = settings.transcriber_key
+    return Transcribers([HttpTranscriber(f"http://{at}", key=key) for at in settings.transcriber])
 
 
 async def _beat_when(ready: asyncio.Event, name: str) -> None:

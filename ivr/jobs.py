@@ -17,11 +17,11 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
+from ivr.callbacks.escalation import Escalation
 from ivr.errors import IvrError, SettingsError, StoreError
 from ivr.messages.reconciler import Reconciler
 from ivr.messages.retention import Retention
 from ivr.messages.stage import LEASE, StageWork
-from ivr.messages.transcription import AT_ONCE
 from ivr.notify.notices import Notices
 from ivr.store.database import driver_url
 from ivr.store.locks import Names
@@ -33,17 +33,19 @@ Job = Callable[[str], Coroutine[Any, Any, None]]
 
 EVERY = 10.0  # seconds; a wake-up may be lost
 TAKE_OVER_EVERY = 5.0
-# Stage -> its queue, the name of its jobs, what their second step is called, how many at once in one process.
-# Names that jobs in flight have; they stay. ffmpeg takes a core.
-QUEUES: Mapping[Stage, tuple[str, str, str, int]] = {
-    "transcript": ("transcripts", "transcript", "transcribe", AT_ONCE),
-    "audio": ("audio", "audio", "normalise", 1),
-    "reading": ("readings", "reading", "read", 1),
+# Stage -> its queue, the name of its jobs, what their second step is called.
+# Names that jobs in flight have; they stay.
+QUEUES: Mapping[Stage, tuple[str, str, str]] = {
+    "transcript": ("transcripts", "transcript", "transcribe"),
+    "audio": ("audio", "audio", "normalise"),
+    "reading": ("readings", "reading", "read"),
 }
 # What was handed over and did not come to its claim within this time is handed over once more.
 FORGOTTEN = LEASE
 RETENTION = "retention"  # queue and name of its jobs
 RETENTION_EVERY = 120  # seconds
+CALLBACKS = "callbacks"  # queue and name of the jobs that look at due times
+CALLBACKS_EVERY = 60  # seconds
 # Finished jobs are forgotten: longer than any attempt is looked for again.
 FORGOTTEN_AFTER = timedelta(days=7)
 FORGET_AT_ONCE = 500
@@ -64,11 +66,12 @@ class Jobs:
         orders: Callable[[], Awaitable[None]],
         notices: Notices,
         retention: Retention | None = None,
+        escalation: Escalation | None = None,
     ) -> None:
         """`executor` is the same after each restart, and no two processes with one store have the same.
 
         `orders` does whatever orders to the jobs process are pending; it may take long. Without `retention`
-        nothing is deleted.
+        nothing is deleted, without `escalation` no callback moves up.
         """
         self._data = data
         self._database_url = database_url
@@ -79,11 +82,13 @@ class Jobs:
         self._orders = orders
         self._notices = notices
         self._retention = retention
+        self._escalation = escalation
         self._woken: list[asyncio.Event] = []
         self._stage_over = asyncio.Event()
         self._jobs: dict[Stage, Job] = {}
         self._delivery: Callable[[int], Coroutine[Any, Any, None]]
         self._round: Callable[[], Coroutine[Any, Any, None]]
+        self._sweep: Callable[[], Coroutine[Any, Any, None]]
 
     def wake(self) -> None:
         """Look at the store now."""
@@ -106,6 +111,7 @@ class Jobs:
                 group.create_task(self._loop(self._orders), name="orders")
                 group.create_task(self._hand_over_forever(), name="stages")
                 group.create_task(self._retain_forever(), name="retention")
+                group.create_task(self._escalate_forever(), name="callbacks")
         finally:
             # What is in the middle of a step goes on from there at the next start.
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
@@ -191,6 +197,21 @@ class Jobs:
             with SetWorkflowID(f"retention-{place}"):
                 await DBOS.enqueue_workflow_async(RETENTION, self._round)
 
+    async def _escalate_forever(self) -> None:
+        while True:
+            try:
+                await self.escalate()
+            except (IvrError, OSError):
+                log.exception("a look at the callbacks failed and is tried again")
+            await asyncio.sleep(CALLBACKS_EVERY)
+
+    async def escalate(self) -> None:
+        """Hands one look at due times and leases to the job engine: one for all processes in the same minute."""
+        if self._escalation is not None:
+            place = int(self._escalation.now().timestamp()) // CALLBACKS_EVERY
+            with SetWorkflowID(f"callbacks-{place}"):
+                await DBOS.enqueue_workflow_async(CALLBACKS, self._sweep)
+
     async def forget(self) -> None:
         """What the job engine still knows of jobs that ended long ago."""
         before = (self._notices.now() - FORGOTTEN_AFTER).isoformat()
@@ -233,18 +254,23 @@ class Jobs:
         self._jobs = {stage: _register(work, self._stage_over.set) for stage, work in self._stages.items()}
         self._delivery = _register_delivery(self._notices)
         if self._retention is not None:
-            self._round = _register_round(self._retention)
+            self._round = _register_round(RETENTION, "delete", self._retention.round)
+        if self._escalation is not None:
+            self._sweep = _register_round(CALLBACKS, "look", self._escalation.round)
         DBOS.launch()
         await DBOS.register_queue_async(
             NOTICES, worker_concurrency=MAILS_AT_ONCE, polling_interval_sec=0.5, on_conflict="always_update"
         )
-        await DBOS.register_queue_async(
-            RETENTION, concurrency=1, polling_interval_sec=5.0, on_conflict="always_update"
-        )
-        for stage in self._stages:
-            queue, _, _, at_once = QUEUES[stage]
+        for queue in (RETENTION, CALLBACKS):
             await DBOS.register_queue_async(
-                queue, worker_concurrency=at_once, polling_interval_sec=0.5, on_conflict="always_update"
+                queue, concurrency=1, polling_interval_sec=5.0, on_conflict="always_update"
+            )
+        for stage, work in self._stages.items():
+            await DBOS.register_queue_async(
+                QUEUES[stage][0],
+                worker_concurrency=work.at_once,
+                polling_interval_sec=0.5,
+                on_conflict="always_update",
             )
 
 
@@ -265,7 +291,7 @@ def notice_id(delivery_id: int, due: datetime, now: datetime) -> str:
 
 def _register(stage: StageWork, over: Callable[[], None]) -> Job:
     """`over` is called when it came to an end: another stage may be due."""
-    _, name, step, _ = QUEUES[stage.stage]
+    _, name, step = QUEUES[stage.stage]
 
     @DBOS.workflow(name=name)
     async def job(message_id: str) -> None:
@@ -287,10 +313,12 @@ def _register_delivery(notices: Notices) -> Callable[[int], Coroutine[Any, Any, 
     return notice
 
 
-def _register_round(retention: Retention) -> Callable[[], Coroutine[Any, Any, None]]:
-    @DBOS.workflow(name=RETENTION)
+def _register_round(
+    name: str, step: str, work: Callable[[], Awaitable[Any]]
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    @DBOS.workflow(name=name)
     async def round_() -> None:
-        await DBOS.run_step_async({"name": "delete"}, retention.round)
+        await DBOS.run_step_async({"name": step}, work)
 
     return round_
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from ivr.call import CallbackPromise, since_goto
+from ivr.callbacks.policy import Policy
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
@@ -121,6 +122,10 @@ class Lines:
         """As usual, if the line does not live."""
         live = self._by_key.get(line)
         return live.dialplan.line.callbacks if live else CallbackRules()
+
+    def policy(self, line: str) -> Policy:
+        """What its owner wrote about callbacks, with its calendars."""
+        return Policy(self.callbacks(line), lambda hours: self.calendar(line, hours))
 
     def groups(self) -> list[str]:
         """Every group of agents that a live line rings."""

@@ -13,14 +13,16 @@ from ivr.callbacks.due import due_at
 from ivr.callbacks.policy import Policies, Policy
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.who import SYSTEM, Who
+from ivr.clock import Clock
 from ivr.errors import CalendarError
 from ivr.hours.closings import Closing
-from ivr.store import callbacks, dials
+from ivr.store import alarms, callbacks, dials, events
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow
 
 Happened = Literal["near", "second", "third", "freed"]
 LIMIT = 500
+LATE = "callbacks:"  # + line: key of its alarm
 TIERS: dict[Happened, int] = {"second": 2, "third": 3}
 
 
@@ -136,3 +138,33 @@ def affected(row: CallbackRow, closings: Sequence[Closing]) -> bool:
     if due is None or row.begun_at is not None or row.state in CLOSED:
         return False
     return any(one.begin <= due and (one.end is None or due <= one.end) for one in closings)
+
+
+class Escalation:
+    """The sweep with what it tells the pages; a job of each minute."""
+
+    def __init__(self, store: Store, policies: Policies, clock: Clock) -> None:
+        self._store = store
+        self._policies = policies
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def round(self) -> None:
+        now = self._clock.now()
+        steps = await sweep(self._store, self._policies, now)
+        async with self._store.write() as session:
+            for step in steps:
+                await events.put(session, "callback", step.ticket, {"what": step.happened}, now)
+            late = await callbacks.overdue(session, sorted(CLOSED), now)
+            for row in await alarms.standing(session):
+                if row.key.startswith(LATE) and row.key.removeprefix(LATE) not in late:
+                    await alarms.clear(session, row.key, now)
+            for line in {step.line for step in steps if step.happened in TIERS} & late.keys():
+                tenant, count = late[line]
+                text = (
+                    f"窓口「{line}」の折り返しに、お約束の時刻を過ぎたものが{count}件あります。"
+                    "折り返しの一覧を開き、期限の早いものから対応してください。"
+                )
+                await alarms.raise_(session, LATE + line, text, tenant=tenant, at=now)

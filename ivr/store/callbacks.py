@@ -213,3 +213,13 @@ async def to_do(
         query = query.where(CallbackRow.tenant == tenant)
     query = query.order_by(due, CallbackRow.created_at, CallbackRow.ticket).limit(limit)
     return (await session.scalars(query)).all()
+
+
+async def overdue(session: AsyncSession, closed: Sequence[str], now: datetime) -> dict[str, tuple[str, int]]:
+    """Line -> tenant, and how many were promised for a time that has passed without work on them."""
+    query = (
+        select(CallbackRow.line, CallbackRow.tenant, func.count())
+        .where(CallbackRow.state.not_in(closed), CallbackRow.due_at < now, CallbackRow.begun_at.is_(None))
+        .group_by(CallbackRow.line, CallbackRow.tenant)
+    )
+    return {line: (tenant, count) for line, tenant, count in await session.execute(query)}

@@ -74,6 +74,10 @@ def report(matrices: list[Matrix]) -> int:
         print(
             f"seconds lost by a kill of Asterisk: median {lost[len(lost) // 2]}, most {lost[-1]}, {len(lost)} messages"
         )
+    unrecorded = sum(one.figures.unrecorded for one in matrices)
+    print(
+        f"{unrecorded} messages not recorded: the engine was killed in the beep, and the caller hung up before the fallback spoke"
+    )
     for one in wrong:
         print(f"WRONG  {one}")
     print(f"{sum(states.values())} messages, {len(wrong)} wrong")

@@ -16,17 +16,28 @@ FINAL = ("done", "failed", "none")
 
 @dataclass
 class Case:
-    """One caller of a wave. `killed`: when Asterisk was killed under the call, or its disk was full; None: neither."""
+    """One caller of a wave.
+
+    `killed`: when Asterisk was killed under the call, or its disk was full; None: neither. `alone`: when the
+    engine was, without which Asterisk records on; but if it dies in the beep, nobody tells Asterisk to record.
+    """
 
     left: Left
     words: str
-    killed: float | None
+    killed: float | None = None
+    alone: float | None = None
 
     def must_be_there(self) -> Samples:
         """What must be in the recording."""
         if self.killed is not None:
             return self.left.said_by(self.killed - LOST)
-        return self.left.words if self.left.hung_up is not None else self.left.words[:0]
+        if self.left.hung_up is None or self.in_the_beep():
+            return self.left.words[:0]
+        return self.left.words
+
+    def in_the_beep(self) -> bool:
+        """The caller had said next to nothing when the engine was killed."""
+        return self.alone is not None and len(self.left.said_by(self.alone)) < SHORTEST
 
 
 @dataclass
@@ -35,6 +46,9 @@ class Figures:
     violations: list[str] = field(default_factory=list)
     messages: int = 0
     callers: int = 0
+    unrecorded: int = (
+        0  # callers whose engine was killed in the beep, and who hung up before the fallback spoke
+    )
     seconds_lost: list[float] = field(default_factory=list)  # of messages that a kill of Asterisk cut
 
 
@@ -72,6 +86,7 @@ def judge(desk: Desk, case: Case, figures: Figures) -> None:
     figures.states[f"{state}, text {transcript}"] += 1
     if callbacks != 1:
         wrong(f"{callbacks} callbacks of a message that is {state}")
+    figures.unrecorded += state == "lost" and case.in_the_beep()
     there, audible = case.must_be_there(), _recorded(desk.data / "recordings" / audio)
     if len(there) >= SHORTEST and find(there, audible) is None:
         wrong(

@@ -96,10 +96,13 @@ class Matrix:
         if victim is not None:
             moments = sorted([*moments, (begin + self._dice.uniform(0.5, LATEST - 2), victim)])
         killed: float | None = None
+        alone: float | None = None
         for moment, one in moments:
             time.sleep(max(0.0, moment - time.monotonic()))
             at = self.kill(one)
-            if one == "asterisk":
+            if one == "engine":
+                alone = at
+            elif one == "asterisk":
                 killed = at
                 for caller, _ in callers:
                     caller.cut.set()
@@ -108,7 +111,7 @@ class Matrix:
             over = (
                 caller.left.hung_up is not None and killed is not None and caller.left.hung_up + 0.5 < killed
             )
-            self._cases.append(Case(caller.left, words, None if over else killed))
+            self._cases.append(Case(caller.left, words, None if over else killed, alone))
 
     def kill(self, name: Victim) -> float:
         """When."""

@@ -23,14 +23,17 @@ async def listing(
     """Newest first; `state`: recording, stored, silent or lost. `text_in`: seconds until its text is expected."""
     async with opened(settings.database_url) as store, store.read() as session:
         found = await messages.listing(session, limit=limit, line=line, state=state)
-        return [{**_short(row), "text_in": _whole(await seconds_left(session, row))} for row in found]
+        return [
+            {**_short(row), "text_in": _whole(await seconds_left(session, row, len(settings.transcriber)))}
+            for row in found
+        ]
 
 
 async def show(settings: Settings, message_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The message, and its stages in order. NotFound."""
     async with opened(settings.database_url) as store, store.read() as session:
         row = await messages.get(session, message_id)
-        left = _whole(await seconds_left(session, row))
+        left = _whole(await seconds_left(session, row, len(settings.transcriber)))
     about = {
         **_short(row),
         "sha256": row.sha256,

@@ -44,6 +44,7 @@ class StageWork(ABC):
     stage: ClassVar[stages.Stage]
     reasons: ClassVar[Mapping[str, str]]
     other: ClassVar[str]
+    at_once = 1  # in one process: ffmpeg takes a core
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store

@@ -18,7 +18,7 @@ from ivr.store import stages
 from ivr.store.database import Store
 from ivr.store.tables import MessageRow
 
-AT_ONCE = 2  # recordings given to the transcriber together; it queues further ones anyway
+AT_ONCE = 2  # recordings given to one transcriber together; it queues further ones anyway
 USUAL_PACE = 0.3  # seconds for a second of audio, before anything was measured: a large model on a slow core
 
 # For agents and operators, beside the message.
@@ -44,9 +44,12 @@ class Transcription(StageWork):
     reasons = REASONS
     other = "文字起こしに失敗しました。"
 
-    def __init__(self, store: Store, recordings: Path, transcriber: Transcriber, clock: Clock) -> None:
-        """`recordings` as in the settings: what `MessageRow.audio` is relative to."""
+    def __init__(
+        self, store: Store, recordings: Path, transcriber: Transcriber, clock: Clock, processes: int = 1
+    ) -> None:
+        """`recordings` as in the settings: what `MessageRow.audio` is relative to. `processes` that `transcriber` is."""
         super().__init__(store, clock)
+        self.at_once = AT_ONCE * processes
         self._recordings = recordings
         self._transcriber = ByLine(store, transcriber, clock)
 
@@ -62,11 +65,14 @@ class Transcription(StageWork):
         return {**text.columns(transcript, self._clock.now()), "transcript_seconds": took}
 
 
-async def seconds_left(session: AsyncSession, row: MessageRow) -> float | None:
-    """Until the text of `row` is expected, by the pace of the latest ones; None if it is not on its way."""
+async def seconds_left(session: AsyncSession, row: MessageRow, processes: int = 1) -> float | None:
+    """Until the text of `row` is expected, by the pace of the latest ones; None if it is not on its way.
+
+    `processes`: how many transcribers there are.
+    """
     if row.transcript_state not in stages.OPEN:
         return None
     line = await stages.ahead(session, row)
     pace = await stages.pace(session)
-    at_once = min(AT_ONCE, max(1, line.messages))
+    at_once = min(AT_ONCE * processes, max(1, line.messages))
     return max(1.0, line.seconds * (USUAL_PACE if pace is None else pace) / at_once)

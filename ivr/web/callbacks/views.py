@@ -6,7 +6,7 @@ import re
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks import service, states
+from ivr.callbacks import asking, service, states
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict, NotFound, StoreError
 from ivr.messages.transcription import seconds_left
@@ -40,7 +40,10 @@ async def show_one(request: web.Request) -> web.Response:
         view = await read.one(db, ticket, tenant=request[VIEWER].tenant, now=now)
         ticket = view.callback.ticket
         events = await store.events(db, ticket)
-        text_in = await seconds_left(db, view.message) if view.message else None
+        contacts = await read.contacts_of(db, view.callback)
+        others = await asking.others(db, view.callback)
+        several = len(request.app[SETTINGS].transcriber)
+        text_in = await seconds_left(db, view.message, several) if view.message else None
     await _seen(request, ticket)
     async with request.app[STORE].read() as db:
         notices = await deliveries.of_subject(db, ticket)
@@ -49,6 +52,8 @@ async def show_one(request: web.Request) -> web.Response:
         "callback.html",
         view=view,
         events=events,
+        contacts=contacts,
+        others=others,
         text_in=text_in,
         heard=heard(view.message) if view.message else None,
         failed_stages=view.failed_stages,

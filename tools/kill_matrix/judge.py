@@ -37,7 +37,8 @@ class Case:
 
     def in_the_beep(self) -> bool:
         """The caller had said next to nothing when the engine was killed."""
-        return self.alone is not None and len(self.left.said_by(self.alone)) < SHORTEST
+        said = 0 if self.alone is None else len(self.left.said_by(self.alone))
+        return self.alone is not None and self.left.beeps == 1 and said < SHORTEST
 
 
 @dataclass

@@ -329,8 +329,8 @@ class Person:
         assert event["type"] == "CALL_ESTABLISHED", event
         return time.monotonic()
 
-    async def press(self, keys: str, pause: float = 0.1) -> float:
-        """When the last key was pressed."""
+    async def press(self, keys: str, pause: float = 0.25) -> float:
+        """When the last key was pressed. Of keys whose packets come in one heap, Asterisk drops some."""
         await self.telephone.press(keys, pause)
         return time.monotonic()
 

@@ -34,7 +34,7 @@ async def after_1_and_2_the_caller_and_an_agent_hear_each_other(desk: Desk) -> N
 async def keys_work_as_people_type_them(desk: Desk) -> None:
     """In one go during the greeting, without #, slowly."""
     for number, keys, pause in (
-        ("09011110002", "#1#2", 0.08),
+        ("09011110002", "#1#2", 0.15),
         ("09011110003", "12", 0.3),
         ("09011110004", "#1#2", 1.5),
     ):
@@ -123,7 +123,7 @@ async def _presses(desk: Desk, number: str, after: float) -> None:
     async with desk.caller(number) as caller:
         await caller.dial("05031859085")
         await asyncio.sleep(after)
-        await caller.press("#1#2345678", pause=0.1)
+        await caller.press("#1#2345678")
         await caller.leaves(ORDER)
         await caller.hang_up()
         await desk.call_of(f"+81{number[1:]}")

@@ -8,7 +8,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from ivr.callbacks import states
+from ivr.callbacks import results, states
 from ivr.web import words
 from ivr.web.auth import session
 from ivr.web.callbacks import offered
@@ -53,6 +53,8 @@ def environment() -> jinja2.Environment:
         taken_over=offered.taken_over,
         can_take_over=offered.can_take_over,
         events_said=words.EVENTS,
+        sources=words.SOURCES,
+        results=results.WORDS,
         channels=words.CHANNELS,
         notice_states=words.NOTICE_STATES,
     )

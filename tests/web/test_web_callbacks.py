@@ -6,7 +6,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import text
 
-from ivr.store import callbacks
+from ivr.store import callbacks, contacts, messages
 from ivr.store.database import Store
 from tests.web.conftest import Login, form_token
 
@@ -189,3 +189,38 @@ async def test_who_has_no_tenant_sees_all_and_which_line(desk: Store, login: Log
     html = await page(await login("root"))
     assert "さくらサポート" in row_of(html, "2000015")
     assert "ecforceカスタマーサポート" in row_of(html, "1000012")
+
+
+async def test_who_asked_again_is_heard_on_the_same_ticket(alice: TestClient, desk: Store) -> None:
+    asked = {"tenant": "ecforce", "line": "ecforce", "cause": "busy", "number": "+81312345678"}
+    async with desk.write() as db:
+        row = await callbacks.get(db, "1000012")
+        first = {"told_ticket": row.ticket, "source": "message", "path": [], "priority": "medium"}
+        for id, what in (("m1000012", {}), ("m1000067b", {"matter": "請求書の件"})):
+            if id != "m1000012":
+                audio = {"audio": f"messages/{id}.wav", "origin": "engine", "created_at": row.created_at}
+                await messages.intend(db, {"id": id, "call_id": None, "withheld": None, **audio, **asked})
+            about = {"ticket": row.ticket, "message_id": id, "created_at": row.created_at}
+            await contacts.add(db, {**asked, **first, **about, **what})
+        other = {
+            "ticket": "3000001",
+            "state": "open",
+            "priority": "medium",
+            "path": [],
+            "company": "田中工業",
+        }
+        await callbacks.insert(db, {**asked, **other}, who="system", at=row.created_at)
+        await callbacks.insert(
+            db, {**asked, **other, "ticket": "3000002", "tenant": "sakura"}, who="x", at=row.created_at
+        )
+    html = await page(alice, "/callbacks/1000012")
+    for words in (
+        "2件",
+        "請求書の件",
+        'src="/messages/m1000067b/audio',
+        "同じ番号の別件",
+        "受付番号 3000001",
+        "田中工業",
+    ):
+        assert words in html, words
+    assert "3000002" not in html, "another tenant's"

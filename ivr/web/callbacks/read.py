@@ -12,7 +12,7 @@ from ivr.callbacks.states import CLOSED
 from ivr.errors import NotFound
 from ivr.store import messages, stages
 from ivr.store.callbacks import get
-from ivr.store.tables import CallbackRow, Line, MessageRow
+from ivr.store.tables import CallbackRow, ContactRow, Line, MessageRow
 
 PLAYABLE = ("stored", "silent")  # states of a message whose recording is finished
 
@@ -82,6 +82,19 @@ async def one(session: AsyncSession, ticket: str, *, tenant: str | None, now: da
     """NotFound if there is none, or it is another tenant's."""
     row = await get(session, ticket, tenant=tenant)
     return (await _views(session, [CallbackRow.ticket == row.ticket], (CallbackRow.ticket,), 1, now))[0]
+
+
+async def contacts_of(
+    session: AsyncSession, row: CallbackRow
+) -> Sequence[tuple[ContactRow, MessageRow | None]]:
+    """Each time that somebody asked, with the message; the first one first."""
+    query = (
+        select(ContactRow, MessageRow)
+        .outerjoin(MessageRow, MessageRow.id == ContactRow.message_id)
+        .where(ContactRow.ticket == row.ticket)
+        .order_by(ContactRow.created_at, ContactRow.id)
+    )
+    return [(contact, message) for contact, message in await session.execute(query)]
 
 
 async def _views(

@@ -1,7 +1,6 @@
 """Every branch of the ecforce line in virtual time: `scenarios/*.yaml`, one block each."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest

@@ -22,14 +22,14 @@ from ivr.dialplan.pick import zone_of
 from ivr.errors import Conflict, NotFound
 from ivr.lines import Lines
 from ivr.outside import NOWHERE, Outside
-from ivr.staff import Cleared, KeptMessage, MayRing, Rang, Unlocked
+from ivr.staff import Cleared, KeptMessage, MayRing, NotRung, Rang, Unlocked
 from ivr.store import callbacks, contacts, dials, messages
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, DialRow, MessageRow
 
 NOTE = "電話でメッセージを聞き、対応済みとしました。"  # in the history of the callback
 LEASE = timedelta(minutes=30)  # for a talk with the caller; then the callback is anybody's
-REFUSALS: Mapping[Code, MayRing] = {"locked": "taken", "hours": "hours", "wish": "wish"}
+REFUSALS: Mapping[Code, NotRung] = {"locked": "taken", "hours": "hours", "wish": "wish"}
 RESULTS: Mapping[Rang, Result] = {"busy": "busy", "no_answer": "no_answer", "failed": "refused"}
 
 
@@ -63,7 +63,7 @@ class StoreRetrieval:
     async def clear(self, message: str, tenant: str, by: str) -> Cleared:
         return await pins.in_time(self._clear(message, tenant, by))
 
-    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing | NotRung:
         return await pins.in_time(self._may_ring(message, tenant, by))
 
     async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
@@ -123,7 +123,7 @@ class StoreRetrieval:
         except Conflict:
             return "taken"
 
-    async def _may_ring(self, message: str, tenant: str, by: str) -> MayRing:
+    async def _may_ring(self, message: str, tenant: str, by: str) -> MayRing | NotRung:
         now, who = self._clock.now(), Who(by, tenant)
         try:
             async with self._store.write() as session:
@@ -140,7 +140,7 @@ class StoreRetrieval:
             return REFUSALS.get(refused.code, "never")
         except Conflict:
             return "taken"
-        return "may"
+        return MayRing(begun.number)
 
     async def _rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
         now = self._clock.now()

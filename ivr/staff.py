@@ -56,8 +56,17 @@ class KeptMessage:
 
 
 Cleared = Literal["done", "kept", "taken"]  # what became of the callback of a message
-MayRing = Literal["may", "taken", "hours", "wish", "never"]
-"""Refused: somebody is about it; out of the hours in which customers are rung; not when this one wishes; at all."""
+NotRung = Literal["taken", "hours", "wish", "never"]
+"""Why: somebody is about it; out of the hours in which customers are rung; not when this one wishes; at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class MayRing:
+    """`number` as +81…: the callback's, which may be another one than the message came from."""
+
+    number: str = field(repr=False)
+
+
 Rang = Literal["answered", "busy", "no_answer", "failed", "over"]
 
 
@@ -86,11 +95,11 @@ class Retrieval(Protocol):
         and nothing was changed.
         """
 
-    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
-        """Before its caller is rung back. "may": it is written down, and nobody else rings there meanwhile."""
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing | NotRung:
+        """Before its caller is rung back. MayRing: it is written down, and nobody else rings there meanwhile."""
 
     async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
-        """After "may": what became of it. "over" follows "answered"; then `clear` or `give_back` says what is left."""
+        """After MayRing: what became of it. "over" follows "answered"; then `clear` or `give_back` says what is left."""
 
     async def give_back(self, message: str, tenant: str, by: str) -> None:
         """Staff talked to its caller, and something is left to do: the callback is anybody's again."""

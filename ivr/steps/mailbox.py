@@ -21,7 +21,7 @@ allows (`IVR_TRANSFERS`). `9` ends. What staff do not clear, by hanging up too, 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -33,7 +33,7 @@ from ivr.dialplan.model import Duration, Step, StepName, parse_duration
 from ivr.dialplan.texts import all_moments, digit_parts, moment_parts
 from ivr.errors import Conflict, NotFound, StoreError
 from ivr.outside import national
-from ivr.staff import KeptMessage, Unlocked
+from ivr.staff import KeptMessage, MayRing, NotRung, Unlocked
 from ivr.steps import staff
 
 log = logging.getLogger("ivr.steps")
@@ -58,7 +58,7 @@ CLEARED = {
     "kept": "メッセージを対応済みとしました。折り返しには、ほかのご用件があるため、一覧に残っています。",
     "taken": "この折り返しは、お電話では変更できません。ほかの担当者が対応中でないか、画面でご確認ください。",
 }
-REFUSED = {
+REFUSED: Mapping[NotRung, str] = {
     "taken": CLEARED["taken"],
     "hours": "ただいまは、お客様に電話をかけられる時間帯ではありません。",
     "wish": "ただいまは、お客様がご希望の時間帯ではありません。",
@@ -213,11 +213,11 @@ class MailboxStep(Step):
         """Whether staff talked to the caller of the message; then it is theirs until they say what became of it."""
         by, tenant = _by(call), desk.line.tenant
         may = await desk.retrieval.may_ring(message.id, tenant, by)
-        if may != "may" or message.number is None:
+        if not isinstance(may, MayRing):
             await call.play(REFUSED[may])
             return False
         call.keys.empty()
-        dialled = await call.dial(message.number, CALLING, ring=self.ring.total_seconds())
+        dialled = await call.dial(may.number, CALLING, ring=self.ring.total_seconds())
         call.keys.empty()  # nobody asked for keys
         await desk.retrieval.rang(message.id, tenant, by, dialled.ended_by)
         if dialled.ended_by != "answered":

@@ -17,7 +17,7 @@ from ivr.hours.calendar import Calendar
 from ivr.hours.closings import Closing
 from ivr.hours.table import instant
 from ivr.hours.text import DAY
-from ivr.staff import Cleared, KeptMessage, LineToday, MayRing, Rang, Unlocked
+from ivr.staff import Cleared, KeptMessage, LineToday, MayRing, NotRung, Rang, Unlocked
 from ivr.store.agents import UNANSWERED_LIMIT, Staffing
 from ivr.terminal.call import Agent, Tape
 from ivr.transcript import Transcript, joined
@@ -229,8 +229,8 @@ class MemoryRetrieval:
         self._cleared = True
         return "done"
 
-    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
-        return "may"
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing | NotRung:
+        return MayRing("+819012345678")
 
     async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
         """Nobody else would ring."""

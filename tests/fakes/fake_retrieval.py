@@ -11,7 +11,7 @@ from ivr.call import Withheld
 from ivr.clock import Clock
 from ivr.errors import NotFound, StoreError
 from ivr.outside import to_ring_back
-from ivr.staff import Cleared, KeptMessage, MayRing, Rang, Unlocked
+from ivr.staff import Cleared, KeptMessage, MayRing, NotRung, Rang, Unlocked
 from tests.fakes.virtual_time import Life
 
 DISK = 0.05  # seconds
@@ -24,12 +24,16 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 
 @dataclass
 class Ticket:
-    """A callback; `agent` who is about it, until `until`; `more`: something without a message was promised, too."""
+    """A callback; `agent` who is about it, until `until`.
+
+    `more`: something without a message was promised, too. `number`: that an agent has put right.
+    """
 
     state: str = "open"
     agent: str | None = None
     until: datetime | None = None
     more: bool = False
+    number: str | None = None
 
 
 @dataclass
@@ -129,11 +133,12 @@ class FakeRetrieval:
             ticket.state = "done"
         return "done"
 
-    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing:
+    async def may_ring(self, message: str, tenant: str, by: str) -> MayRing | NotRung:
         found = self._mine(message, tenant)
         await self._store()
         ticket = self._shelf.tickets.get(found.ticket or "")
-        if ticket is None or to_ring_back(found.number) is None:
+        number = ticket and to_ring_back(ticket.number or found.number)
+        if ticket is None or number is None:
             return "never"
         if ticket.state == "done" or self._taken(ticket, by):
             return "taken"
@@ -141,7 +146,7 @@ class FakeRetrieval:
             return "hours"
         ticket.state, ticket.agent, ticket.until = "dialing", by, self._clock.now() + RINGING
         self._shelf.log.append(f"rings {found.ticket}")
-        return "may"
+        return MayRing(number)
 
     async def rang(self, message: str, tenant: str, by: str, how: Rang) -> None:
         found = self._mine(message, tenant)

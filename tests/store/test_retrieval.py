@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ivr import pins
-from ivr.callbacks import asking, service
+from ivr.callbacks import asking, details, service
 from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.who import Who
 from ivr.dialplan.check import line_numbers
@@ -20,7 +20,7 @@ from ivr.errors import NotFound, StoreError
 from ivr.lines import Lines
 from ivr.outside import Outside
 from ivr.retrieval import StoreRetrieval
-from ivr.staff import Retrieval
+from ivr.staff import MayRing, Retrieval
 from ivr.steps import STEPS
 from ivr.store import callbacks, contacts, dialplans, messages
 from ivr.store import pins as store_pins
@@ -96,6 +96,17 @@ class Desk:
             await service.claim(
                 session, contact.ticket, Who("sato", "shop"), until=until, now=self.clock.now()
             )
+
+    async def agent_puts_the_number_right(self, id: str, number: str) -> None:
+        if self.shelf is not None:
+            self.shelf.tickets[f"T-{id}"].number = number
+            return
+        assert self.store is not None
+        who, now = Who("sato", "shop"), self.clock.now()
+        async with self.store.write() as session:
+            contact = await contacts.by_message(session, id)
+            assert contact is not None
+            await details.fill(session, contact.ticket, "number", number, who=who, why="said", now=now)
 
     async def agent_closes(self, id: str) -> None:
         if self.shelf is not None:
@@ -247,7 +258,7 @@ async def test_while_an_agent_is_about_it_nothing_is_changed(desk: Desk) -> None
 
 async def test_who_rings_back_has_it_alone_and_what_comes_of_it(desk: Desk) -> None:
     await desk.left("m1", "2026-11-24 09:00")
-    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "may"
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == MayRing("+819012345678")
     assert await desk.callback("m1") == ("dialing", STAFF)
     assert await desk.retrieval.may_ring("m1", "shop", OTHER) == "taken"
     assert await desk.retrieval.clear("m1", "shop", OTHER) == "taken"
@@ -255,7 +266,7 @@ async def test_who_rings_back_has_it_alone_and_what_comes_of_it(desk: Desk) -> N
     assert await desk.callback("m1") == ("dialing", STAFF)
     await desk.retrieval.rang("m1", "shop", STAFF, "no_answer")
     assert await desk.callback("m1") == ("open", None)
-    assert await desk.retrieval.may_ring("m1", "shop", OTHER) == "may"
+    assert await desk.retrieval.may_ring("m1", "shop", OTHER) == MayRing("+819012345678")
     await desk.retrieval.rang("m1", "shop", OTHER, "answered")
     assert await desk.callback("m1") == ("talking", OTHER)
     assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "taken"
@@ -269,7 +280,7 @@ async def test_who_rings_back_has_it_alone_and_what_comes_of_it(desk: Desk) -> N
 
 async def test_after_a_talk_it_is_done(desk: Desk) -> None:
     await desk.left("m1", "2026-11-24 09:00")
-    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "may"
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == MayRing("+819012345678")
     await desk.retrieval.rang("m1", "shop", STAFF, "answered")
     await desk.retrieval.rang("m1", "shop", STAFF, "over")
     assert await desk.retrieval.clear("m1", "shop", STAFF) == "done"
@@ -289,13 +300,22 @@ async def test_who_is_never_rung(desk: Desk) -> None:
     assert await desk.callback("m1") == ("open", None)
 
 
+async def test_who_is_rung_is_the_number_that_an_agent_put_right(desk: Desk) -> None:
+    await desk.left("m1", "2026-11-24 09:00")
+    await desk.agent_puts_the_number_right("m1", "+81311112222")
+    await desk.left("m2", "2026-11-24 09:00", number=None, withheld="anonymous")
+    await desk.agent_puts_the_number_right("m2", "+81333334444")
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == MayRing("+81311112222")
+    assert await desk.retrieval.may_ring("m2", "shop", STAFF) == MayRing("+81333334444")
+
+
 async def test_at_night_nobody_is_rung_and_nothing_is_taken(desk: Desk) -> None:
     await desk.left("m1", "2026-11-24 09:00")
     desk.clock.advance(9 * 3600)  # 20:00
     assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "hours"
     assert await desk.callback("m1") == ("open", None)
     desk.clock.advance(13 * 3600)  # 9:00 on the next day
-    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == "may"
+    assert await desk.retrieval.may_ring("m1", "shop", STAFF) == MayRing("+819012345678")
 
 
 async def test_two_at_once_do_it_once(desk: Desk) -> None:
@@ -306,7 +326,7 @@ async def test_two_at_once_do_it_once(desk: Desk) -> None:
     assert await desk.ids() == []
     rings = [desk.retrieval.may_ring("m9", "shop", by) for by in (STAFF, OTHER)]
     await desk.left("m9", "2026-11-24 10:00")
-    assert sorted(await asyncio.gather(*rings)) == ["may", "taken"]
+    assert set(await asyncio.gather(*rings)) == {MayRing("+819012345678"), "taken"}
 
 
 async def test_the_pin_and_its_lock(desk: Desk) -> None:
@@ -374,7 +394,7 @@ async def test_a_number_is_rung_for_one_ticket_at_a_time_and_only_where_the_oper
 ) -> None:
     await kept.left("m1", "2026-11-24 09:00")
     await kept.left("m2", "2026-11-24 09:00", line="branch")
-    assert await kept.retrieval.may_ring("m1", "shop", STAFF) == "may"
+    assert await kept.retrieval.may_ring("m1", "shop", STAFF) == MayRing("+819012345678")
     assert await kept.retrieval.may_ring("m2", "shop", OTHER) == "taken"  # the same number
     assert await kept.callback("m2") == ("open", None)
     await kept.retrieval.rang("m1", "shop", STAFF, "busy")
@@ -393,7 +413,7 @@ async def test_what_was_said_after_a_talk_stands_in_the_history(kept: Desk) -> N
     await kept.left("m1", "2026-11-24 09:00")
     for how in ("answered", "over"):
         if how == "answered":
-            assert await kept.retrieval.may_ring("m1", "shop", STAFF) == "may"
+            assert await kept.retrieval.may_ring("m1", "shop", STAFF) == MayRing("+819012345678")
         await kept.retrieval.rang("m1", "shop", STAFF, how)  # type: ignore[arg-type]
     await kept.retrieval.clear("m1", "shop", STAFF)
     assert kept.store is not None

@@ -87,7 +87,7 @@ class ModelSlot:
         self._recognizer: Recognizer | None = None
         self._tried: Identity | None = None  # passed its trial
         self._refused: Identity | None = None  # did not, and stands in the place of the one in use
-        self._loading: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[Recognizer | None] | None = None
         self.health = self._health("loading", "the model is being tried and loaded")
 
     @property
@@ -99,13 +99,14 @@ class ModelSlot:
 
         While a model that was put in the place of this one is tried, and if it fails, it is this one still.
         """
-        if self._recognizer is None:
-            await asyncio.shield(self._load_once())
+        found = self._recognizer
+        if found is None:
+            found = await asyncio.shield(self._load_once())
         elif await asyncio.to_thread(_identity, self.directory) not in (None, self._tried, self._refused):
             self._load_once()
-        if self._recognizer is None:
+        if found is None:
             raise Failure(self.health.state, self.health.detail)
-        return self._recognizer
+        return found  # though it may have been let go of meanwhile
 
     def let_go(self) -> None:
         self._recognizer = None
@@ -121,16 +122,16 @@ class ModelSlot:
             self._loading.cancel()
             await asyncio.wait([self._loading])
 
-    def _load_once(self) -> asyncio.Task[None]:
+    def _load_once(self) -> asyncio.Task[Recognizer | None]:
         if self._loading is None or self._loading.done():
             self._loading = asyncio.create_task(self._load(), name="load the model")
         return self._loading
 
-    async def _load(self) -> None:
+    async def _load(self) -> Recognizer | None:
+        """None if it cannot be used; the one in use if that stays."""
         identity = await asyncio.to_thread(_identity, self.directory)
         if not await asyncio.to_thread(_has_files, self.directory):
-            self._fail("no_model", f"put a Vosk model into the directory of that name; {_AGAIN}")
-            return
+            return self._fail("no_model", f"put a Vosk model into the directory of that name; {_AGAIN}")
         trouble = None if identity == self._tried else (await tried(self.directory)).trouble
         if trouble is None:
             loop = asyncio.get_running_loop()
@@ -140,22 +141,23 @@ class ModelSlot:
                 trouble = str(error)
         if trouble is not None:
             self._refused = identity
-            self._fail("broken_model", f"replace the model: {trouble}; {_AGAIN}")
-            return
+            return self._fail("broken_model", f"replace the model: {trouble}; {_AGAIN}")
         self._tried = identity
         self.health = self._health("ready", "")
         log.info("the model is loaded", extra={"model": self.health.model})
+        return self._recognizer
 
-    def _fail(self, state: State, detail: str) -> None:
+    def _fail(self, state: State, detail: str) -> Recognizer | None:
         extra = {"model": self.health.model, "state": state, "detail": detail}
         if self._recognizer is not None:
             log.error(
                 "the model in the place of the loaded one cannot be used, and the old one stays", extra=extra
             )
             self.health = self._health("ready", f"the old one stays: {detail}")
-            return
-        self.health = self._health(state, detail)
-        log.error("the model cannot be used", extra=extra)
+        else:
+            self.health = self._health(state, detail)
+            log.error("the model cannot be used", extra=extra)
+        return self._recognizer
 
     def _health(self, state: State, detail: str) -> Health:
         return Health(state, self.directory.name, detail)

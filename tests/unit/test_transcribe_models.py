@@ -1,14 +1,17 @@
 """Models by name in one transcriber: changed, replaced and let go of while it works."""
 
+import asyncio
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.speech import telephone_wav, wav
 from tests.transcriber_process import TINY, TranscriberProcess, until
+from transcribe.model import ModelSlot
 
 SENTENCE = "請求書の再発行をお願いします"
 
@@ -121,3 +124,14 @@ def test_at_most_two_are_in_memory_and_what_is_under_way_ends_on_its_own(
     asking.join()
     assert answers[0]["model"] == "one"
     assert str(answers[0]["text"]).startswith(SENTENCE)
+
+
+async def test_who_is_about_to_get_a_model_gets_it_though_it_is_let_go_of_at_that_moment() -> None:
+    with ThreadPoolExecutor(1) as workers:
+        slot = ModelSlot(TINY, workers)
+        await slot.recognizer()
+        asking = asyncio.create_task(slot.recognizer())
+        await asyncio.sleep(0)  # it looks whether the directory is still the same one
+        slot.let_go()
+        assert (await asking).name == "vosk-tiny-ja"
+        assert not slot.loaded

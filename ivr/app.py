@@ -231,7 +231,7 @@ async def jobs(settings: Settings) -> None:
         orders = desk.look if first else partial(desk.lines.reload, store)
         executor = f"jobs-{settings.jobs}"
         retention = Retention(store, settings.recordings, clock, desk.lines.retention)
-        by_the_clock = (retention, Escalation(store, desk.lines.policy, clock))
+        by_the_clock = (retention, Escalation(store, desk.lines.policy, desk.lines.waited, clock))
         place = (settings.data, settings.database_url, executor)
         work = Jobs(*place, stages, reconciler, orders, notices, *by_the_clock)
         desk.wake_up = work.wake

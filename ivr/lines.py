@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from ivr.call import CallbackPromise, since_goto
@@ -26,7 +27,7 @@ from ivr.steps.queue import Queue
 from ivr.steps.voicemail import Voicemail
 from ivr.store import closures, dialplans
 from ivr.store.database import Store
-from ivr.store.tables import Closure
+from ivr.store.tables import CallRow, Closure
 
 log = logging.getLogger("ivr.lines")
 
@@ -126,6 +127,15 @@ class Lines:
     def policy(self, line: str) -> Policy:
         """What its owner wrote about callbacks, with its calendars."""
         return Policy(self.callbacks(line), lambda hours: self.calendar(line, hours))
+
+    def waited(self, call: CallRow) -> timedelta | None:
+        """How long the caller stood in a queue when the call ended; None if that was not where it ended."""
+        live = self._by_key.get(call.line)
+        if live is None or not call.path or not call.path_times or call.ended_at is None:
+            return None
+        if not isinstance(live.dialplan.steps.get(since_goto(call.path)[-1]), Queue):
+            return None
+        return call.ended_at - call.started_at - timedelta(seconds=call.path_times[-1])
 
     def groups(self) -> list[str]:
         """Every group of agents that a live line rings."""

@@ -9,6 +9,7 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import service
+from ivr.callbacks.after_calls import Waited, look
 from ivr.callbacks.due import due_at
 from ivr.callbacks.policy import Policies, Policy
 from ivr.callbacks.states import CLOSED
@@ -143,7 +144,8 @@ def affected(row: CallbackRow, closings: Sequence[Closing]) -> bool:
 class Escalation:
     """The sweep with what it tells the pages; a job of each minute."""
 
-    def __init__(self, store: Store, policies: Policies, clock: Clock) -> None:
+    def __init__(self, store: Store, policies: Policies, waited: Waited, clock: Clock) -> None:
+        self._waited = waited
         self._store = store
         self._policies = policies
         self._clock = clock
@@ -153,6 +155,7 @@ class Escalation:
 
     async def round(self) -> None:
         now = self._clock.now()
+        await look(self._store, self._policies, self._waited, now)
         steps = await sweep(self._store, self._policies, now)
         async with self._store.write() as session:
             for step in steps:

@@ -37,10 +37,11 @@ class Pulse:
         self._last = clock.monotonic()
 
     async def run(self) -> NoReturn:
+        # However long the start took, nobody had given us a call before.
         while True:
-            self.check()
             self._last = self._clock.monotonic()
             await asyncio.sleep(FROZEN / 8)
+            self.check()
 
     def check(self) -> None:
         if self._clock.monotonic() - self._last > FROZEN:

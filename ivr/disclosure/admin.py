@@ -20,6 +20,7 @@ async def export(settings: Settings, number: str, folder: Path, *, tenant: str |
     wanted, now = read_number(number), SystemClock(settings.clock_offset).now()
     async with opened(settings.database_url) as store, store.read() as session:
         found = await find(session, wanted, tenant)
+    found.require_apart()
     recordings = await asyncio.to_thread(write, found, settings.recordings, folder, now)
     return {"tenant": found.tenant, **found.counts(), "recordings": recordings}
 

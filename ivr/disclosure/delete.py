@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import service
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.who import Who
-from ivr.disclosure.find import AT_ONCE, Found
+from ivr.disclosure.find import AT_ONCE, Found, named
 from ivr.errors import Conflict, SettingsError
 from ivr.lines import JAPAN
 from ivr.messages.retention import Retention, day
@@ -34,29 +34,16 @@ def require(found: Found, *, cancel_open: bool) -> Sequence[str]:
         raise Conflict(
             "this number is on the line now, or its message is still being recorded; try again in a few minutes"
         )
-    others = {row.ticket for row in found.callbacks} & _shared(found)
-    if others:
-        raise Conflict(
-            f"somebody else's request was merged into {_named(others)}; split it on the page first, so that theirs stays"
-        )
+    found.require_apart()
     busy = [row.ticket for row in found.callbacks if row.state in ON_THE_LINE]
     if busy:
-        raise Conflict(f"somebody is on the telephone for {_named(busy)}; try again afterwards")
+        raise Conflict(f"somebody is on the telephone for {named(busy)}; try again afterwards")
     open_ = [row.ticket for row in found.callbacks if row.state not in CLOSED]
     if open_ and not cancel_open:
         raise Conflict(
-            f"{_named(open_)} is still to be rung back; finish it on the page, or cancel it with --cancel-open"
+            f"{named(open_)} is still to be rung back; finish it on the page, or cancel it with --cancel-open"
         )
     return open_
-
-
-def _shared(found: Found) -> set[str]:
-    mine = {row.id for row in found.contacts}
-    return {row.ticket for row in found.beside if row.id not in mine}
-
-
-def _named(tickets: Sequence[str] | set[str]) -> str:
-    return "callback " + ", ".join(sorted(tickets))
 
 
 def require_no_number(found: Found, *texts: str) -> None:

@@ -54,6 +54,20 @@ class Found:
     def counts(self) -> dict[str, int]:
         return {name: len(getattr(self, name)) for name in KINDS}
 
+    def require_apart(self) -> None:
+        """Conflict while somebody else's request is in one of these callbacks: neither is the other's business."""
+        mine = {row.id for row in self.contacts}
+        others = {row.ticket for row in self.beside if row.id not in mine}
+        if others:
+            raise Conflict(
+                f"somebody else's request was merged into {named(others)}; split it first (ivr callbacks split), "
+                "so that theirs stays theirs; one that is done is opened again before"
+            )
+
+
+def named(tickets: Collection[str]) -> str:
+    return "callback " + ", ".join(sorted(tickets))
+
 
 def read_number(text: str) -> str:
     """As people write it, in full width too -> E.164. SettingsError that says how to write it."""

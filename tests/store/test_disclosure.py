@@ -224,7 +224,9 @@ async def test_not_while_the_caller_is_on_the_line(store: Store, settings: Setti
         await remove(settings)
 
 
-async def test_what_somebody_else_asked_is_not_deleted_with_it(store: Store, settings: Settings) -> None:
+async def test_what_somebody_else_asked_is_neither_deleted_nor_told_with_it(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
     await visited(store, settings, "01")
     async with store.write() as session:
         mine = (await session.scalars(select(ContactRow))).one()
@@ -235,6 +237,9 @@ async def test_what_somebody_else_asked_is_not_deleted_with_it(store: Store, set
         session.add(ContactRow(**facts, number=OTHER, name="鈴木"))
     with pytest.raises(Conflict, match="somebody else's request was merged into callback 1001"):
         await remove(settings)
+    with pytest.raises(Conflict, match="somebody else's request was merged into callback 1001"):
+        await admin.export(settings, NUMBER, tmp_path / "out", tenant=None)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("why", ["090-1234-5678 の方", "number 9012345678", "０９０１２３４５６７８"])

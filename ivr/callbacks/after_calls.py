@@ -24,7 +24,8 @@ Waited = Callable[[CallRow], timedelta | None]
 async def look(database: Store, policies: Policies, waited: Waited, now: datetime) -> None:
     since = now - BEHIND
     async with database.read() as session:
-        gone = await store.abandoned(session, since)
+        lines = [one for one in await store.lines_left(session, since) if policies(one).rules.abandoned]
+        gone = await store.abandoned(session, since, lines)
         through = await store.got_through(session, since, sorted(CLOSED))
         again = await store.rang_again(session, since, sorted(CLOSED))
     for call in gone:

@@ -19,11 +19,17 @@ def _ended(since: datetime) -> Select[CallRow]:
     )
 
 
-async def abandoned(session: AsyncSession, since: datetime) -> Sequence[CallRow]:
-    """Of which no contact was made; the oldest first. So below."""
+async def lines_left(session: AsyncSession, since: datetime) -> Sequence[str]:
+    """On which callers gave up waiting."""
+    query = select(CallRow.line).where(CallRow.started_at >= since, CallRow.outcome == "abandoned")
+    return (await session.scalars(query.distinct())).all()
+
+
+async def abandoned(session: AsyncSession, since: datetime, lines: Sequence[str]) -> Sequence[CallRow]:
+    """Of which no contact was made; the newest first. So below."""
     known = exists().where(ContactRow.call_id == CallRow.id)
-    query = _ended(since).where(CallRow.outcome == "abandoned", ~known)
-    return (await session.scalars(query.order_by(CallRow.started_at).limit(MANY))).all()
+    query = _ended(since).where(CallRow.outcome == "abandoned", CallRow.line.in_(lines), ~known)
+    return (await session.scalars(query.order_by(CallRow.started_at.desc()).limit(MANY))).all()
 
 
 async def got_through(session: AsyncSession, since: datetime, closed: Sequence[str]) -> Sequence[CallRow]:
@@ -36,7 +42,7 @@ async def got_through(session: AsyncSession, since: datetime, closed: Sequence[s
         ContactRow.created_at <= CallRow.started_at,
     )
     query = _ended(since).where(CallRow.outcome == "answered", waits)
-    return (await session.scalars(query.order_by(CallRow.started_at).limit(MANY))).all()
+    return (await session.scalars(query.order_by(CallRow.started_at.desc()).limit(MANY))).all()
 
 
 async def rang_again(session: AsyncSession, since: datetime, closed: Sequence[str]) -> Sequence[CallRow]:
@@ -46,7 +52,7 @@ async def rang_again(session: AsyncSession, since: datetime, closed: Sequence[st
     )
     known = exists().where(ContactRow.call_id == CallRow.id)
     query = _ended(since).where(CallRow.outcome.not_in(OWN), open_before, ~known)
-    return (await session.scalars(query.order_by(CallRow.started_at).limit(MANY))).all()
+    return (await session.scalars(query.order_by(CallRow.started_at.desc()).limit(MANY))).all()
 
 
 def _of_the_caller() -> ColumnElement[bool]:

@@ -95,6 +95,7 @@ class ContactRow(Base):
     request_id: Mapped[str | None] = mapped_column(String(200), unique=True)  # "<call id>/<line>/<step>"
     told_at: Mapped[datetime | None]  # as of a message, and only of one without a message
     __table_args__ = (
+        Index(None, "call_id"),
         Index("ix_callback_contacts_untold", "created_at", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
     )
 

@@ -80,6 +80,7 @@ def _contacts() -> None:
         sa.UniqueConstraint("request_id", name="uq_callback_contacts_request_id"),
     )
     op.create_index("ix_callback_contacts_ticket", "callback_contacts", ["ticket"])
+    op.create_index("ix_callback_contacts_call_id", "callback_contacts", ["call_id"])
     untold = sa.text("told_at IS NULL")
     op.create_index(
         "ix_callback_contacts_untold",

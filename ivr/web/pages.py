@@ -35,6 +35,7 @@ def environment() -> jinja2.Environment:
         priorities=words.PRIORITIES,
         transcript_states=words.TRANSCRIPT_STATES,
         stage_names=words.STAGES,
+        stage_states=words.STAGE_STATES,
         suggestion_kinds=words.SUGGESTED,
         compared=words.COMPARED,
         suggested=words.suggested,

@@ -46,6 +46,14 @@ TRANSCRIPT_STATES: Final = {
     "none": "文字起こしなし",
     "deleted": "文字起こしは削除されました",
 }
+STAGE_STATES: Final = {
+    "waiting": "順番待ち",
+    "working": "処理中",
+    "done": "完了",
+    "failed": "失敗",
+    "none": "なし",
+    "deleted": "削除済み",
+}
 STAGES: Final = {"audio": "音声の変換", "transcript": "文字起こし", "reading": "内容の読み取り"}
 SUGGESTED: Final = {  # kinds of `ivr.messages.reading.Suggestion`
     "number": "お電話番号",

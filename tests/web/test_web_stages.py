@@ -30,6 +30,18 @@ async def test_a_failed_stage_says_why_and_is_done_again(alice: TestClient, desk
     assert "音声の変換をやり直す" not in await page(alice, "/callbacks/1000012")
 
 
+async def test_the_state_of_each_stage_is_told_and_what_is_done_is_done_again(
+    alice: TestClient, desk: Store
+) -> None:
+    await change(desk, "m1000012", audio_state="working", transcript_state="done", reading_state="waiting")
+    html = await page(alice, "/callbacks/1000012")
+    for told in ("音声の変換：処理中", "文字起こし：完了", "内容の読み取り：順番待ち"):
+        assert told in html, told
+    assert "文字起こしをもう一度行う" in html and "音声の変換をもう一度行う" not in html
+    assert (await send(alice, "1000012", "run", stage="transcript"))[0] == 303
+    assert "文字起こし：順番待ち" in await page(alice, "/callbacks/1000012")
+
+
 async def test_another_companys_stage_and_a_stage_that_is_none(alice: TestClient, desk: Store) -> None:
     assert (await send(alice, "1000012", "run", stage="everything"))[0] == 404
     token_page = "/callbacks/1000012"

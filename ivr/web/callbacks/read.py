@@ -31,14 +31,13 @@ class View:
         return self.callback.state in CLOSED
 
     @property
-    def failed_stages(self) -> Sequence[tuple[stages.Stage, str | None]]:
-        """Those that people may have done again, with the reason."""
+    def stages(self) -> Sequence[tuple[stages.Stage, str, str | None]]:
+        """Of its message: name, state, reason."""
         row = self.message
-        found = [
-            (stage, getattr(row, f"{stage}_state", None), getattr(row, f"{stage}_reason", None))
-            for stage in stages.STAGES
+        return [
+            (stage, getattr(row, f"{stage}_state"), getattr(row, f"{stage}_reason"))
+            for stage in (stages.STAGES if row is not None and row.state == "stored" else ())
         ]
-        return [(stage, reason) for stage, state, reason in found if state == "failed"]
 
     @property
     def has_audio(self) -> bool:

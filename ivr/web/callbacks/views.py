@@ -56,7 +56,6 @@ async def show_one(request: web.Request) -> web.Response:
         others=others,
         text_in=text_in,
         heard=heard(view.message) if view.message else None,
-        failed_stages=view.failed_stages,
         notices=notices,
         can_finish=any(
             view.callback.state == s and "done" in after for s, after in states.TRANSITIONS.items()
@@ -103,7 +102,7 @@ async def reopen(request: web.Request) -> web.Response:
 
 
 async def run_again(request: web.Request) -> web.Response:
-    """A stage of its message that failed."""
+    """A stage of its message that is over."""
     form = await request.post()
     stage = next((one for one in stages.STAGES if one == form.get("stage")), None)
     now, tenant = request.app[CLOCK].now(), request[VIEWER].tenant

@@ -17,7 +17,6 @@ from tests.asterisk.sayings import (
     RETURN,
     RING_BACK,
     TAKEN,
-    TICKET,
     WAITING,
 )
 
@@ -134,8 +133,7 @@ async def all_agents_talking_leads_to_voicemail_and_a_callback(desk: Desk) -> No
         assert beep - ended < LATE
         await caller.says(LOGIN)
         pressed = await caller.press("#")
-        await caller.hears(RECEIVED, TICKET, due=pressed)
-        await caller.hears(RING_BACK)
+        await caller.hears(RECEIVED, RING_BACK, due=pressed)
         await caller.is_hung_up()
         assert await desk.talk_of("ito") == {"09011120021", "ito"}
         await talking.hang_up()

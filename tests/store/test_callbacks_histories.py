@@ -507,8 +507,8 @@ def test_whatever_happens(kind: str, sqlite_template: Path, request: pytest.Fixt
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=6,
-                stateful_step_count=20,
+                max_examples=15,
+                stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),

@@ -56,7 +56,8 @@ async def gather(session: AsyncSession, row: Delivery, base_url: str, recordings
         event=row.event,
         line=row.line,
         line_name=line.name if line else row.line,
-        at=callback.created_at if callback else message.created_at if message else row.created_at,
+        # The message's: a callback that was joined is older than who asks now.
+        at=message.created_at if message else callback.created_at if callback else row.created_at,
         url=f"{base_url}{page}?notice={row.id}",
         ticket=callback.ticket if callback else None,
         message=message.id if message else None,

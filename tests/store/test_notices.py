@@ -133,6 +133,22 @@ async def test_a_callback_is_told_once_however_often_one_looks(desk: Desk) -> No
     assert "9012345678" not in text.replace("-", "") and "田中" not in text
 
 
+async def test_who_asks_again_is_told_with_the_time_of_the_second_call(desk: Desk) -> None:
+    desk.rules(MAIL)
+    await desk.leave()
+    desk.clock.advance(1800)
+    await desk.leave()
+    await desk.round()
+    ticket = await desk.ticket()
+    texts = [told.get_content() for told in desk.server.parsed()]
+    assert all(f"受付番号：{ticket}" in text for text in texts)
+    moments = sorted(line for text in texts for line in text.splitlines() if line.startswith("受付日時："))
+    assert moments == [
+        "受付日時：2026年11月24日（火）20時00分",
+        "受付日時：2026年11月24日（火）20時30分",
+    ]
+
+
 async def test_two_jobs_processes_tell_once(desk: Desk, other_process: Store) -> None:
     desk.rules(MAIL)
     await desk.leave()

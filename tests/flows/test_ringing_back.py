@@ -1,5 +1,7 @@
 """Messages by telephone: what cannot be shown by a scenario that is also killed at every step."""
 
+import asyncio
+
 from tests.fakes.virtual_time import in_virtual_time
 from tests.flows.scenarios import heard_names, read
 from tests.flows.test_scenarios import check
@@ -54,3 +56,18 @@ async def test_taken_back_from_the_talk_it_goes_on_and_nobody_is_rung_twice() ->
     assert visit.telephone.talked_to == ["outside"] and office.world.dialled == ["+819012345678"]
     assert heard_names(visit)[-1] == "STAFF_BYE"
     assert office.shelf.log == ["rings T1", "answered T1", "over T1", "cleared m1"]
+
+
+@in_virtual_time
+async def test_a_store_that_fails_while_it_rings_does_not_part_the_two() -> None:
+    scenario = next(read("mailbox", RUNG_BACK))
+    office = scenario.office()
+    serving = asyncio.create_task(office.serve())
+    await asyncio.sleep(20.5)  # it rings
+    assert office.shelf.log == ["rings T1"] and not office.visits[0].telephone.talked_to
+    office.shelf.broken = True
+    await serving
+    (visit,) = office.visits
+    assert visit.telephone.talked_to == ["outside"] and visit.done_at is not None
+    assert visit.done_at > 41.0, "parted before the 20 s of the talk were over"
+    assert heard_names(visit)[-2:] == ["BOX_FAILED", "BOX_SORRY"]

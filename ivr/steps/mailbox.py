@@ -224,9 +224,8 @@ class MailboxStep(Step):
         except StoreError:
             if dialled.ended_by != "answered":
                 raise
-            log.exception(
-                "a talk was not written down", extra={"call_id": call.id}
-            )  # the two talk all the same
+            # The two talk all the same.
+            log.exception("a talk was not written down", extra={"call_id": call.id})
         if dialled.ended_by != "answered":
             await call.play(DIALLED[dialled.ended_by])
             return False

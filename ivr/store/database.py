@@ -103,6 +103,7 @@ class Store:
             connect_args=connect_args(place),
             json_serializer=to_json,
             pool_timeout=PATIENCE_SECONDS,
+            hide_parameters=True,  # a traceback in a log must hold no number and nothing that was said
         )
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", prepare_sqlite)

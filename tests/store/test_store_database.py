@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import traceback
 from pathlib import Path
 
 import psycopg
@@ -25,6 +26,15 @@ async def test_a_write_whose_body_fails_changes_nothing(store: Store) -> None:
             raise Conflict
     async with store.read() as session:
         assert await users.get(session, "alice") is None
+
+
+async def test_what_a_log_tells_of_a_failure_holds_no_number(store: Store) -> None:
+    number = "+819012345678"
+    with pytest.raises(StoreError) as failed:
+        async with store.write() as session:
+            await session.execute(text("UPDATE nowhere SET number = :number"), {"number": number})
+    told = "".join(traceback.format_exception(failed.value))
+    assert "UPDATE nowhere" in told and number not in told
 
 
 async def test_a_change_in_a_read_is_thrown_away(store: Store) -> None:

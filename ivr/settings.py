@@ -87,10 +87,12 @@ class Settings:
         "", 'how Asterisk dials a telephone outside, e.g. "PJSIP/{number}@trunk"; empty: it cannot'
     )
     trunks: Path | None = setting(
-        "", "file of the connections to carriers (外線), trunks.yaml; empty: only SIP that reaches IVR_SIP comes in"
+        "",
+        "file of the connections to carriers (外線), trunks.yaml; empty: only SIP that reaches IVR_SIP comes in",
     )
     trunk_passwords: Path = setting(
-        "", "file of their passwords, for nobody else to read (TOML); empty: trunk-passwords.toml in the data directory"
+        "",
+        "file of their passwords, for nobody else to read (TOML); empty: trunk-passwords.toml in the data directory",
     )
     url: str = setting(
         "", "address of the pages as people reach it, for links in notices; empty: http://IVR_HTTP"

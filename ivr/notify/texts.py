@@ -10,7 +10,12 @@ from ivr.outside import spelled
 ZONE = ZoneInfo("Asia/Tokyo")
 REPLY, CALLED = "折り返し必要のご案内", "入電のご案内"
 
-_WITHHELD = {"anonymous": "非通知", "payphone": "公衆電話", "unavailable": "表示圏外", "deleted": "番号は削除済み"}
+_WITHHELD = {
+    "anonymous": "非通知",
+    "payphone": "公衆電話",
+    "unavailable": "表示圏外",
+    "deleted": "番号は削除済み",
+}
 _LEADS = {
     "silent": "留守番電話に着信がございましたが、お声を確認することができませんでした。",
     "message": "お客様より、留守番電話にメッセージをお預かりいたしました。",

@@ -42,8 +42,8 @@ def heard(recognizer: Recognizer, said: str) -> Reading:
             False,
         ),
         (
-            "商品が届いていません。至急連絡お願いします。",
-            "商品が届いていません至急連絡お願いします",
+            "商品が届いていません。至急連絡をお願いします。",
+            "商品が届いていません至急連絡をお願いします",
             {"urgent": "至急", "reply": "yes"},
             True,
         ),

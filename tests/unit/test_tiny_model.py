@@ -3,7 +3,7 @@
 import math
 import random
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -154,7 +154,12 @@ def test_the_graph_of_two_words() -> None:
     assert [row[2] for row in middle] == [str(2 * a)]
     assert str(2 * i) in {row[2] for row in rows if row[0] == middle[0][1]}
     assert [row[2] for row in rows if row[0] == "1" and row[3] == "2"] == [str(2 * e)]
-    assert {row[3] for row in rows} == {"0", "1", "2"}  # [unk] sounds like nothing
+    # [unk], the third word: any mora of one of 27 consonants and a vowel, at a cost, which then is over.
+    moras = [row for row in rows if row[3] == "3"]
+    assert {row[0] for row in moras} == {"1"} and {float(row[4]) for row in moras} == {16.0}
+    assert Counter(row[2] for row in moras)[str(2 * h)] == 5 and len(moras) == 5 * 27
+    after = [row for row in rows if row[0] == moras[0][1] and row[1] != moras[0][1]]
+    assert [row[2] for row in after] == [str(2 * ids["a", "end"])]
 
 
 def test_the_grammar_gives_each_state_all_of_its_probability() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.speech import speak, telephone_wav, wav
-from tests.transcriber_process import ROOT, TINY, TranscriberProcess, until
+from tests.transcriber_process import TINY, TranscriberProcess, until
 
 SENTENCE = "請求書の再発行をお願いします"
 

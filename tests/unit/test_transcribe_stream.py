@@ -115,9 +115,9 @@ async def test_two_at_once_are_not_mixed_up(transcriber: TranscriberProcess) -> 
         first, second = await one.caller(), await other.caller()
         for listening in (one, other):
             await listening.order("begin")
-        await asyncio.gather(first.speak(spoken(SENTENCE)), second.speak(spoken("解約お願いします")))
+        await asyncio.gather(first.speak(spoken(SENTENCE)), second.speak(spoken("解約をお願いします")))
         texts = await asyncio.gather(text_of(one, first), text_of(other, second))
-    assert [answer["text"] for answer in texts] == [TEXT, "解約お願いします"]
+    assert [answer["text"] for answer in texts] == [TEXT, "解約をお願いします"]
 
 
 async def test_silence_and_nothing_at_all_are_empty_texts(transcriber: TranscriberProcess) -> None:
@@ -145,7 +145,7 @@ async def test_an_answer_is_told_after_its_pause_and_afresh_after_each_prompt(
         await caller.speak(spoken("お願いします") + bytes(16000))
         assert [w["word"] for w in (await listening.hears())["phrase"]] == ["お願い", "します"]
         await caller.speak(spoken("解約") + bytes(16000))
-        assert [w["word"] for w in (await listening.hears())["phrase"]] == ["[unk]"]
+        assert {w["word"] for w in (await listening.hears())["phrase"]} == {"[unk]"}
         await listening.order("drop")
         await caller.speak(spoken("はい")[: 8000 * 2])
         await listening.order("drop")

@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.tiny_model.lexicon import PHONES, SILENCE, phones
+from tools.tiny_model.lexicon import PHONES, SILENCE, VOWELS, phones
 
-# Vosk wants it among the words; nothing sounds like it. A loop of any phones in its place was tried: with a grammar
-# of two words the lattice of one はい took 23 s to determinise.
+# What no word of a grammar is: any mora of a consonant and a vowel, one after the other. A loop of any phones in its
+# place was tried: with a grammar of two words the lattice of one はい took 23 s to determinise.
 UNKNOWN = "[unk]"
+# A mora's cost. With less, はい and digits count as nothing; with more, other speech counts as an answer: 3 % at 20.
+_UNKNOWN_COST = 16.0
 _PLACES = ("begin", "end", "internal", "singleton")
 _OTHER_READING = 4.0  # or the end of a word that dies away becomes 一 (イッ) or 四 (シ)
 # Each word costs 1.5 besides, or short ones (を, 五, よ) creep in: 6.1 instead of 6.8 % of characters wrong.
@@ -69,7 +71,10 @@ def _enters(number: int) -> int:
 
 
 def words_fst(lexicon: Mapping[str, Sequence[str]]) -> str:
-    """A loop over all words, a pause or none after each; the word is told as its first phone begins."""
+    """A loop over all words, a pause or none after each; the word is told as its first phone begins.
+
+    UNKNOWN is one of them, which only a grammar asks for.
+    """
     ids, numbers, arcs = word_ids(tuple(lexicon)), phone_ids(), _Arcs()
     silence = arcs.plain()
 
@@ -80,19 +85,28 @@ def words_fst(lexicon: Mapping[str, Sequence[str]]) -> str:
     ends(0)  # first: where fstcompile begins
     arcs.arc(silence, silence, 2 * numbers[SILENCE, "nonword"] - 1, 0, math.log(2))
     arcs.arc(silence, 1, 0, 0, math.log(2))
-    for word, readings in lexicon.items():
-        spoken = dict.fromkeys(phones(reading) for reading in readings)
-        for place, one in enumerate(spoken):
-            state = 1
-            for at, phone in enumerate(one):
-                number = numbers[phone, _place(at, len(one))]
-                following = arcs.phone(number)
-                first = at == 0
-                cost = _OTHER_READING if first and place else 0.0
-                arcs.arc(state, following, _enters(number), ids[word] if first else 0, cost)
-                state = following
-            ends(state)
+
+    def word(id: int, spoken: Sequence[str], cost: float) -> None:
+        state = 1
+        for at, phone in enumerate(spoken):
+            number = numbers[phone, _place(at, len(spoken))]
+            following = arcs.phone(number)
+            first = at == 0
+            arcs.arc(state, following, _enters(number), id if first else 0, cost if first else 0.0)
+            state = following
+        ends(state)
+
+    for name, readings in lexicon.items():
+        for place, spoken in enumerate(dict.fromkeys(phones(reading) for reading in readings)):
+            word(ids[name], spoken, _OTHER_READING if place else 0.0)
+    for mora in _any_mora():
+        word(ids[UNKNOWN], mora, _UNKNOWN_COST)
     return "\n".join([*arcs.lines, "1"]) + "\n"
+
+
+def _any_mora() -> list[tuple[str, str]]:
+    consonants = [phone for phone in PHONES if phone not in (*VOWELS, "N", "cl")]
+    return [(consonant, vowel) for consonant in consonants for vowel in VOWELS]
 
 
 def _place(at: int, length: int) -> str:

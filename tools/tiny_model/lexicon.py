@@ -29,8 +29,10 @@ _MORAE = {
 } | {"ヤ": ("y", "a"), "ユ": ("y", "u"), "ヨ": ("y", "o"), "ワ": ("w", "a")}
 _SOFT = {"k": "ky", "g": "gy", "n": "ny", "h": "hy", "b": "by", "p": "py", "m": "my", "r": "ry"}
 
+VOWELS = ("a", "i", "u", "e", "o")
 PHONES = (
-    *("a", "i", "u", "e", "o", "N", "cl", "k", "ky", "g", "gy", "s", "sh", "z", "j", "t", "ch", "ts", "d"),
+    *VOWELS,
+    *("N", "cl", "k", "ky", "g", "gy", "s", "sh", "z", "j", "t", "ch", "ts", "d"),
     *("n", "ny", "h", "hy", "f", "b", "by", "p", "py", "m", "my", "r", "ry", "y", "w"),
 )
 

@@ -243,7 +243,7 @@ async def jobs(settings: Settings) -> None:
         if first:
             tasks.append(group.create_task(_beat_when(desk.live, "jobs"), name="heartbeat"))
             tasks.append(group.create_task(desk.watch.run(), name="watch"))
-            if settings.trunks and (settings.asterisk_base / "etc" / "asterisk.conf").exists():
+            if (settings.asterisk_base / "etc" / "asterisk.conf").exists():
                 tasks.append(group.create_task(Watching(settings, store, clock).run(), name="trunks"))
         else:
             tasks.append(group.create_task(heartbeat.beat("jobs"), name="heartbeat"))

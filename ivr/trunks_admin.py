@@ -15,7 +15,7 @@ from ivr.asterisk.registrations import Registration
 from ivr.asterisk.trunks import files
 from ivr.clock import Clock, SystemClock
 from ivr.dialplan.problems import BadDialplan, Problem
-from ivr.errors import AsteriskError, StoreError
+from ivr.errors import AsteriskError, SettingsError, StoreError
 from ivr.settings import Settings
 from ivr.store import health
 from ivr.store.database import Store, opened
@@ -41,6 +41,8 @@ def write_files(settings: Settings) -> list[Problem]:
 
 async def apply(settings: Settings) -> None:
     """What `trunks.yaml` says now becomes live; calls go on. BadDialplan, and nothing has changed, if it has errors."""
+    if settings.trunks is None:
+        raise SettingsError("IVR_TRUNKS: it names the file of the trunks, and is not set")
     if errors := await asyncio.to_thread(write_files, settings):
         raise BadDialplan(errors)
     async with opened(settings.database_url) as store:
@@ -107,16 +109,18 @@ class Watching:
         self._clock = clock
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; without trunks, until nothing of earlier ones is left."""
         while True:
             try:
                 await self._look(self._clock.now())
+                if self._settings.trunks is None:
+                    return
             except (AsteriskError, StoreError) as error:
                 log.warning("the trunks were not looked at", extra={"error": str(error)})
             await asyncio.sleep(EVERY)
 
     async def _look(self, now: datetime) -> None:
-        found = await ask(self._settings)
+        found = await ask(self._settings) if self._settings.trunks else {}
         async with self._store.write() as session:
             detail = {name: asdict(each) for name, each in found.items()}
             ok = all(each.state == "registered" for each in found.values())

@@ -226,13 +226,13 @@ def keys_of(phrase: Sequence[Json], answers: Mapping[str, str], sure: float = SU
 
 
 def whole(heard: Transcript | None, recorded: Recorded, silence: float) -> Transcript | None:
-    """What was heard, if it is all of the recording, from which Asterisk cuts the `silence` that ended it.
+    """What was heard, if it is all of the recording. Asterisk cuts off the silence at its end, at most `silence`.
 
     What is lost on the way from the caller is silence to who listens, and nothing at all to who records.
     """
     if heard is None:
         return None
-    cut = silence if recorded.ended_by == "silence" else 0.0
+    cut = silence if recorded.ended_by in ("silence", "key") else 0.0
     longer = heard.duration - recorded.seconds
     if -ALL_OF_IT <= longer <= ALL_OF_IT + cut + LOST * recorded.seconds:
         return replace(heard, duration=recorded.seconds)

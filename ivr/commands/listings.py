@@ -9,7 +9,7 @@ from ivr.settings import Settings
 
 def add_to(commands: Commands) -> None:
     for name, do, help in (
-        ("callbacks", _callbacks, "the callbacks, the next to make first"),
+        ("callbacks", _callbacks, "the callbacks by due time, those that are over among them"),
         ("calls", _calls, "the calls, newest first"),
         ("messages", _messages, "the messages, newest first; `--state silent`: of whom nothing was heard"),
     ):

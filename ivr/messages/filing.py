@@ -185,6 +185,7 @@ async def file(
             duration=ended.seconds,
             urgent=facts.urgent,
             kind=ended.kind,
+            no_text=text.EMPTY,
         )
         if transcript is not None and ended.state == "stored":
             values = dict(text.columns(transcript, now))

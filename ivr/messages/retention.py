@@ -211,10 +211,9 @@ def free(now: datetime) -> list[ColumnElement[bool]]:
     """Messages that nobody needs any more."""
     states = [stages.column(stage, "state") for stage in stages.STAGES]
     ends = [stages.column(stage, "next_at") for stage in stages.STAGES]
-    ticket = or_(
-        CallbackRow.message_id == MessageRow.id,
-        CallbackRow.ticket.in_(select(ContactRow.ticket).where(ContactRow.message_id == MessageRow.id)),
-    )
+    # Two selects deep, SQLAlchemy does not see by itself that the message is the outer one's.
+    asked = select(ContactRow.ticket).where(ContactRow.message_id == MessageRow.id).correlate(MessageRow)
+    ticket = or_(CallbackRow.message_id == MessageRow.id, CallbackRow.ticket.in_(asked))
     open_callback = exists().where(ticket, CallbackRow.state.not_in(CLOSED))
     worked_on = or_(*(and_(state == "working", end > now) for state, end in zip(states, ends, strict=True)))
     telling = exists().where(Delivery.message_id == MessageRow.id, Delivery.state.not_in(deletions.SENT))

@@ -8,6 +8,8 @@ from typing import Any
 from ivr.store import stages
 from ivr.transcript import Transcript
 
+EMPTY = "録音ファイルに音声が入っていません。"  # why there is no text, for agents and operators
+
 
 def columns(transcript: Transcript, now: datetime) -> Mapping[str, Any]:
     """Of the stage `transcript` when it is done; the reading is due then."""

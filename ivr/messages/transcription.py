@@ -34,7 +34,7 @@ REASONS = {
     "unreadable": "録音ファイルを読み込めません。自動で再試行します。",
     "not_found": "録音ファイルが見つかりません。",
     "not_audio": "録音ファイルの形式が正しくありません。",
-    "empty_audio": "録音ファイルに音声が入っていません。",
+    "empty_audio": text.EMPTY,
 }
 _COUNTED = frozenset({"died", "timeout", "internal", "bad_answer"})
 

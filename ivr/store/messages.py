@@ -34,12 +34,18 @@ async def stored(
     duration: float | None,
     urgent: bool = False,
     kind: str | None = None,
+    no_text: str | None = None,
 ) -> bool:
     """Ends a recording; False if it had ended already. `stored` makes its first stages due at once.
 
+    `no_text`: why there will never be a text of one that is lost.
     NotFound if there was no `intend`; both may stand in one transaction.
     """
-    wants = _to_do(ended_at) if state == "stored" else {}
+    wants: dict[str, Any] = {}
+    if state == "stored":
+        wants = _to_do(ended_at)
+    elif state == "lost":
+        wants = {"transcript_state": "failed", "transcript_reason": no_text, "transcript_at": ended_at}
     changed = await _changed(
         session,
         update(MessageRow)

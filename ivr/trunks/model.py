@@ -35,7 +35,8 @@ _MEANS: Mapping[Template, Mapping[str, Any]] = {
 
 
 def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
+    port = text.partition(":")[2]
+    if not _HOST.fullmatch(text) or (port and not 0 < int(port) < 65536):
         raise ValueError(f'"{text}" is no host; write for example "192.168.1.1" or "sip.example.jp:5060"')
     return text
 

@@ -8,7 +8,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from ivr.callbacks import results, states
+from ivr.callbacks import states
 from ivr.web import words
 from ivr.web.auth import session
 from ivr.web.callbacks import offered
@@ -46,6 +46,7 @@ def environment() -> jinja2.Environment:
         is_key=words.is_key,
         short_path=words.short_path,
         who=words.who,
+        said_why=words.said_why,
         closed_because=words.closed_because,
         publisher=words.publisher,
         published_because=words.published_because,
@@ -55,7 +56,6 @@ def environment() -> jinja2.Environment:
         can_take_over=offered.can_take_over,
         events_said=words.EVENTS,
         sources=words.SOURCES,
-        results=results.WORDS,
         channels=words.CHANNELS,
         notice_states=words.NOTICE_STATES,
     )

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ivr.callbacks import results
 from ivr.callbacks.states import State
 from ivr.callbacks.who import SYSTEM
 from ivr.hours import Reason
 from ivr.outside import spelled
 from ivr.publish import FILE
-from ivr.store.tables import MessageRow
+from ivr.store.tables import CallbackEvent, MessageRow
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 
@@ -253,4 +254,15 @@ def no_sound(row: MessageRow) -> str:
 
 
 def who(name: str) -> str:
-    return "自動" if name == SYSTEM.name else name
+    return {SYSTEM.name: "自動", "rule": "自動（規則）"}.get(name, name)
+
+
+def said_why(event: CallbackEvent) -> str:
+    """Why something was done, as the history tells it."""
+    why = event.why or ""
+    if event.what == "priority":  # "high: its reason"
+        level, _, reason = why.partition(": ")
+        return f"{PRIORITIES.get(level, level)}、{reason}" if reason else PRIORITIES.get(level, level)
+    if event.what == "escalate":  # "tier 2"
+        return why.replace("tier ", "第") + "階層"
+    return next((word for code, word in [*SOURCES.items(), *results.WORDS.items()] if code == why), why)

@@ -212,7 +212,8 @@ async def test_only_proven_non_speech_makes_no_callback(
     assert (stored.ticket is not None) is bool(callbacks)
     (message,) = await room.messages()
     assert (message.state, len(await room.callbacks())) == (state, callbacks)
-    assert message.transcript_state == ("waiting" if state == "stored" else "none")
+    assert message.transcript_state == {"stored": "waiting", "silent": "none", "lost": "failed"}[state]
+    assert (message.transcript_reason == "録音ファイルに音声が入っていません。") is (state == "lost")
 
 
 async def test_a_silent_caller_is_asked_once_more_and_speaks(room: Room) -> None:

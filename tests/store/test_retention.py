@@ -231,6 +231,20 @@ async def test_a_message_that_joined_an_open_callback_stays(desk: Desk) -> None:
     assert await desk.retention.round() == 0
 
 
+async def test_one_open_callback_keeps_nothing_of_the_others(desk: Desk) -> None:
+    """Whether their callback is done, or there is none."""
+    for id in ("m1", "m2", "m3"):
+        await desk.left(id)
+    await desk.callback("open", message_id="m1")
+    await desk.callback("done", ticket="5678", message_id="m2")
+    desk.rules = keeps(audio="0", text="0")
+    desk.at("2030-01-01T12:00")
+    await desk.retention.round()
+    rows = [await desk.row(id) for id in ("m1", "m2", "m3")]
+    assert [row.audio_deleted_at is None for row in rows] == [True, False, False]
+    assert [row.transcript_text for row in rows] == [WORDS, None, None]
+
+
 async def test_a_callback_is_as_young_as_who_asked_last(desk: Desk) -> None:
     await desk.callback("done")
     async with desk.store.write() as session:

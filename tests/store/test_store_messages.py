@@ -19,7 +19,13 @@ async def intend(store: Store, *ids: str) -> None:
             assert await messages.intend(session, message(message_id))
 
 
-async def end(store: Store, message_id: str = "m1", state: str = "stored", duration: float = 4.5) -> bool:
+async def end(
+    store: Store,
+    message_id: str = "m1",
+    state: str = "stored",
+    duration: float = 4.5,
+    urgent: bool = False,
+) -> bool:
     async with store.write() as session:
         return await messages.stored(
             session,
@@ -28,6 +34,7 @@ async def end(store: Store, message_id: str = "m1", state: str = "stored", durat
             ended_at=after(10),
             ended_by="key",
             duration=duration,
+            urgent=urgent,
         )
 
 
@@ -199,10 +206,9 @@ async def test_a_late_failure_does_not_spoil_a_finished_transcript(store: Store)
 async def test_urgent_ones_go_before_the_oldest(store: Store) -> None:
     for number, message_id in enumerate(("m1", "m2", "m3", "m4")):
         async with store.write() as session:
-            row = message(message_id, created_at=after(number), urgent=message_id == "m3")
-            await messages.intend(session, row)
+            await messages.intend(session, message(message_id, created_at=after(number)))
     for message_id in ("m4", "m3", "m2", "m1"):
-        await end(store, message_id)
+        await end(store, message_id, urgent=message_id == "m3")
     async with store.read() as session:
         order = [one.message_id for one in await stages.due(session, "transcript", after(100))]
         assert order == ["m3", "m1", "m2", "m4"]
@@ -248,9 +254,8 @@ async def test_what_was_deleted_is_not_made_again(store: Store) -> None:
 async def test_how_much_stands_before_a_message_and_the_pace(store: Store) -> None:
     for number, message_id in enumerate(("m1", "m2", "m3")):
         async with store.write() as session:
-            row = message(message_id, created_at=after(number), urgent=message_id == "m3")
-            await messages.intend(session, row)
-        await end(store, message_id, duration=10.0 * (number + 1))
+            await messages.intend(session, message(message_id, created_at=after(number)))
+        await end(store, message_id, duration=10.0 * (number + 1), urgent=message_id == "m3")
     async with store.read() as session:
         lines = [await stages.ahead(session, await messages.get(session, f"m{n}")) for n in (1, 2, 3)]
         assert [(line.messages, line.seconds) for line in lines] == [(2, 40.0), (3, 60.0), (1, 30.0)]

@@ -11,7 +11,7 @@ from tools.kill_matrix.callers import Left
 
 LOST = 2.1  # seconds before a kill of Asterisk whose audio may be gone (issue 4)
 SHORTEST = 4000  # samples: less is no speech that can be told from another's
-FINAL = ("done", "failed", "none")
+FINAL = ("done", "failed")
 
 
 @dataclass

@@ -54,6 +54,8 @@ class Visit:
             if self._ends == "hangup":
                 self.ari.leaves("c1")
                 await until(lambda: self.call.leaving)
+            if self._ends == "key":
+                self.call.keys.push("#")
             self.ari.ends("messages/m1")
             return await recording
         finally:
@@ -64,7 +66,7 @@ class Visit:
         await until(lambda: not self.ari.listening)
 
 
-@pytest.mark.parametrize(("ends", "heard"), [("silence", 13.2), ("silence", 2.8), ("hangup", 3.1)])
+@pytest.mark.parametrize(("ends", "heard"), [("silence", 13.2), ("silence", 2.8), ("hangup", 3.1), ("key", 4.4)])
 async def test_a_message_has_its_text_when_it_ends(tmp_path: Path, ends: str, heard: float) -> None:
     async with FakeListener(answer="解約", seconds=heard).serving() as listener:
         visit = Visit(tmp_path, Ears([listener.address]), ends)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
@@ -67,7 +67,8 @@ Kept = Annotated[
     Keep,
     BeforeValidator(
         parse_keep,
-        json_schema_input_type=Annotated[str, Field(pattern=_PATTERN, examples=["90d", "1y", "0"])],
+        json_schema_input_type=Annotated[str, Field(pattern=_PATTERN, examples=["90d", "1y", "0"])]
+        | Literal[0],
     ),
 ]
 

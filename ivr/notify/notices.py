@@ -179,6 +179,10 @@ class Notices:
             answer = await self._over(row, content)
         except DeliveryFailed as failure:
             await self._failed(row, failure)
+        except Exception as error:  # the ledger tells it, and it ends like any other
+            extra = {"delivery": row.id, "reason": type(error).__name__}
+            log.error("a notice failed unexpectedly", extra=extra)
+            await self._failed(row, DeliveryFailed("お知らせを作れませんでした（jobs.log をご確認ください）"))
         else:
             async with self._store.write() as session:
                 await deliveries.sent(session, row, answer, self._clock.now())

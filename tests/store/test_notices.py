@@ -515,3 +515,17 @@ async def test_the_logs_name_nobody(desk: Desk, caplog: pytest.LogCaptureFixture
     assert len(ours) >= 2
     said = " ".join(str(vars(record)) for record in ours)
     assert [word for word in (TO, "9012345678", "田中") if word in said] == []
+
+
+async def test_what_fails_unexpectedly_is_told_and_comes_to_an_end(desk: Desk) -> None:
+    """A sender that no mail can have."""
+    assert desk.ways.server is not None
+    broken = replace(desk.ways, server=replace(desk.ways.server, sender="折り返し\n窓口 <ivr@example.co.jp>"))
+    desk.notices = Notices(desk.store, desk.live, broken, desk.clock)
+    desk.rules({**MAIL, "when": "message"})
+    await desk.leave()
+    desk.clock.advance(3600)
+    assert await desk.round() == 1
+    row = await desk.row()
+    assert (row.state, row.answer) == ("waiting", "お知らせを作れませんでした（jobs.log をご確認ください）")
+    assert row.next_at is not None

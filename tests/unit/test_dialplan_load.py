@@ -28,7 +28,7 @@ MISTAKES = {
     "unknown key": (
         "    otherwise: agents\n",
         "    otherwise: agents\n    timeot: 5s\n",
-        '22:5: menu "menu": unknown key "timeot"; there is type, say, keys, otherwise, repeat, replay, wait, wrong, nothing',
+        '22:5: menu "menu": unknown key "timeot"; there is type, say, keys, otherwise, repeat, replay, spoken, may_speak, wait, wrong, nothing',
     ),
     "unknown key, near": (
         "max_wait: 2m",
@@ -61,7 +61,7 @@ MISTAKES = {
     "no type": (
         "    type: hangup",
         "    kind: hangup",
-        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, callback, transfer, survey, notify, closing, goto, hangup',
+        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, callback, transfer, survey, notify, closing, mailbox, goto, hangup',
     ),
     "unknown type": (
         "type: hangup",

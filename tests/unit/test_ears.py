@@ -66,7 +66,9 @@ class Visit:
         await until(lambda: not self.ari.listening)
 
 
-@pytest.mark.parametrize(("ends", "heard"), [("silence", 13.2), ("silence", 2.8), ("hangup", 3.1), ("key", 4.4)])
+@pytest.mark.parametrize(
+    ("ends", "heard"), [("silence", 13.2), ("silence", 2.8), ("hangup", 3.1), ("key", 4.4)]
+)
 async def test_a_message_has_its_text_when_it_ends(tmp_path: Path, ends: str, heard: float) -> None:
     async with FakeListener(answer="解約", seconds=heard).serving() as listener:
         visit = Visit(tmp_path, Ears([listener.address]), ends)

@@ -33,6 +33,7 @@ Job = Callable[[str], Coroutine[Any, Any, None]]
 
 EVERY = 10.0  # seconds; a wake-up may be lost
 TAKE_OVER_EVERY = 5.0
+NAME_PATIENCE = 10.0  # seconds: whoever was killed has its name until the database notices
 # Stage -> its queue, the name of its jobs, what their second step is called.
 # Names that jobs in flight have; they stay.
 QUEUES: Mapping[Stage, tuple[str, str, str]] = {
@@ -124,11 +125,15 @@ class Jobs:
     async def _name_itself(self) -> Names:
         """Before the job engine starts: it takes up at once what its name left. SettingsError if the name is taken."""
         names = await Names.connect(driver_url(self._database_url, asynchronous=False))
-        if not await names.take(self._executor):
+        try:
+            async with asyncio.timeout(NAME_PATIENCE):
+                while not await names.take(self._executor):  # noqa: ASYNC110 - the database tells nobody
+                    await asyncio.sleep(TAKE_OVER_EVERY / 20)
+        except TimeoutError:
             await names.close()
             raise SettingsError(
                 f"Another process is {self._executor} on this database; give each its own IVR_JOBS."
-            )
+            ) from None
         return names
 
     async def _take_over_forever(self, names: Names) -> None:

@@ -57,7 +57,9 @@ async def test_nothing_is_too_small_or_too_wide_on_a_telephone(
     for path in ("/callbacks", "/callbacks/1000012", "/callbacks/1000112", "/callbacks/1000067"):
         await page.goto(str(visitor.make_url(path)))
         assert await page.evaluate("document.documentElement.scrollWidth") == TELEPHONE[0], path
-        targets = page.locator("a:visible:not(.skip), button:visible, input:visible")
+        # A box that is ticked by its label is as large as that.
+        boxes = "input:visible:not([type=checkbox]), label:visible:has(input[type=checkbox])"
+        targets = page.locator(f"a:visible:not(.skip), button:visible, {boxes}")
         assert await targets.count() > 3
         for target in await targets.all():
             box = await target.bounding_box()

@@ -22,8 +22,7 @@ from sqlalchemy import func, select, text
 
 from bench.bare_ari import APP as BARE_APP
 from ivr import app, settings
-from ivr.asterisk.conf import InstanceSettings
-from ivr.asterisk.fetch import find_asterisk
+from ivr.asterisk.instance import private_of
 from ivr.asterisk.private import PrivateAsterisk
 from ivr.prompts.library import PromptLibrary
 from ivr.publish import Publisher
@@ -78,7 +77,7 @@ async def opened_desk(data: Path, profile: Path | None) -> AsyncIterator[Desk]:
     config = settings.load(environ)
     app.prepare(config)
     write_prompts(config.prompts)
-    asterisk = _asterisk(config)
+    asterisk = private_of(config, 0.0)
     async with opened(config.database_url) as store, contextlib.AsyncExitStack() as stack:
         await _check_store(store, data)
         sounds = await _publish(config, store)
@@ -161,22 +160,6 @@ async def _publish(config: Settings, store: Store) -> list[str]:
     if published.live != ("bench",):
         raise Unfair(f"the dialplan did not go live: {published.problems}")
     return [str(library.path(f"file:{name}")) for name in ("first", "second")]
-
-
-def _asterisk(config: Settings) -> PrivateAsterisk:
-    return PrivateAsterisk(
-        find_asterisk(config.asterisk),
-        InstanceSettings(
-            base=config.asterisk_base,
-            sip=str(config.sip),
-            ari=str(config.ari),
-            rtp=(config.rtp.first, config.rtp.last),
-            sounds=config.sounds,
-            fallback_dir=config.messages,
-            neutral_prompt=config.sounds / "silence.wav",
-            thanks_prompt=config.sounds / "silence.wav",
-        ),
-    )
 
 
 async def _add_dialplan(asterisk: PrivateAsterisk, sounds: Sequence[str]) -> None:

@@ -82,7 +82,7 @@ class Source:
             at if isinstance(at, tuple) else self._position(path, self.key_at if at == "key" else self.at)
         )
         owner, rest = self._owner(path)
-        names = [str(name) for name in rest if isinstance(name, str)]
+        names = [shorten(name) for name in rest if isinstance(name, str)]
         prefix = f"{'.'.join(names)}: " if names else ""
         file = self.shared.get(path[:2], self.file)
         return Problem(file, line, column, owner if where is None else where, prefix + message, severity)
@@ -99,13 +99,13 @@ class Source:
         """The words for the step or hours that `path` lies in, and the rest of the path."""
         match path:
             case ("steps", str(name), *rest):
-                return f'{self._type_of(name)} "{name}"', tuple(rest)
+                return f'{self._type_of(name)} "{shorten(name)}"', tuple(rest)
             case ("hours", str(name), *rest):
-                return f'hours "{name}"', tuple(rest)
+                return f'hours "{shorten(name)}"', tuple(rest)
             case ("groups" | "prompts" | "trunks" as section, str(name), *rest):
-                return f'{section[:-1]} "{name}"', tuple(rest)
+                return f'{section[:-1]} "{shorten(name)}"', tuple(rest)
             case (str(name), *rest):
-                return name, tuple(rest)
+                return shorten(name), tuple(rest)
         return "", path
 
     def _type_of(self, step: str) -> str:

@@ -114,7 +114,8 @@ async def texts(session: AsyncSession, where: Where, limit: int, cause: Cause) -
     some = select(MessageRow.id).where(MessageRow.transcript_text.is_not(None), *where).limit(limit)
     rows = await session.scalars(
         update(MessageRow)
-        .where(MessageRow.id.in_(some))
+        # Once more: another process may have been quicker, and PostgreSQL asks `some` only once.
+        .where(MessageRow.id.in_(some), MessageRow.transcript_text.is_not(None))
         .values(
             transcript_text=None,
             transcript_words=None,
@@ -135,6 +136,7 @@ async def remarks(session: AsyncSession, where: Where, limit: int, cause: Cause)
     said = exists().where(_theirs(ContactRow), _any(ContactRow, SAID))
     why = exists().where(_theirs(CallbackEvent), CallbackEvent.why.is_not(None))
     some = select(CallbackRow.ticket).where(or_(_any(CallbackRow, WRITTEN), said, why), *where).limit(limit)
+    some = some.with_for_update(skip_locked=True)  # what another process is about is its own
     rows = (
         await session.scalars(
             update(CallbackRow)
@@ -174,7 +176,7 @@ async def numbers(
     values = {"number": None, "withheld": GONE, **({"state": None} if table is CallRow else {})}
     rows = await session.scalars(
         update(table)
-        .where(table.id.in_(some))
+        .where(table.id.in_(some), table.number.is_not(None))
         .values(values)
         .returning(table)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -187,7 +189,7 @@ async def callback_numbers(session: AsyncSession, where: Where, limit: int, caus
     contact = exists().where(_theirs(ContactRow), ContactRow.number.is_not(None))
     dial = exists().where(_theirs(DialRow), DialRow.number != "")
     numbered = or_(CallbackRow.number.is_not(None), CallbackRow.wrong_number.is_not(None), contact, dial)
-    some = select(CallbackRow.ticket).where(numbered, *where).limit(limit)
+    some = select(CallbackRow.ticket).where(numbered, *where).limit(limit).with_for_update(skip_locked=True)
     values = {"number": None, "withheld": GONE}
     rows = (
         await session.scalars(

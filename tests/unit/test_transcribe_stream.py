@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +233,9 @@ async def test_nobody_holds_a_place_for_ever(impatient: tuple[str, Streams]) -> 
 
 async def test_no_more_are_listened_to_than_there_are_places(transcriber: TranscriberProcess) -> None:
     url = f"{transcriber.url}/v1/listen"
-    async with aiohttp.ClientSession() as session:
-        sockets = [await session.ws_connect(url) for _ in range(PER_CORE * (os.cpu_count() or 1))]
+    places = PER_CORE * (os.cpu_count() or 1)
+    async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(session.ws_connect(url)) for _ in range(places)]
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await session.ws_connect(url)
         assert refused.value.status == 503

@@ -16,7 +16,7 @@ from ivr import heartbeat, orders
 from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ears import Ears
-from ivr.asterisk.trunks import LiveTrunks
+from ivr.asterisk.trunks import LiveTrunks, outside_of
 from ivr.callbacks.escalation import Escalation
 from ivr.clock import SystemClock
 from ivr.closings import StoreClosings, announce
@@ -27,7 +27,6 @@ from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
 from ivr.messages.models import LineModels
 from ivr.messages.reader import ThreadReader
-from ivr.outside import Outside
 from ivr.prompts import tones
 from ivr.queues.queues import Queues
 from ivr.queues.roster import StoreRoster
@@ -93,7 +92,7 @@ async def engine(settings: Settings) -> None:
         live_sounds = LiveSounds(settings)
         reader = ThreadReader(lines.reading)
         trunks = LiveTrunks(settings)
-        outside = Outside(settings.transfers, settings.outbound, trunks.way if settings.trunks else None)
+        outside = outside_of(settings, trunks)
         desk = Engine(
             ari,
             lines,

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from ivr.asterisk.trunks import LiveTrunks
+from ivr.asterisk.trunks import LiveTrunks, outside_of
 from ivr.dialplan.check import check_all
 from ivr.dialplan.load import load_all, load_beside
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.dialplan.readings import load_readings
-from ivr.outside import Outside
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 from ivr.steps import STEPS
@@ -39,9 +38,7 @@ def _check_all(settings: Settings, dialplans: Mapping[str, Dialplan], today: dat
     readings, wrong = load_readings(settings.dialplans)
     # It makes nothing here, so that what is ready to play is not asked.
     library = PromptLibrary(settings.prompt_cache, settings.prompts, readings)
-    outside = Outside(
-        settings.transfers, settings.outbound, LiveTrunks(settings).way if settings.trunks else None
-    )
+    outside = outside_of(settings, LiveTrunks(settings))
     return [*wrong, *check_all(dialplans, today, library.why_not, outside=outside)]
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ivr import alerts, publish
 from ivr.asterisk import bundle, conf
 from ivr.asterisk.caller import TAKEN
-from ivr.asterisk.trunks import LiveTrunks
+from ivr.asterisk.trunks import LiveTrunks, outside_of
 from ivr.clock import Clock
 from ivr.dialplan.greeting import SUDDENLY_CLOSED
 from ivr.dialplan.model import Dialplan
@@ -20,7 +20,6 @@ from ivr.fallback import Telephone, bundle_line
 from ivr.hours.check import holiday_alarms
 from ivr.lines import Lines, as_closings
 from ivr.orders import do_pending
-from ivr.outside import Outside
 from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
@@ -64,9 +63,7 @@ class Upkeep:
             self._write_bundle,
             lambda: wake(settings.run, "engine"),
             lambda text: print(f"speaking the {text}", file=sys.stderr, flush=True),
-            Outside(
-                settings.transfers, settings.outbound, LiveTrunks(settings).way if settings.trunks else None
-            ),
+            outside_of(settings, LiveTrunks(settings)),
             BUILTIN,
         )
         self._fresh_until: datetime | None = None  # when what depends on the day is made again

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from ivr.asterisk.conf import split_address
 from ivr.errors import SettingsError
+from ivr.outside import Outside, national
 from ivr.settings import Settings
 from ivr.trunks.load import Trunk, Trunks, load_trunks
-from ivr.trunks.model import CalledNumber, Dtmf, TrunkModel
+from ivr.trunks.model import CalledNumber, TrunkModel
 
 log = logging.getLogger("ivr.trunks")
 
 SIP_FILE = "ivr_trunks.conf"  # included by pjsip.conf
 WAYS_IN_FILE = "ivr_trunks_in.conf"  # included by extensions.conf
 
-_DTMF: Mapping[Dtmf, str] = {"auto": "auto", "rfc4733": "rfc4733", "inband": "inband", "info": "info"}
 _TIMERS = {"accept": "yes", "required": "required", "never": "no"}
 _HEADERS: Mapping[CalledNumber, str] = {
     "to": "To",
@@ -70,12 +70,11 @@ def _sip_sections(trunk: Trunk) -> list[str]:
         login = {"auth_type": "digest", "username": model.user, "password": trunk.password or ""}
         sections.append(_section(name, "auth", **login))
     if model.registration:
-        domain = (model.from_domain or model.host).partition(":")[0]
         registration = {
             "transport": f"transport-{model.transport}",
             "outbound_auth": name,
             "server_uri": server,
-            "client_uri": f"sip:{model.sender or model.user}@{domain}",
+            "client_uri": f"sip:{model.sender or model.user}@{model.domain}",
             "contact_user": trunk.name,
             "endpoint": name,
             "line": "yes",
@@ -98,7 +97,7 @@ def _endpoint(trunk: Trunk) -> dict[str, object]:
         "aors": name,
         "disallow": "all",
         "allow": ",".join(model.codecs),
-        "dtmf_mode": _DTMF[model.dtmf],
+        "dtmf_mode": model.dtmf,
         "direct_media": "no",
         "rtp_symmetric": "yes",
         "force_rport": "yes",
@@ -110,7 +109,7 @@ def _endpoint(trunk: Trunk) -> dict[str, object]:
         "allow_transfer": "no",
         "timers": _TIMERS[model.session_timers],
         "rtp_timeout": round(model.rtp_timeout.total_seconds()),
-        "from_domain": (model.from_domain or model.host).partition(":")[0],
+        "from_domain": model.domain,
         "language": "ja",
     }
     if model.user is not None:
@@ -156,7 +155,7 @@ def _way_in(trunk: Trunk) -> str:
         f"exten => s,1,Set(IVR_BY=:{trunk.name})",
         *_called(model),
         # A request that names no number is for the trunk's first one.
-        f" same => n,ExecIf($[${{LEN(${{IVR_DIALLED}})}} < 2]?Set(IVR_DIALLED={_written(model.numbers[0])}))",
+        f" same => n,ExecIf($[${{LEN(${{IVR_DIALLED}})}} < 2]?Set(IVR_DIALLED={national(model.numbers[0])}))",
     ]
     if model.identity == "p-asserted-identity":
         lines += [
@@ -175,7 +174,7 @@ def _way_in(trunk: Trunk) -> str:
 def _called(model: TrunkModel) -> list[str]:
     match model.called_number:
         case "fixed":
-            return [f" same => n,Set(IVR_DIALLED={_written(model.numbers[0])})"]
+            return [f" same => n,Set(IVR_DIALLED={national(model.numbers[0])})"]
         case "request":
             return [" same => n,Set(IVR_DIALLED=${FILTER(+0-9,${IVR_REQUESTED})})"]
     return [_number_in(_HEADERS[model.called_number], "IVR_DIALLED")]
@@ -190,15 +189,9 @@ def _number_in(header: str, variable: str) -> str:
     return f' same => n,Set({variable}=$["{kept}" =~ "<sips?:([+0-9]+)[@>]"])'
 
 
-def _written(number: str) -> str:
-    return "0" + number.removeprefix("+81")
-
-
 def dial_string(trunk: Trunk, number: str) -> str:
     """How Asterisk rings `number` (E.164, Japanese) over the trunk."""
-    national = number.removeprefix("+81")
-    spelled = {"0": "0", "81": "81", "+81": "+81"}[trunk.model.spelling] + national
-    return f"PJSIP/{spelled}@{endpoint(trunk.name)}"
+    return f"PJSIP/{trunk.model.spelling}{number.removeprefix('+81')}@{endpoint(trunk.name)}"
 
 
 class LiveTrunks:
@@ -228,6 +221,11 @@ class LiveTrunks:
         None if there is none, or the trunk does not ring such numbers.
         """
         trunk = self._trunks.of_number(ours) or next(iter(self._trunks.by_name.values()), None)
-        if trunk is None or _written(number).startswith(trunk.model.barred):
+        if trunk is None or national(number).startswith(trunk.model.barred):
             return None
         return dial_string(trunk, number)
+
+
+def outside_of(settings: Settings, trunks: LiveTrunks) -> Outside:
+    """What calls may be transferred to, over the trunks if there are any."""
+    return Outside(settings.transfers, settings.outbound, trunks.way if settings.trunks else None)

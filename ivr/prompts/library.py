@@ -138,7 +138,7 @@ class PromptLibrary:
         return base
 
     def _audio(self, text: str, recorded: bytes | None) -> Audio:
-        # Imported here: the engine asks for paths and must load neither numpy nor a synthesiser.
+        # Imported here: the engine asks for paths and must load no synthesiser.
         if recorded is None:
             from ivr.prompts.synthesis import synthesise
 

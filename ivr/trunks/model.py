@@ -158,6 +158,11 @@ class TrunkModel(Part):
         return self.from_user
 
     @property
+    def domain(self) -> str:
+        """What stands behind the @ when we ring somebody or register."""
+        return (self.from_domain or self.host).partition(":")[0]
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """Addresses, networks and names that calls of this carrier come from."""
         return self.match or (self.host.partition(":")[0],)

@@ -27,7 +27,7 @@ Where = Sequence[ColumnElement[bool]]
 
 GONE = "deleted"  # state of a stage whose result was; in `withheld`: why there is no number
 # What people said or wrote, in a contact; in a callback the agents' own words, too.
-SAID = ("name", "company", "addressee", "member", "preferred_time", "matter")
+SAID = ("name", "company", "addressee", "member", "preferred_time", "matter", "email")
 WRITTEN = (*SAID, "result")
 SENT = ("sent", "failed", "seen", "spared")  # states of a delivery that is over
 

@@ -10,17 +10,19 @@ from ivr.store.tables.callbacks import (
     DedicatedAgent,
     DialLock,
     DialRow,
+    DutyRing,
 )
 from ivr.store.tables.calls import CallRow
 from ivr.store.tables.lines import Closure, DialplanVersion, Line, LineNumber, Pin, Publication
 from ivr.store.tables.messages import Deletion, MessageRow, ModelUse
-from ivr.store.tables.people import AgentRow, TokenRow, UserRow
+from ivr.store.tables.people import AgentRow, AuditRow, TokenRow, UserLink, UserRow
 from ivr.store.tables.system import Alarm, Delivery, Event, Health, Order
 
 __all__ = [
     "AgentRow",
     "Alarm",
     "AliasRow",
+    "AuditRow",
     "BarredNumber",
     "Base",
     "CallRow",
@@ -34,6 +36,7 @@ __all__ = [
     "DialLock",
     "DialRow",
     "DialplanVersion",
+    "DutyRing",
     "Event",
     "Health",
     "Line",
@@ -44,6 +47,7 @@ __all__ = [
     "Pin",
     "Publication",
     "TokenRow",
+    "UserLink",
     "UserRow",
     "UtcTime",
 ]

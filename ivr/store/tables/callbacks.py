@@ -6,7 +6,7 @@ through merging and splitting.
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.store.tables.base import UNTOLD, Base
@@ -29,6 +29,7 @@ class CallbackRow(Base):
     reply_wanted: Mapped[bool | None]  # False: 折り返し不要; None: not said, and taken for wanted
     preferred_time: Mapped[str | None] = mapped_column(Text)
     matter: Mapped[str | None] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)  # of the customer, who is told of changes
     path: Mapped[list[str]]
     branch: Mapped[str | None] = mapped_column(String(64))  # last menu key's step; None: 振り分け待ち
     call_id: Mapped[str | None] = mapped_column(String(64))
@@ -82,6 +83,7 @@ class ContactRow(Base):
     addressee: Mapped[str | None] = mapped_column(Text)
     member: Mapped[str | None] = mapped_column(Text)
     matter: Mapped[str | None] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)
     preferred_time: Mapped[str | None] = mapped_column(Text)
     reply_wanted: Mapped[bool | None]
     path: Mapped[list[str]]
@@ -183,3 +185,19 @@ class DedicatedAgent(Base):
     deputy: Mapped[str | None] = mapped_column(String(64))
     since: Mapped[datetime]
     by: Mapped[str] = mapped_column(String(64))
+
+
+class DutyRing(Base):
+    """当番: one person on duty rung for a critical callback outside hours; `turn` counts from 1."""
+
+    __tablename__ = "duty_rings"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket: Mapped[str] = mapped_column(ForeignKey("callbacks.ticket"))
+    tenant: Mapped[str] = mapped_column(String(64))
+    line: Mapped[str] = mapped_column(String(64))
+    agent: Mapped[str] = mapped_column(String(64))
+    turn: Mapped[int]
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(16))  # accepted | declined | no_answer | failed
+    __table_args__ = (UniqueConstraint("ticket", "turn"),)

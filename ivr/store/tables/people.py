@@ -1,8 +1,8 @@
-"""Agents, and who may log in."""
+"""Agents, who may log in, and who looked at what."""
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.store.tables.base import Base
@@ -26,6 +26,7 @@ class AgentRow(Base):
     unanswered: Mapped[int] = mapped_column(default=0)
     offer_call: Mapped[str | None] = mapped_column(String(64))  # the call offered or talked to
     offer_until: Mapped[datetime | None]
+    mobile: Mapped[str | None] = mapped_column(String(20))  # E.164; rung for callbacks and on duty
 
 
 class UserRow(Base):
@@ -35,6 +36,41 @@ class UserRow(Base):
     password: Mapped[str] = mapped_column(String(200))  # argon2
     role: Mapped[str] = mapped_column(String(16), default="agent")  # agent | supervisor | admin
     created_at: Mapped[datetime]
+    email: Mapped[str | None] = mapped_column(Text)
+    totp_secret: Mapped[str | None] = mapped_column(String(64))  # base32; None: no second factor
+    totp_used: Mapped[int | None]  # the last step of 30 s that was accepted: a code counts once
+    disabled_at: Mapped[datetime | None]
+
+
+class UserLink(Base):
+    """An invitation, or a way back to a lost password; good once, and for a while."""
+
+    __tablename__ = "user_links"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of what the link holds, hex
+    kind: Mapped[str] = mapped_column(String(16))  # invite | reset
+    user: Mapped[str] = mapped_column(String(64))
+    email: Mapped[str] = mapped_column(Text)
+    tenant: Mapped[str | None] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    made_by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """Who looked at, heard, downloaded or changed what. Only ever added to."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str | None] = mapped_column(String(64))  # of what was looked at; None: the operator's
+    what: Mapped[str] = mapped_column(String(32))  # view | play | download | change | login | ...
+    kind: Mapped[str] = mapped_column(String(16))  # callback | message | call | user | line | list | report
+    about: Mapped[str] = mapped_column(String(200))  # its ticket, id or name; never a telephone number
+    detail: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (Index(None, "tenant", "at"), Index(None, "kind", "about"))
 
 
 class TokenRow(Base):

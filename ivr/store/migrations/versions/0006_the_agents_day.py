@@ -1,0 +1,75 @@
+"""The agents' day: people's accounts, who looked at what, customers' addresses, agents' mobiles, duty"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    _people()
+    _customers()
+    _duty()
+
+
+def _people() -> None:
+    op.add_column("agents", sa.Column("mobile", sa.String(20), nullable=True))
+    for column in (
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("totp_secret", sa.String(64), nullable=True),
+        sa.Column("totp_used", sa.Integer(), nullable=True),
+        sa.Column("disabled_at", sa.DateTime(), nullable=True),
+    ):
+        op.add_column("users", column)
+    op.create_table(
+        "user_links",
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("user", sa.String(64), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=True),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("made_by", sa.String(64), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.Column("used_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("digest", name="pk_user_links"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("who", sa.String(64), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=True),
+        sa.Column("what", sa.String(32), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("about", sa.String(200), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+    )
+    op.create_index("ix_audit_tenant_at", "audit", ["tenant", "at"])
+    op.create_index("ix_audit_kind_about", "audit", ["kind", "about"])
+
+
+def _customers() -> None:
+    op.add_column("callbacks", sa.Column("email", sa.Text(), nullable=True))
+    op.add_column("callback_contacts", sa.Column("email", sa.Text(), nullable=True))
+
+
+def _duty() -> None:
+    op.create_table(
+        "duty_rings",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(16), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("line", sa.String(64), nullable=False),
+        sa.Column("agent", sa.String(64), nullable=False),
+        sa.Column("turn", sa.Integer(), nullable=False),
+        sa.Column("began_at", sa.DateTime(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.Column("outcome", sa.String(16), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["callbacks.ticket"], name="fk_duty_rings_ticket"),
+        sa.PrimaryKeyConstraint("id", name="pk_duty_rings"),
+        sa.UniqueConstraint("ticket", "turn", name="uq_duty_rings_ticket_turn"),
+    )

@@ -47,3 +47,10 @@ async def listing(
     if before is not None:
         query = query.where(AuditRow.id < before)
     return (await session.scalars(query)).all()
+
+
+async def looked_at(session: AsyncSession, *, who: str, kind: Kind, about: str, since: datetime) -> bool:
+    """Whether a `view` of it by this person was noted since then."""
+    query = select(AuditRow.id).where(AuditRow.kind == kind, AuditRow.about == about, AuditRow.who == who)
+    recent = query.where(AuditRow.what == "view", AuditRow.at > since).limit(1)
+    return await session.scalar(recent) is not None

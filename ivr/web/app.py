@@ -14,7 +14,7 @@ from ivr.web.api import views as api
 from ivr.web.audio import message_audio, message_original, message_playback, recording
 from ivr.web.auth import views as auth
 from ivr.web.auth.lockout import Lockout
-from ivr.web.callbacks import message
+from ivr.web.callbacks import actions, message
 from ivr.web.callbacks import views as callbacks
 
 BIGGEST_FORM = 64 * 1024  # bytes
@@ -46,10 +46,8 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.post("/logout", auth.logout),
             web.get("/callbacks", callbacks.show_list),
             web.get("/callbacks/{ticket}", callbacks.show_one),
-            web.post("/callbacks/{ticket}/done", callbacks.finish),
-            web.post("/callbacks/{ticket}/reopen", callbacks.reopen),
+            *actions.ROUTES,
             *ROUTES,
-            web.post("/callbacks/{ticket}/run", callbacks.run_again),
             web.post("/callbacks/{ticket}/correct", message.correct),
             web.post("/callbacks/{ticket}/accept", message.accept),
             web.get("/silent", silent.show),

@@ -7,8 +7,8 @@ from ivr.errors import Conflict, NotFound
 from ivr.store import callbacks, messages
 from ivr.web import words
 from ivr.web.callbacks import read
+from ivr.web.callbacks.actions import as_it_was_seen, back_to_ticket, who_asks
 from ivr.web.callbacks.offered import FIELDS, can_take_over, kept_as
-from ivr.web.callbacks.views import as_it_was_seen, back_to_ticket, who_asks
 from ivr.web.keys import CLOCK, STORE, VIEWER
 
 LONGEST = 5000  # letters of a corrected text

@@ -26,7 +26,7 @@ from ivr.keys import KeyTable
 from ivr.steps.spoken import LONGER, Phrases, listening, one_of
 
 WRONG = "恐れ入りますが、ご入力いただいた番号を確認できませんでした。もう一度、番号を押してください。"
-MAY_SPEAK = "お声でもお答えいただけます。"
+MAY_SPEAK = "音声でもお答えいただけます。"
 NOTHING = "恐れ入りますが、ご入力を確認できませんでした。もう一度、番号を押してください。"
 
 

@@ -45,7 +45,7 @@ def test_a_line_where_callers_may_speak() -> None:
     plan = load_text("shop.yaml", DIALPLAN, STEPS)
     assert [str(problem) for problem in check("shop.yaml", plan, TODAY)] == []
     assert {
-        "お声でもお答えいただけます。",
+        "音声でもお答えいただけます。",
         "はい、または、いいえ、と、お話しいただくこともできます。",
         "番号は、1桁ずつ、お話しいただくこともできます。",
     } <= set(all_texts(plan, TODAY, 1))

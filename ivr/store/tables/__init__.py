@@ -15,7 +15,7 @@ from ivr.store.tables.callbacks import (
 from ivr.store.tables.calls import CallRow
 from ivr.store.tables.lines import Closure, DialplanVersion, Line, LineNumber, Pin, Publication
 from ivr.store.tables.messages import Deletion, MessageRow, ModelUse
-from ivr.store.tables.people import AgentRow, AuditRow, TokenRow, UserLink, UserRow
+from ivr.store.tables.people import AgentRow, AuditRow, TokenRow, Try, UserLink, UserRow
 from ivr.store.tables.system import Alarm, Delivery, Event, Health, Order
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Pin",
     "Publication",
     "TokenRow",
+    "Try",
     "UserLink",
     "UserRow",
     "UtcTime",

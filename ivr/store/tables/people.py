@@ -33,12 +33,13 @@ class UserRow(Base):
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     tenant: Mapped[str | None] = mapped_column(String(64))  # None: sees every tenant
-    password: Mapped[str] = mapped_column(String(200))  # argon2
+    password: Mapped[str] = mapped_column(String(200))  # argon2; empty: invited, has none yet
     role: Mapped[str] = mapped_column(String(16), default="agent")  # agent | supervisor | admin
     created_at: Mapped[datetime]
     email: Mapped[str | None] = mapped_column(Text)
     totp_secret: Mapped[str | None] = mapped_column(String(64))  # base32; None: no second factor
     totp_used: Mapped[int | None]  # the last step of 30 s that was accepted: a code counts once
+    recovery: Mapped[list[str] | None]  # SHA-256 of each code that stands in for the second factor once
     disabled_at: Mapped[datetime | None]
 
 
@@ -48,14 +49,22 @@ class UserLink(Base):
     __tablename__ = "user_links"
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of what the link holds, hex
     kind: Mapped[str] = mapped_column(String(16))  # invite | reset
-    user: Mapped[str] = mapped_column(String(64))
-    email: Mapped[str] = mapped_column(Text)
-    tenant: Mapped[str | None] = mapped_column(String(64))
-    role: Mapped[str] = mapped_column(String(16))
+    user: Mapped[str] = mapped_column(String(64), index=True)
     made_by: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
+
+
+class Try(Base):
+    """One try to log in, or to ask for a new password, that came to nothing (yet); gone after an hour."""
+
+    __tablename__ = "tries"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))  # login | reset
+    name: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    __table_args__ = (Index(None, "name", "at"),)
 
 
 class AuditRow(Base):

@@ -19,6 +19,7 @@ def _people() -> None:
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("totp_secret", sa.String(64), nullable=True),
         sa.Column("totp_used", sa.Integer(), nullable=True),
+        sa.Column("recovery", sa.JSON(), nullable=True),
         sa.Column("disabled_at", sa.DateTime(), nullable=True),
     ):
         op.add_column("users", column)
@@ -27,15 +28,22 @@ def _people() -> None:
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("user", sa.String(64), nullable=False),
-        sa.Column("email", sa.Text(), nullable=False),
-        sa.Column("tenant", sa.String(64), nullable=True),
-        sa.Column("role", sa.String(16), nullable=False),
         sa.Column("made_by", sa.String(64), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("expires_at", sa.DateTime(), nullable=False),
-        sa.Column("used_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("digest", name="pk_user_links"),
     )
+    op.create_index("ix_user_links_user", "user_links", ["user"])
+    op.create_table(
+        "tries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("address", sa.String(64), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_tries"),
+    )
+    op.create_index("ix_tries_name_at", "tries", ["name", "at"])
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), nullable=False),

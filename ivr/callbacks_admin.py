@@ -7,7 +7,7 @@ from typing import Any
 from ivr.callbacks import lists, merging
 from ivr.callbacks.lists import KINDS, Kind
 from ivr.callbacks.who import Who
-from ivr.clock import SystemClock
+from ivr.clock import SystemClock, iso
 from ivr.outside import spelled
 from ivr.settings import Settings
 from ivr.store import callbacks, contacts
@@ -25,7 +25,7 @@ async def show(
         history = await callbacks.events(session, row.ticket)
     about = [
         {
-            "at": _iso(event.at),
+            "at": iso(event.at),
             "who": event.who,
             "what": event.what,
             "state": event.after,
@@ -115,10 +115,10 @@ def _ticket(row: CallbackRow) -> dict[str, Any]:
         "contacts": row.contacts,
         "attempts": row.attempts,
         "agent": row.agent,
-        "due_at": _iso(row.due_at),
-        "begun_at": _iso(row.begun_at),
-        "resolution_due_at": _iso(row.resolution_due_at),
-        "next_at": _iso(row.next_at),
+        "due_at": iso(row.due_at),
+        "begun_at": iso(row.begun_at),
+        "resolution_due_at": iso(row.resolution_due_at),
+        "next_at": iso(row.next_at),
         "outcome": row.outcome,
     }
 
@@ -128,9 +128,9 @@ def _contact(row: ContactRow) -> dict[str, Any]:
         "contact": row.id,
         "source": row.source,
         "told_ticket": row.told_ticket,
-        "at": _iso(row.created_at),
-        "due_at": _iso(row.due_at),
-        "begun_at": _iso(row.begun_at),
+        "at": iso(row.created_at),
+        "due_at": iso(row.due_at),
+        "begun_at": iso(row.begun_at),
         "company": row.company,
         "matter": row.matter,
         "message": row.message_id,
@@ -147,9 +147,5 @@ def _barred(row: BarredNumber) -> dict[str, Any]:
         "reason": row.reason,
         "asked_by": row.asked_by,
         "approved_by": row.approved_by,
-        "expires_at": _iso(row.expires_at),
+        "expires_at": iso(row.expires_at),
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.astimezone().isoformat(timespec="seconds") if at else None

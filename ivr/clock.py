@@ -8,6 +8,9 @@ children inherit, so that a restarted process does not start the day again.
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
+
+JAPAN = ZoneInfo("Asia/Tokyo")
 
 
 class Clock(Protocol):
@@ -28,6 +31,11 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def iso(at: datetime | None) -> str | None:
+    """For people and programs: ISO 8601 in Japanese time, to the second."""
+    return None if at is None else at.astimezone(JAPAN).isoformat(timespec="seconds")
 
 
 def offset_for(start: datetime) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr import closings, pins
-from ivr.clock import SystemClock
+from ivr.clock import JAPAN, SystemClock
 from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.pick import moment
 from ivr.errors import ClosingError
@@ -72,7 +72,7 @@ async def listing(settings: Settings, key: str | None) -> list[dict[str, Any]]:
 
 def _json(row: Closure, lines: Lines, now: datetime) -> dict[str, Any]:
     line = lines.get(row.line)
-    zone = closings.zone(line) if line else ZoneInfo("Asia/Tokyo")
+    zone = closings.zone(line) if line else JAPAN
     return {
         "id": row.id,
         "line": row.line,

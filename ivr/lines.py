@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.call import CallbackPromise, since_goto
 from ivr.callbacks.policy import Policy
+from ivr.clock import JAPAN
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
@@ -30,8 +31,6 @@ from ivr.store.database import Store
 from ivr.store.tables import CallRow, Closure
 
 log = logging.getLogger("ivr.lines")
-
-JAPAN = ZoneInfo("Asia/Tokyo")  # of a line without hours
 
 
 @dataclass(frozen=True)

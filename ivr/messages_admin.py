@@ -1,10 +1,9 @@
 """What `ivr messages`, `ivr messages show` and `ivr messages run` do."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from ivr.clock import SystemClock
+from ivr.clock import SystemClock, iso
 from ivr.errors import Conflict
 from ivr.messages.transcription import seconds_left
 from ivr.settings import Settings
@@ -66,7 +65,7 @@ def _short(row: MessageRow) -> dict[str, Any]:
         "kind": row.kind,
         "cause": row.cause,
         "number": row.number,
-        "created_at": _iso(row.created_at),
+        "created_at": iso(row.created_at),
         "duration": row.duration,
         "urgent": row.urgent or None,
         **{name: getattr(row, f"{stage}_state") for name, stage in NAMES.items()},
@@ -83,13 +82,9 @@ def _stage(row: MessageRow, name: str) -> dict[str, Any]:
         "state": found["state"],
         "reason": found["reason"],
         "attempts": found["attempts"] or None,
-        "next": _iso(found["next_at"]),
-        "ended": _iso(found["at"]),
+        "next": iso(found["next_at"]),
+        "ended": iso(found["at"]),
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.astimezone().isoformat(timespec="seconds") if at else None
 
 
 def _whole(seconds: float | None) -> int | None:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +16,7 @@ from ivr.callbacks.guard import Code, Refusal
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import Result
 from ivr.callbacks.who import Who
-from ivr.clock import Clock
+from ivr.clock import JAPAN, Clock
 from ivr.dialplan.pick import zone_of
 from ivr.errors import Conflict, NotFound
 from ivr.lines import Lines
@@ -74,7 +73,7 @@ class StoreRetrieval:
 
     def _kept(self, row: MessageRow, file: Path | None) -> KeptMessage:
         line = self._lines.get(row.line)
-        zone = zone_of(line.dialplan) if line else ZoneInfo("Asia/Tokyo")
+        zone = zone_of(line.dialplan) if line else JAPAN
         return KeptMessage(
             row.id,
             row.created_at.astimezone(zone),

@@ -5,13 +5,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from ivr import alerts, publish
 from ivr.asterisk import bundle, conf
 from ivr.asterisk.caller import TAKEN
 from ivr.asterisk.trunks import LiveTrunks, outside_of
-from ivr.clock import Clock
+from ivr.clock import JAPAN, Clock
 from ivr.dialplan.greeting import SUDDENLY_CLOSED
 from ivr.dialplan.model import Dialplan
 from ivr.engine import UNKNOWN_NUMBER
@@ -32,7 +31,6 @@ from ivr.watch import Watch
 
 # What is said on every line: made before any dialplan goes live.
 BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER, SUDDENLY_CLOSED)
-JAPAN = ZoneInfo("Asia/Tokyo")
 # Who publishes, and why, when a file was changed by an editor.
 BY_FILE = (publish.FILE, "changed on disk")
 AT_START = ("start", "found at the start")

@@ -6,9 +6,9 @@ from datetime import datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from ivr.clock import JAPAN
 from ivr.hours.calendar import Calendar
 
-JAPAN = ZoneInfo("Asia/Tokyo")
 ALWAYS = "always"
 
 

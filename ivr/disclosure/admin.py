@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from ivr.clock import SystemClock
+from ivr.clock import SystemClock, iso
 from ivr.disclosure import delete as deletion
 from ivr.disclosure.export import write
-from ivr.disclosure.find import find, read_number
-from ivr.lines import JAPAN
+from ivr.disclosure.find import Found, find, read_number
+from ivr.errors import Conflict
 from ivr.messages.retention import Retention
 from ivr.settings import Settings
 from ivr.store import deletions
@@ -41,14 +41,22 @@ async def delete(
         async with store.read() as session:
             found = await find(session, wanted, tenant)
         deletion.require_no_number(found, by, why)
+        if dry_run:
+            return {"tenant": found.tenant, **found.counts(), **_planned(found, cancel_open)}
         cancel = deletion.require(found, cancel_open=cancel_open)
         about = {"tenant": found.tenant, "cancelled": list(cancel)}
         kept = {"still_barred": len(found.barred), "still_dedicated": len(found.dedicated)}
-        if dry_run:
-            return {**about, **found.counts()}
         retention = Retention(store, settings.recordings, clock, dict)
         made = await deletion.delete(store, retention, found, by=by, why=why, cancel=cancel, now=clock.now())
     return {**about, **made, **{name: count for name, count in kept.items() if count}}
+
+
+def _planned(found: Found, cancel_open: bool) -> dict[str, Any]:
+    """What a deletion would cancel, or why it would be refused now."""
+    try:
+        return {"to_cancel": list(deletion.require(found, cancel_open=cancel_open))}
+    except Conflict as error:
+        return {"in_the_way": str(error)}
 
 
 async def proofs(
@@ -59,7 +67,7 @@ async def proofs(
         rows = await deletions.listing(session, limit=limit, line=line, subject=subject)
     return [
         {
-            "at": row.at.astimezone(JAPAN).isoformat(timespec="seconds") if row.at else None,
+            "at": iso(row.at),
             "kind": row.kind,
             "of": row.subject,
             "line": row.line,

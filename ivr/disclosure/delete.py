@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import service
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.who import Who
+from ivr.clock import JAPAN
 from ivr.disclosure.find import AT_ONCE, Found, named
 from ivr.errors import Conflict, SettingsError
-from ivr.lines import JAPAN
 from ivr.messages.retention import Retention, day
 from ivr.store import deletions
 from ivr.store.database import Store

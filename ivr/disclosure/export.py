@@ -10,12 +10,13 @@ from shutil import copyfile
 from typing import Any
 
 from ivr.callbacks.states import WORDS
+from ivr.clock import JAPAN, iso
 from ivr.disclosure.find import KINDS, Found
 from ivr.errors import Conflict
-from ivr.lines import JAPAN
 from ivr.outside import spelled
 from ivr.store.tables import Base, MessageRow
 
+TRIAL = "（試験用モデル）"
 HIDDEN = ("peaks", "version", "key")  # how we work, and not what we know
 
 Columns = Mapping[str, Callable[[Any], object]]
@@ -38,6 +39,9 @@ MESSAGES: Columns = {
     "受付": lambda row: row.created_at,
     "長さ（秒）": lambda row: row.duration,
     "文字起こし": lambda row: row.transcript_text,
+    "文字起こしのモデル": lambda row: (
+        row.transcript_model and row.transcript_model + TRIAL * row.transcript_trial
+    ),
     "読み取り": lambda row: (row.reading or {}).get("text"),
     "直した文字": lambda row: row.corrected_text,
     "録音ファイル": lambda row: f"audio/{row.id}.wav" if row.audio_deleted_at is None else None,
@@ -50,6 +54,7 @@ CALLBACKS: Columns = {
     "状態": lambda row: WORDS.get(row.state, row.state),
     "電話番号": lambda row: row.number,
     "お名前": lambda row: row.name,
+    "メールアドレス": lambda row: row.email,
     "会社名": lambda row: row.company,
     "会員番号など": lambda row: row.member,
     "宛先": lambda row: row.addressee,
@@ -147,4 +152,4 @@ def _cell(value: object) -> object:
 
 
 def _moment(at: datetime) -> str:
-    return at.astimezone(JAPAN).isoformat(timespec="seconds")
+    return iso(at) or ""

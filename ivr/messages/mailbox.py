@@ -50,6 +50,9 @@ class StoreMailbox:
 
     async def begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
         """Raises StoreError if the disk does not take the intent: then there must be no beep."""
+        return await _to_the_end(self._begin(call, promise))
+
+    async def _begin(self, call: Call, promise: CallbackPromise | None) -> Draft:
         sidecar = await self._rejoin(call.state.message_id)
         if sidecar is None:
             facts = self._intent(call, promise)
@@ -82,7 +85,8 @@ class StoreMailbox:
             if sidecar is None:
                 raise OSError("its sidecar is not ours any more")
             takes = [*sidecar.facts.takes, f"{draft.id}-{len(sidecar.facts.takes) + 1}.wav"]
-            await self._in_thread(partial(sidecar.append, takes=takes, why=[*draft.takes, why]))
+            added = self._in_thread(partial(sidecar.append, takes=takes, why=[*draft.takes, why]))
+            await _to_the_end(added)  # its file is closed when the call ends
         except OSError as error:
             raise StoreError("The next take of a message could not be written to the disk.") from error
         return self._draft(sidecar.facts)

@@ -80,6 +80,8 @@ class Reconciler:
             path = self._folder / name
             if name.endswith(".json"):
                 filed += await self._safely(path.stem, self._sidecar(path))
+            elif name.startswith(".") and name.endswith(".tmp"):
+                filed += await self._safely(name, self._torn(path))
             elif (bare := Bare.read(name)) is not None:
                 filed += await self._safely(bare.id, self._bare(path, bare))
         there = set(names)
@@ -144,6 +146,13 @@ class Reconciler:
             since = now
         self._seen[path] = (looks, since)
         return now - since >= QUIET
+
+    async def _torn(self, path: Path) -> bool:
+        """An intent whose writer died before anybody heard a beep: there is nothing to file."""
+        if not await self._quiet(path, (path.name,)):
+            return False
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        return True
 
     # -- without a sidecar ----------------------------------------------------------------
 

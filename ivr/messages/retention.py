@@ -32,6 +32,7 @@ BY = "retention"
 HOLD = timedelta(days=7)
 UNREAD = "unread"
 BATCH = 100  # rows in one transaction
+FILES = 10_000  # proofs at a time: each look lists the whole folders
 SWEEP_EVERY = timedelta(days=1)  # for files that came back, with a backup or a reconciler that died
 
 Rules = Callable[[], Mapping[str, tuple[RetentionRules, ZoneInfo]]]
@@ -95,8 +96,8 @@ class Retention:
                     still = await session.scalar(select(MessageRow.id).where(MessageRow.id == row.id, *where))
                     if still and row.id not in unread:
                         count += await deletions.begin_audio(session, row, digests[row.id], cause)
-            await self.finish()
             if len(rows) < BATCH:
+                await self.finish()
                 return count
 
     async def finish(self) -> int:
@@ -104,7 +105,7 @@ class Retention:
         count, stuck = 0, set[str]()
         while True:
             async with self._store.read() as session:
-                begun = await deletions.begun(session, stuck, BATCH)
+                begun = await deletions.begun(session, stuck, FILES)
             if not begun:
                 return count
             stuck |= await asyncio.to_thread(self._unlink, {proof.subject for proof in begun})

@@ -20,7 +20,8 @@ async def listing(settings: Settings) -> list[dict[str, Any]]:
     shelf = Shelf(settings)
     async with opened(settings.database_url) as store, store.read() as session:
         uses = await model_uses.of_lines(session)
-    return [await asyncio.to_thread(_about, shelf, name, uses) for name in shelf.names()]
+    names = sorted({*shelf.names(), *uses.values()})
+    return [await asyncio.to_thread(_about, shelf, name, uses) for name in names]
 
 
 def _about(shelf: Shelf, name: str, uses: dict[str, str]) -> dict[str, Any]:
@@ -30,7 +31,9 @@ def _about(shelf: Shelf, name: str, uses: dict[str, str]) -> dict[str, Any]:
         lines.insert(0, "all others" if any(line != model_uses.ALL for line in uses) else "all lines")
     try:
         megabytes = round(shelf.size(name) / 1e6, 1)
-    except NotFound:  # IVR_MODEL names a directory that is not there
+    except NotFound:  # deleted by hand, or IVR_MODEL names a directory that is not there
+        return {"model": name, "used_by": lines, "missing": True}
+    if not megabytes:
         return {"model": name, "used_by": lines, "missing": True}
     return {
         "model": name,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ivr.clock import iso
 from ivr.errors import ModelFailed, NotFound
 from ivr.settings import TINY_MODEL, Settings
 from transcribe.trying import ModelError, Trial, model_rate, tried
@@ -64,7 +65,7 @@ class Shelf:
         """In a child process; what came of it is remembered."""
         trial = await tried(self.directory(name), wav)
         if wav is None or trial.trouble is None:  # else it may be the recording
-            last = LastTrial(at.isoformat(timespec="seconds"), trial.trouble, trial.memory)
+            last = LastTrial(iso(at) or "", trial.trouble, trial.memory)
             record = self._record(name)
             record.parent.mkdir(parents=True, exist_ok=True)
             record.write_text(json.dumps(asdict(last), ensure_ascii=False), "utf-8")

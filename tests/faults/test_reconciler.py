@@ -169,6 +169,16 @@ def fallback_sidecar(room: Room, *, call_id: str = "ivr-2.1", **later: object) -
     return id
 
 
+async def test_an_intent_torn_before_the_beep_is_cleaned_up(room: Room) -> None:
+    torn = room.folder / f".{new_id(EVENING)}.tmp"
+    torn.write_bytes(b'{"id": "01')
+    reconciler = room.reconciler()
+    assert await reconciler.run() == 0 and torn.exists(), "its writer may be at it"
+    room.clock.advance(20)
+    assert await reconciler.run() == 1
+    assert list(room.folder.iterdir()) == [] and await room.messages() == []
+
+
 async def test_a_message_of_the_fallback_is_adopted_at_once(room: Room) -> None:
     id = fallback_sidecar(
         room, state="recorded", ended_by="hangup", ended_at="2026-11-24T20:00:30+09:00", speech=None

@@ -195,6 +195,15 @@ async def test_what_is_deleted_is_nowhere(store: Store, settings: Settings) -> N
         await remove(settings)
 
 
+async def test_a_dry_run_tells_what_is_there_and_what_is_in_the_way(store: Store, settings: Settings) -> None:
+    await visited(store, settings, "01", state="open")
+    planned = await remove(settings, dry_run=True)
+    assert (planned["calls"], planned["messages"], planned["callbacks"]) == (1, 1, 1)
+    assert "--cancel-open" in planned["in_the_way"]
+    planned = await remove(settings, dry_run=True, cancel_open=True)
+    assert len(planned["to_cancel"]) == 1 and "in_the_way" not in planned
+
+
 @pytest.mark.parametrize("state", ["open", "claimed", "working", "waiting"])
 async def test_an_open_callback_is_asked_about(store: Store, settings: Settings, state: str) -> None:
     await visited(store, settings, "01", state=state)

@@ -49,6 +49,11 @@ class NotFound(IvrError):
 class Conflict(IvrError):
     """Somebody else changed it first; look at the present state and decide again."""
 
+    def __init__(self, message: str | None = None, *, id: str = "conflict") -> None:
+        """`id` tells programs what stands against it: `ivr.web.api.errors` lists those that the API names."""
+        super().__init__(message)
+        self.id = id
+
 
 class AsteriskError(IvrError):
     """Asterisk refused a request or cannot be reached."""

@@ -57,7 +57,7 @@ async def begin(
         return Dial(key, before.ticket, before.line, before.number, fresh=False)
     service.require_free(row, who, now)
     if row.agent != who.name or row.state not in FROM:
-        raise Conflict("この折り返しの担当ではありません。担当してから発信してください。")
+        raise Conflict("この折り返しの担当ではありません。担当してから発信してください。", id="not_yours")
     await store.one_at_a_time(session, f"dial {row.tenant} {row.number}", f"dials of {row.line}")
     refusal = guard.may_dial(await _facts(session, row, policy, now), policy, now, insist)
     if refusal is not None:
@@ -178,11 +178,14 @@ async def record(
     if not who.supervisor:
         service.require_free(row, who, now)
     if row.state not in (*FROM, "dialing", "talking"):
-        raise Conflict("この折り返しの担当ではありません。担当してから結果を記録してください。")
+        raise Conflict(
+            "この折り返しの担当ではありません。担当してから結果を記録してください。", id="not_yours"
+        )
     dial = await _dial_of(session, row, who, now)
     if result != "reached":
         if then not in (None, "open"):
-            raise Conflict("ご本人と話していない結果では、対応済みにできません。次回の架電を決めてください。")
+            said = "ご本人と話していない結果では、対応済みにできません。次回の架電を決めてください。"
+            raise Conflict(said, id="not_answered")
         return await _missed(session, row, dial, result, who, policy, now, next_at=next_at, note=note)
     return await _reached(session, row, dial, who, policy, now, then or "done", next_at, note)
 
@@ -219,7 +222,7 @@ async def _reached(
     if dial is not None:
         dial.outcome = "reached"
     if then == "working" and next_at is None:
-        raise Conflict("確認中にするには、次にご連絡する日時が必要です。")
+        raise Conflict("確認中にするには、次にご連絡する日時が必要です。", id="next_needed")
     if then == "done" and row.complaint:
         service.require_supervisor(who, "クレームの対応完了")
     if row.state in ("claimed", "dialing"):  # dialled by hand: no engine has seen the talk
@@ -312,6 +315,6 @@ async def set_next(
     row = await service.own(session, ticket, who)
     service.require_free(row, who, now)
     if row.state == "working" and next_at is None:
-        raise Conflict("確認中の折り返しには、次にご連絡する日時が必要です。")
+        raise Conflict("確認中の折り返しには、次にご連絡する日時が必要です。", id="next_needed")
     changes = {"next_at": next_at}
     return await service.change(session, row, None, who=who, what="next", now=now, changes=changes)

@@ -22,7 +22,7 @@ def known(number: str) -> str:
     """E.164. Conflict if nobody in Japan can be rung there."""
     found = to_ring_back(number)
     if found is None:
-        raise Conflict("国内の固定電話・携帯電話・IP電話の番号を入力してください。")
+        raise Conflict("国内の固定電話・携帯電話・IP電話の番号を入力してください。", id="number")
     return found
 
 
@@ -60,7 +60,7 @@ async def approve(session: AsyncSession, id: int, *, who: Who, now: datetime) ->
     service.require_supervisor(who, "承認")
     row = await barred.get(session, id, tenant=who.tenant)
     if row.ended_at is not None:
-        raise Conflict("すでに解除されています。")
+        raise Conflict("すでに解除されています。", id="state")
     row.approved_by, row.approved_at = row.approved_by or who.name, row.approved_at or now
     await session.flush()
     return row

@@ -40,7 +40,7 @@ async def merge(session: AsyncSession, ticket: str, *, into: str, who: Who, now:
     if gone.ticket == stays.ticket:
         return stays
     if (gone.tenant, gone.line) != (stays.tenant, stays.line):
-        raise Conflict("窓口が違う折り返しは、まとめられません。")
+        raise Conflict("窓口が違う折り返しは、まとめられません。", id="other_line")
     for row in (gone, stays):
         _require_quiet(row, who, now)
     changes = {
@@ -86,7 +86,8 @@ async def split(
     go = [one for one in of if one.id in contact_ids]
     stay = [one for one in of if one.id not in contact_ids]
     if not go or not stay:
-        raise Conflict("分けるには、移すお問い合わせと残すお問い合わせが、それぞれ1件以上必要です。")
+        said = "分けるには、移すお問い合わせと残すお問い合わせが、それぞれ1件以上必要です。"
+        raise Conflict(said, id="contacts")
     await service.change(session, row, None, who=who, what="split", now=now, changes=_left(row, of, go, stay))
     made = await _made(session, row, go, stay, who, now, new_ticket)
     await store.move_contacts(session, [one.id for one in go], made)
@@ -96,9 +97,8 @@ async def split(
 def _require_quiet(row: CallbackRow, who: Who, now: datetime) -> None:
     service.unchanged(row)
     if row.state in ON_THE_LINE:
-        raise Conflict(
-            f"この折り返しは「{states.WORDS['talking']}」です。通話が終わってから操作してください。"
-        )
+        said = f"この折り返しは「{states.WORDS['talking']}」です。通話が終わってから操作してください。"
+        raise Conflict(said, id="state")
     if not who.supervisor:
         service.require_free(row, who, now)
 

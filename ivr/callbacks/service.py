@@ -30,12 +30,12 @@ def require_free(row: CallbackRow, who: Who, now: datetime) -> None:
     """Conflict that says who has it, if that is another agent whose lease runs."""
     held = row.agent not in (None, who.name) and row.lease_until is not None and row.lease_until > now
     if held:
-        raise Conflict(f"この折り返しは、{row.agent}さんが担当しています。")
+        raise Conflict(f"この折り返しは、{row.agent}さんが担当しています。", id="held")
 
 
 def require_supervisor(who: Who, what: str) -> None:
     if not who.supervisor:
-        raise Conflict(f"{what}は、管理者だけができます。")
+        raise Conflict(f"{what}は、管理者だけができます。", id="supervisor")
 
 
 # -- who has it -------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ async def renew(
     row = await own(session, ticket, who)
     require_free(row, who, now)
     if row.agent != who.name:
-        raise Conflict("この折り返しの担当ではありません。担当してから操作してください。")
+        raise Conflict("この折り返しの担当ではありません。担当してから操作してください。", id="not_yours")
     if row.lease_until is None or row.lease_until < until:
         row.lease_until = until
         await session.flush()
@@ -95,7 +95,7 @@ async def accept(
 ) -> CallbackRow:
     row = await own(session, ticket, who)
     if row.offered_to != who.name:
-        raise Conflict("この折り返しは、あなたに引き継がれていません。")
+        raise Conflict("この折り返しは、あなたに引き継がれていません。", id="not_yours")
     changes = {**FREE, "agent": who.name, "lease_until": until}
     after = CLAIMED if row.state == "open" else None
     return await change(session, row, after, who=who, what="accept", now=now, changes=changes)
@@ -147,7 +147,8 @@ async def close(
     if not who.supervisor:
         require_free(row, who, now)
     if result is not None and result not in results.ANSWERS:
-        raise Conflict(f"「{results.WORDS[result]}」では、対応済みにできません。次回の架電を決めてください。")
+        said = f"「{results.WORDS[result]}」では、対応済みにできません。次回の架電を決めてください。"
+        raise Conflict(said, id="not_answered")
     if row.complaint:
         require_supervisor(who, "クレームの対応完了")
     changes = {
@@ -168,7 +169,7 @@ async def reopen(
     """A callback that was done is to be done after all; due time and number stay."""
     row = await own(session, ticket, who)
     if row.state != "done":
-        raise Conflict(f"この折り返しは「{states.WORDS['done']}」ではありません。")
+        raise Conflict(f"この折り返しは「{states.WORDS['done']}」ではありません。", id="state")
     changes = {**FREE, "done_at": None, "result": None}
     return await change(session, row, "open", who=who, what="reopen", now=now, why=why, changes=changes)
 

@@ -44,6 +44,7 @@ def require(before: str, after: State) -> None:
     for state in STATES:
         if state == before:
             if after not in TRANSITIONS[state]:
-                raise Conflict(f"この折り返しは「{WORDS[state]}」のため、「{WORDS[after]}」にできません。")
+                said = f"この折り返しは「{WORDS[state]}」のため、「{WORDS[after]}」にできません。"
+                raise Conflict(said, id="state")
             return
     raise Conflict(f'a callback has no state "{before}"')

@@ -96,7 +96,8 @@ async def set_state(session: AsyncSession, name: str, state: State, reason: str 
         raise NotFound(f'there is no agent "{name}"; `ivr agent list` shows them')
     if row.state == "talking" and row.offer_call is not None:
         if state != "away":
-            raise Conflict(f'agent "{name}" is talking to a caller; wait until the call has ended')
+            said = f'agent "{name}" is talking to a caller; wait until the call has ended'
+            raise Conflict(said, id="talking")
         row.offer_call = None
     row.state, row.reason, row.since, row.unanswered = state, reason, at, 0
     row.wrap_up_until = at + timedelta(seconds=row.wrap_up_seconds) if state == "wrap_up" else None

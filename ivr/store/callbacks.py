@@ -122,7 +122,8 @@ async def transition(
     if changed is None:
         row = await get(session, ticket)
         raise Conflict(
-            f"callback {ticket} was changed by somebody else and is now {row.state}; look at it again"
+            f"callback {ticket} was changed by somebody else and is now {row.state}; look at it again",
+            id="changed",
         )
     event = CallbackEvent(ticket=ticket, at=at, who=who, what=what, why=why, before=before, after=after)
     session.add(event)

@@ -155,7 +155,12 @@ async def _health(store: Store, clock: SystemClock, desk: Engine) -> None:
             ok = desk.ari.connected
         except (IvrError, TimeoutError):
             ok = False
-        detail = {"calls": len(desk.calls), "lines": len(desk.lines), "draining": desk.draining}
+        detail = {
+            "calls": len(desk.calls),
+            "lines": len(desk.lines),
+            "draining": desk.draining,
+            "queues": desk.queues.crowd(),
+        }
         try:
             async with store.write() as session:
                 await health.beat(session, "engine", clock.now(), ok=ok and not desk.draining, detail=detail)

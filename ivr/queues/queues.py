@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from ivr.call import Call, Offer, Seat, Verdict
 from ivr.clock import Clock
@@ -85,6 +86,20 @@ class Queues:
             if place is before:
                 break
             found += place.group == group and not place.talking and self.has_place(place)
+        return found
+
+    def crowd(self) -> dict[str, dict[str, Any]]:
+        """Line -> `waiting`, `talking`: how many callers; `since`: from when on the one waits who has waited longest.
+
+        As JSON, for who looks on from outside; a line without anybody is left out.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        loop, now = asyncio.get_running_loop(), self.clock.now()
+        for place in self._places:  # who came first, first
+            line = found.setdefault(place.line, {"waiting": 0, "talking": 0, "since": None})
+            line["talking" if place.talking else "waiting"] += 1
+            if not place.talking and line["since"] is None:
+                line["since"] = (now - timedelta(seconds=loop.time() - place.entered)).isoformat()
         return found
 
     def changed(self) -> None:

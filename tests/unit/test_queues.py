@@ -411,3 +411,26 @@ async def test_store_that_fails_at_the_end_is_no_error_of_the_call() -> None:
     hall.roster.fail(10)
     await offer.close([], [])
     await place.leave()
+
+
+@in_virtual_time
+async def test_who_looks_on_sees_how_many_wait_and_since_when() -> None:
+    hall = Hall([Agent("a", "support")])
+    assert hall.queues.crowd() == {}
+    first = await hall.enter(waited=40)
+    offer = await offered(first)
+    assert await offer.answered("a")
+    await hall.enter(waited=25)  # in the first moment nobody has been asked for yet
+    longest, other = await hall.enter(waited=20), await hall.enter(line="eccall")
+    waiting = [asyncio.create_task(offered(place)) for place in (longest, other)]
+    await asyncio.sleep(1)
+    since = datetime.fromisoformat(hall.queues.crowd()["ecforce"].pop("since"))
+    assert (hall.clock.now() - since).total_seconds() == pytest.approx(21, abs=SOON)
+    crowd = hall.queues.crowd()
+    assert crowd["ecforce"] | {"since": None} == {"waiting": 1, "talking": 2, "since": None}
+    assert (crowd["eccall"]["waiting"], crowd["eccall"]["talking"]) == (1, 0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await longest.leave()
+    assert hall.queues.crowd()["ecforce"] == {"waiting": 0, "talking": 2, "since": None}

@@ -104,6 +104,18 @@ async def test_a_model_that_aborts_in_its_trial_is_refused_with_the_reason(
     assert (await admin.attempt(settings, "two", None)).trouble is not None
 
 
+async def test_a_model_that_was_deleted_by_hand_is_listed_as_missing(settings: Settings, models: Path) -> None:
+    await admin.use(settings, "one", None, "tanaka")
+    await admin.use(settings, "two", "ecforce", "tanaka")
+    shutil.rmtree(models / "one")
+    for path in (models / "two").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    listed = {row["model"]: row for row in await admin.listing(settings)}
+    assert listed["one"] == {"model": "one", "used_by": ["all others"], "missing": True}
+    assert listed["two"] == {"model": "two", "used_by": ["ecforce"], "missing": True}
+
+
 async def test_a_transcriber_that_lacks_the_model_is_named(settings: Settings, models: Path) -> None:
     await admin.use(settings, "two", None, "tanaka")
     with TranscriberProcess(models.parent / "log2", TINY, models) as other:

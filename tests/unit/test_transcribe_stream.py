@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,8 @@ async def test_a_transcriber_that_is_killed_lets_go_of_both_sides(recordings: Pa
             await listening.order("begin")
             process.process.kill()
             assert (await listening.socket.receive(timeout=20)).type is aiohttp.WSMsgType.CLOSED
-            assert await caller.ended() == b""
+            with suppress(ConnectionResetError):  # as the kernel ends it when something was still unread
+                assert await caller.ended() == b""
 
 
 async def test_nobody_holds_a_place_for_ever(impatient: tuple[str, Streams]) -> None:

@@ -47,6 +47,18 @@ Due = Annotated[str, BeforeValidator(parse_due)]
 DialHours = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_dial_hours)]
 
 
+class CallbackModel(Part):
+    """The callback that a message or the form makes."""
+
+    priority: Priority = "medium"
+    """`critical`, `high`, `medium`, `low`"""
+    due: Due | None = None
+    """`N business days`: the close of the Nth business day after the day of receipt; `N business hours`:
+    open time only; `15m`, `2h`: by the clock; none: what `line: callbacks:` says for the priority"""
+    hours: str | None = None  # default: the line's only hours; `check` demands it when there are several
+    """which hours count; none: those that the call passed, else the line's first"""
+
+
 class TargetModel(Part):
     """By when a callback of one priority is begun and solved."""
 

@@ -52,6 +52,7 @@ def check(file: str, dialplan: Dialplan, today: date, speakable: Speakable | Non
         *_texts(source, dialplan, speakable),
         *_reasons(source, dialplan, speakable),
         *_callbacks(source, dialplan),
+        *_form(source, dialplan),
         *_collected(source, dialplan),
     ]
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
@@ -344,19 +345,46 @@ def _callbacks(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
     """Business days and hours are counted by one calendar, which must be named if there are several."""
     if len(dialplan.hours) == 1:
         return
-    rules = dialplan.line.callbacks
     for name, step in dialplan.steps.items():
         for field in type(step).model_fields:
             promise = getattr(step, field)
-            if not isinstance(promise, CallbackModel) or promise.hours or rules.hours:
-                continue
-            for due in [promise.due] if promise.due else rules.responses(promise.priority):
-                if "business" in due:
-                    message = f'"hours" is missing; which are meant: {", ".join(dialplan.hours)}?'
-                    if not dialplan.hours:
-                        message = f'"{due}" needs hours, and there are none'
-                    yield field_problem(source, name, field, message)
-                    break
+            if isinstance(promise, CallbackModel) and (message := _no_hours(dialplan, promise)):
+                yield field_problem(source, name, field, message)
+    for field, promise in dialplan.line.form.promises() if dialplan.line.form else ():
+        if message := _no_hours(dialplan, promise):
+            at = ("line", "form", field)
+            yield source.problem(at if at in source.at else ("line", "form"), message)
+
+
+def _no_hours(dialplan: Dialplan, promise: CallbackModel) -> str | None:
+    rules = dialplan.line.callbacks
+    if promise.hours or rules.hours:
+        return None
+    for due in [promise.due] if promise.due else rules.responses(promise.priority):
+        if "business" in due:
+            if not dialplan.hours:
+                return f'"{due}" needs hours, and there are none'
+            return f'"hours" is missing; which are meant: {", ".join(dialplan.hours)}?'
+    return None
+
+
+def _form(source: Source, dialplan: Dialplan) -> Iterator[Problem]:
+    """What the form offers must be possible."""
+    form, customers = dialplan.line.form, dialplan.line.customers
+    if form is None:
+        return
+    if form.now is not None and not any(step.type == "queue" for step in dialplan.steps.values()):
+        message = "nobody can be rung at once: the line has no queue, so it has no agents"
+        yield source.problem(("line", "form", "now"), message)
+    if form.by_mail is not None and form.email == "off":
+        message = "who is answered by mail is asked for the address; write optional or required, or nothing"
+        yield source.problem(("line", "form", "email"), message)
+    if customers is not None and form.email == "off":
+        message = "customers are told by mail, and the form asks nobody for an address"
+        yield source.problem(("line", "form", "email"), message, severity="warning")
+    if form.by_mail is not None and "business" in form.by_mail and not dialplan.hours:
+        message = f'"{form.by_mail}" needs hours, and there are none'
+        yield source.problem(("line", "form", "by_mail"), message)
 
 
 def _collected(source: Source, dialplan: Dialplan) -> Iterator[Problem]:

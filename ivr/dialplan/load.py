@@ -232,6 +232,7 @@ def _hours_of(source: Source, shape: Shape, steps: Mapping[str, Step]) -> dict[s
     used = {name for step in steps.values() for name in step.hours_used().values()}
     used |= {name for rule in shape.line.notify for name in rule.during}
     used |= set(shape.line.callbacks.hours_used().values())
+    used |= set(shape.line.form.hours_used().values()) if shape.line.form else set()
     return {
         name: hours
         for name, hours in shape.hours.items()
@@ -255,6 +256,9 @@ def _references(source: Source, shape: Shape, steps: Mapping[str, Step]) -> list
                 problems.append(source.problem(("line", "notify", place, "during", hours), why, at="key"))
     for field, why in _unknown(shape.line.callbacks.hours_used(), shape.hours, "there are no hours"):
         problems.append(source.problem(("line", "callbacks", *field.split(".")), why))
+    named = shape.line.form.hours_used() if shape.line.form else {}
+    for field, why in _unknown(named, shape.hours, "there are no hours"):
+        problems.append(source.problem(("line", "form", *field.split(".")), why))
     for name, step in steps.items():
         wrong = [
             *_unknown(step.exits(), steps, "there is no step"),

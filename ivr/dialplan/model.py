@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call
-from ivr.dialplan.callbacks import CallbackRules, Due
+from ivr.dialplan.callbacks import CallbackModel as CallbackModel
+from ivr.dialplan.callbacks import CallbackRules
+from ivr.dialplan.form import CustomerMails, FormRules
 from ivr.dialplan.notices import NoticeRule
 from ivr.dialplan.part import Duration as Duration
 from ivr.dialplan.part import Part
 from ivr.dialplan.part import parse_duration as parse_duration
-from ivr.dialplan.reading import Priority, ReadingRules
+from ivr.dialplan.reading import ReadingRules
 from ivr.dialplan.retention import RetentionRules
 from ivr.hours.model import HoursModel
 
@@ -51,6 +53,16 @@ SECRET = (
 
 WARNING = "恐れ入りますが、お話しいただけるお時間が、残り少なくなっております。"
 OVER = "恐れ入りますが、お時間となりましたので、お話を終了いたします。お電話ありがとうございました。"
+
+
+TURNED_AWAY = (
+    "誠に恐れ入りますが、おかけになっている番号からのお電話は、お受けいたしかねます。"
+    "ご了承くださいますよう、お願いいたします。"
+)
+
+
+def _turned_away(value: object) -> object:
+    return {"true": TURNED_AWAY, "false": None}.get(value, value) if isinstance(value, str) else value
 
 
 class LimitModel(Part):
@@ -102,6 +114,15 @@ class LineModel(Part):
     """who is told of what"""
     callbacks: CallbackRules = CallbackRules()
     """what those are promised who are to be rung back, and when they are rung"""
+    form: FormRules | None = None
+    """the public form at `/request/<line>`; none: there is none"""
+    customers: CustomerMails | None = None
+    """what customers who gave a mail address are told of; none: of nothing"""
+    turn_away: Annotated[Text | None, BeforeValidator(_turned_away, json_schema_input_type=bool | Text)] = (
+        TURNED_AWAY
+    )
+    """what a caller hears whose number stands approved on the list 着信規制, before the call ends; `false`: here
+    they are answered as everybody is"""
     retention: RetentionRules = RetentionRules()
     """how long recordings, texts and numbers are kept: `{audio: 90d, text: 1y, calls: 2y}`"""
 
@@ -111,19 +132,8 @@ class LineModel(Part):
 
     def says(self) -> dict[str, str]:
         """YAML path under `line` -> text."""
-        return {"visit.warning": self.visit.warning, "visit.over": self.visit.over} if self.visit else {}
-
-
-class CallbackModel(Part):
-    """The callback that a message makes."""
-
-    priority: Priority = "medium"
-    """`critical`, `high`, `medium`, `low`"""
-    due: Due | None = None
-    """`N business days`: the close of the Nth business day after the day of receipt; `N business hours`:
-    open time only; `15m`, `2h`: by the clock; none: what `line: callbacks:` says for the priority"""
-    hours: str | None = None  # default: the line's only hours; `check` demands it when there are several
-    """which hours count; none: those that the call passed, else the line's first"""
+        visit = {"visit.warning": self.visit.warning, "visit.over": self.visit.over} if self.visit else {}
+        return visit | ({"turn_away": self.turn_away} if self.turn_away else {})
 
 
 class GroupModel(Part):

@@ -5,15 +5,15 @@ Only names stand in YAML: addresses of webhooks, and all secrets, are the operat
 
 import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ivr.dialplan.part import Duration, Part
 
 Channel = Literal["mail", "webhook", "slack"]
-When = Literal["callback", "message", "urgent", "silent"]
-Include = Literal["matter", "number", "audio"]
+When = Literal["callback", "message", "urgent", "silent", "near_due", "tier2", "tier3", "exhausted", "change"]
+Include = Literal["matter", "number", "audio", "history"]
 
 # No quoted local parts and no Japanese before the "@": hardly a server takes them.
 _ADDRESS = re.compile(
@@ -22,7 +22,8 @@ _ADDRESS = re.compile(
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
-def _address(text: str) -> str:
+def mail_address(text: str) -> str:
+    """ValueError if it is none that mail servers take."""
     if not _ADDRESS.fullmatch(text) or ".." in text or text.startswith(".") or ".@" in text:
         raise ValueError(f'"{text}" is no mail address; write for example "support@example.co.jp"')
     return text
@@ -43,7 +44,11 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Address = Annotated[str, AfterValidator(_address), Field(json_schema_extra={"format": "email"})]
+def one_or_more(kind: Any) -> BeforeValidator:
+    return BeforeValidator(_listed, json_schema_input_type=kind | list[kind])
+
+
+Address = Annotated[str, AfterValidator(mail_address), Field(json_schema_extra={"format": "email"})]
 PlaceName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 _Several = Field(max_length=20)
 Addresses = Annotated[
@@ -52,14 +57,8 @@ Addresses = Annotated[
 PlaceNames = Annotated[
     tuple[PlaceName, ...], BeforeValidator(_listed, json_schema_input_type=str | list[PlaceName]), _Several
 ]
-Includes = Annotated[
-    tuple[Include, ...], BeforeValidator(_listed, json_schema_input_type=Include | list[Include])
-]
-Whens = Annotated[
-    tuple[When, ...],
-    BeforeValidator(_listed, json_schema_input_type=When | list[When]),
-    Field(min_length=1),
-]
+Includes = Annotated[tuple[Include, ...], one_or_more(Include)]
+Whens = Annotated[tuple[When, ...], one_or_more(When), Field(min_length=1)]
 
 
 class PlacesModel(Part):
@@ -72,8 +71,9 @@ class PlacesModel(Part):
     slack: PlaceNames = ()
     """names of Slack channels, or of what takes the same, which the operator gave an address"""
     include: Includes = ()
-    """what the notice holds beside its link: `matter` (the text of the message), `number` (the caller's),
-    `audio` (attached to mails). With none of them a login is needed to see any of it"""
+    """what the notice holds beside its link: `matter` (the text of the message, or what was typed), `number` (the
+    caller's), `audio` (attached to mails), `history` (what was done until then). With none of them a login is
+    needed to see any of it"""
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> "PlacesModel":
@@ -94,7 +94,9 @@ class NoticeRule(PlacesModel):
     when: Whens
     """`callback`: somebody is to be rung back, with or without a message; `message`: each message in which
     something was said; `urgent`: the caller pressed the key for it, or the callback is `critical`; `silent`:
-    a message in which nothing was said. One of them, or a list"""
+    a message in which nothing was said; `near_due`: nobody has begun a callback that is due soon; `tier2`, `tier3`:
+    it is due, or long so, and moves up; `exhausted`: nobody was reached, a supervisor is to decide (連絡不能);
+    `change`: everything that happens to a callback, for a webhook alone. One of them, or a list"""
     reply: Literal["any", "wanted"] = "any"
     """`wanted`: not of callers who want no reply (折り返し不要)"""
     during: dict[Annotated[str, Field(min_length=1, max_length=64)], Literal["open", "closed"]] = Field(
@@ -108,6 +110,8 @@ class NoticeRule(PlacesModel):
 
     @model_validator(mode="after")
     def _goes_on(self) -> "NoticeRule":
+        if "change" in self.when and (len(self.when) > 1 or self.mail or self.slack or self.then):
+            raise ValueError('"change" is for a webhook, in a rule of its own')
         if (self.unless_seen is None) != (self.then is None):
             raise ValueError('"unless_seen" and "then" belong together')
         if self.unless_seen is not None and not timedelta(minutes=1) <= self.unless_seen <= timedelta(days=2):

@@ -110,6 +110,16 @@ class AliasRow(Base):
     ticket: Mapped[str] = mapped_column(ForeignKey("callbacks.ticket"), index=True)
 
 
+class CallbackText(Base):
+    """What a ticket is found by: `ivr.store.search`. In the order of `id` new tickets come last."""
+
+    __tablename__ = "callback_texts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket: Mapped[str] = mapped_column(ForeignKey("callbacks.ticket"), unique=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str] = mapped_column(Text)
+
+
 class CallbackEvent(Base):
     __tablename__ = "callback_events"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -121,6 +131,8 @@ class CallbackEvent(Base):
     why: Mapped[str | None] = mapped_column(Text)
     before: Mapped[str | None] = mapped_column(String(16))
     after: Mapped[str | None] = mapped_column(String(16))
+    told_at: Mapped[datetime | None]  # when its notices were put into the ledger; NULL: they are to be
+    __table_args__ = (Index("ix_callback_events_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),)
 
 
 class DialRow(Base):

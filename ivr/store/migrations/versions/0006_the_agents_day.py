@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from ivr.store import search
+
 revision = "0006"
 down_revision = "0005"
 
@@ -11,6 +13,7 @@ def upgrade() -> None:
     _people()
     _customers()
     _duty()
+    _search()
 
 
 def _people() -> None:
@@ -23,6 +26,8 @@ def _people() -> None:
         sa.Column("disabled_at", sa.DateTime(), nullable=True),
     ):
         op.add_column("users", column)
+    op.add_column("tokens", sa.Column("role", sa.String(16), nullable=False, server_default="agent"))
+    op.add_column("tokens", sa.Column("expires_at", sa.DateTime(), nullable=True))
     op.create_table(
         "user_links",
         sa.Column("digest", sa.String(64), nullable=False),
@@ -63,6 +68,16 @@ def _people() -> None:
 def _customers() -> None:
     op.add_column("callbacks", sa.Column("email", sa.Text(), nullable=True))
     op.add_column("callback_contacts", sa.Column("email", sa.Text(), nullable=True))
+    op.add_column("callback_events", sa.Column("told_at", sa.DateTime(), nullable=True))
+    op.execute("UPDATE callback_events SET told_at = at")  # nobody waits for what happened before
+    untold = sa.text("told_at IS NULL")
+    op.create_index(
+        "ix_callback_events_untold",
+        "callback_events",
+        ["id"],
+        sqlite_where=untold,
+        postgresql_where=untold,
+    )
 
 
 def _duty() -> None:
@@ -81,3 +96,38 @@ def _duty() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_duty_rings"),
         sa.UniqueConstraint("ticket", "turn", name="uq_duty_rings_ticket_turn"),
     )
+
+
+def _search() -> None:
+    """What is there already is found, too."""
+    texts = op.create_table(
+        "callback_texts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(16), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket"], ["callbacks.ticket"], name="fk_callback_texts_ticket"),
+        sa.PrimaryKeyConstraint("id", name="pk_callback_texts"),
+        sa.UniqueConstraint("ticket", name="uq_callback_texts_ticket"),
+    )
+    bind = op.get_bind()
+    said = "number, name, company, addressee, member, matter"
+    heard = "SELECT {0}.ticket, coalesce(corrected_text, transcript_text) FROM {0} JOIN messages ON messages.id = {0}.message_id"
+    found: dict[str, list[str | None]] = {}
+    for query in (
+        f"SELECT ticket, ticket, {said}, result FROM callbacks ORDER BY created_at, ticket",
+        f"SELECT ticket, told_ticket, {said} FROM callback_contacts",
+        heard.format("callbacks"),
+        heard.format("callback_contacts"),
+        "SELECT ticket, why FROM callback_events WHERE what = 'memo'",
+        "SELECT ticket, number FROM callback_aliases",
+    ):
+        for ticket, *parts in bind.execute(sa.text(query)):
+            found.setdefault(ticket, []).extend(parts)
+    tenants = dict(bind.execute(sa.text("SELECT ticket, tenant FROM callbacks")).all())
+    rows = [
+        {"ticket": ticket, "tenant": tenants[ticket], "text": search.together(parts)}
+        for ticket, parts in found.items()
+    ]
+    if rows:
+        op.bulk_insert(texts, rows)

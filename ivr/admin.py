@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -162,12 +163,21 @@ async def add_user(settings: Settings, name: str, tenant: str | None = None, *, 
     return password
 
 
-async def add_token(settings: Settings, name: str, tenant: str | None = None) -> str:
+async def add_token(
+    settings: Settings,
+    name: str,
+    tenant: str | None = None,
+    *,
+    role: Role = "agent",
+    expires_at: datetime | None = None,
+) -> str:
     """The token, of which only a digest is kept."""
     token = secrets.token_urlsafe(32)
     async with opened(settings.database_url) as store, store.write() as session:
         now = SystemClock(settings.clock_offset).now()
-        await tokens.add(session, token, name=name, tenant=tenant, at=now)
+        await tokens.add(
+            session, token, name=name, tenant=tenant, at=now, role=role, expires_at=expires_at
+        )
     return token
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import datetime
 
 from ivr.commands.common import Commands, command, print_rows, run
 from ivr.settings import Settings
@@ -30,8 +31,12 @@ def add_to(commands: Commands) -> None:
     new.add_argument("--tenant", help="sees only this tenant")
     new.add_argument("--role", choices=ROLES, default="agent", help="an admin edits lines (default: agent)")
     token = command(commands, "token", _token, "make and print a bearer token for the API")
-    token.add_argument("name", help="what it is for")
+    token.add_argument("name", help="what it is for; histories name it")
     token.add_argument("--tenant", help="sees only this tenant")
+    token.add_argument("--role", choices=ROLES, default="agent", help="what it may do (default: agent)")
+    token.add_argument(
+        "--until", type=datetime.fromisoformat, metavar="TIME", help="like 2027-01-31T00:00+09:00"
+    )
 
 
 def _agent_add(settings: Settings, options: argparse.Namespace) -> None:
@@ -74,4 +79,9 @@ def _user_add(settings: Settings, options: argparse.Namespace) -> None:
 def _token(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import admin
 
-    print(run(admin.add_token(settings, options.name, options.tenant)))
+    until = options.until.astimezone() if options.until else None
+    print(
+        run(
+            admin.add_token(settings, options.name, options.tenant, role=options.role, expires_at=until)
+        )
+    )

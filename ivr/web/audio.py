@@ -9,8 +9,8 @@ from aiohttp import web
 from ivr.errors import NotFound
 from ivr.store import messages
 from ivr.web.callbacks import read
-from ivr.web.guard import Gone
 from ivr.web.keys import SETTINGS, STORE, VIEWER
+from ivr.web.refusals import Gone
 from ivr.web.words import no_sound
 
 log = logging.getLogger("ivr.web.audio")

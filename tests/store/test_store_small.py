@@ -28,12 +28,24 @@ async def test_a_token_is_found_by_itself_and_not_kept(store: Store) -> None:
     async with store.write() as session:
         await tokens.add(session, "geheim", name="crm", tenant=None, at=NOON)
     async with store.read() as session:
-        found = await tokens.find(session, "geheim")
+        found = await tokens.find(session, "geheim", NOON)
         assert found is not None
         assert found.name == "crm"
         # from `printf geheim | sha256sum`
         assert found.digest == "addb0f5e7826c857d7376d1bd9bc33c0c544790a2eac96144a8af22b1298c940"
-        assert await tokens.find(session, "Geheim") is None
+        assert await tokens.find(session, "Geheim", NOON) is None
+
+
+async def test_a_token_opens_nothing_once_its_time_is_over(store: Store) -> None:
+    async with store.write() as session:
+        await tokens.add(session, "geheim", name="crm", tenant="t", at=NOON, expires_at=after(60))
+        await tokens.add(session, "chef", name="boss", tenant="t", at=NOON, role="supervisor")
+    async with store.read() as session:
+        found = await tokens.find(session, "geheim", after(59))
+        assert found is not None and found.role == "agent"
+        boss = await tokens.find(session, "chef", after(59))
+        assert boss is not None and boss.role == "supervisor"
+        assert await tokens.find(session, "geheim", after(60)) is None
 
 
 async def test_an_order_is_pending_until_it_is_done(store: Store) -> None:

@@ -85,6 +85,8 @@ class AuditRow(Base):
 class TokenRow(Base):
     __tablename__ = "tokens"
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the token, hex
-    name: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(64))  # who acts, in histories and the audit
     tenant: Mapped[str | None] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16), default="agent")  # as of a user
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]  # None: never

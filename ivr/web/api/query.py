@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ivr.web.guard import BadRequest
+from ivr.web.refusals import BadRequest
 
 KNOWN = ("limit", "after", "line", "state")
 MOST = 1000

@@ -11,8 +11,8 @@ from ivr.store import callbacks, calls
 from ivr.store.tables import CallbackRow, CallRow, MessageRow
 from ivr.web.api.query import ListQuery, list_query
 from ivr.web.callbacks import read
-from ivr.web.guard import BadRequest
 from ivr.web.keys import STORE, VIEWER
+from ivr.web.refusals import BadRequest
 from ivr.web.words import iso, no_sound
 
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)

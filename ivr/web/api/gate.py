@@ -1,0 +1,122 @@
+"""What stands before every request of the API: who asks, and how a failure is told."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from ivr.errors import Conflict, NotFound
+from ivr.store import tokens
+from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER, Viewer
+from ivr.web.refusals import BadRequest, Forbidden, Gone, NotDialled, unexpected
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+DOCUMENT = "/api/v1/openapi.json"  # for everybody: it tells no secret
+RECORDING = "/api/v1/recordings/{id}"  # for transcribers alone
+
+TOKEN_NEEDED = 'send "Authorization: Bearer TOKEN"; "ivr token NAME" prints one'
+KEY_NEEDED = 'send "Authorization: Bearer KEY" with the key of IVR_TRANSCRIBER_KEY'
+
+# Ids of conflicts -> what each means; `said` beside it has the words of the pages.
+CONFLICTS = {
+    "conflict": "it is not possible now",
+    "changed": "somebody changed it first; look at it again and decide anew",
+    "contacts": "at least one contact must go, and at least one must stay",
+    "held": "another agent has this callback, and the lease runs",
+    "next_needed": "say when the customer hears of it next: next_at",
+    "not_answered": "this result answers nobody, so the callback stays open",
+    "not_dialled": "the guard at the dial refuses",
+    "not_yours": "claim the callback first",
+    "number": "nobody in Japan can be rung at this number",
+    "other_line": "callbacks of two lines cannot be one",
+    "state": "the state that it is in does not allow this",
+    "talking": "the agent talks to a caller; wait until the call has ended",
+}
+
+
+async def program(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource is not None else ""
+        if path == RECORDING:
+            if not _is_transcriber(request):
+                return _unauthorized(KEY_NEEDED)
+        elif path != DOCUMENT:
+            viewer = await _bearer(request)
+            if viewer is None:
+                return _unauthorized(TOKEN_NEEDED)
+            request[VIEWER] = viewer
+        return await handler(request)
+    except Exception as error:
+        return _told(error)
+
+
+async def _bearer(request: web.Request) -> Viewer | None:
+    token = _given(request)
+    if not token:
+        return None
+    async with request.app[STORE].read() as db:
+        row = await tokens.find(db, token, request.app[CLOCK].now())
+    return Viewer(row.name, row.tenant, row.role) if row else None
+
+
+def _is_transcriber(request: web.Request) -> bool:
+    key = request.app[SETTINGS].transcriber_key
+    return bool(key) and hmac.compare_digest(_given(request).encode("utf-8", "surrogateescape"), key.encode())
+
+
+def _given(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _unauthorized(detail: str) -> web.Response:
+    answer = problem(401, "unauthorized", detail)
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _told(error: Exception) -> web.StreamResponse:
+    match error:
+        case BadRequest():
+            fields = [{"where": where, "problem": what} for where, what in error.fields]
+            return problem(400, "bad_request", error.detail, **({"fields": fields} if fields else {}))
+        case Forbidden():
+            return problem(403, "forbidden", str(error))
+        case NotFound():
+            return problem(404, "not_found", str(error))
+        case Conflict():
+            return _conflict(error)
+        case Gone():
+            return problem(410, "gone", "it was deleted", said=error.said)
+        case web.HTTPException():
+            return _http(error)
+    status = unexpected(error)
+    return problem(
+        status, "unavailable" if status == 503 else "internal", "try again later; the log says more"
+    )
+
+
+def _conflict(error: Conflict) -> web.Response:
+    if error.id == "supervisor":
+        return problem(403, "forbidden", "this needs a token of a supervisor", said=str(error))
+    more = {"refused": error.code, "may_insist": error.may_insist} if isinstance(error, NotDialled) else {}
+    return problem(409, error.id, CONFLICTS[error.id], said=str(error), **more)
+
+
+def _http(error: web.HTTPException) -> web.StreamResponse:
+    if error.status < 400:
+        raise error
+    detail = f"there is nothing at this address; see {DOCUMENT}" if error.status == 404 else error.reason
+    answer = problem(error.status, HTTPStatus(error.status).phrase.lower().replace(" ", "_"), detail)
+    if "Allow" in error.headers:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer
+
+
+def problem(status: int, error: str, detail: str, **more: Any) -> web.Response:
+    """`Problem` of ivr/web/api/document.py."""
+    return web.json_response({"status": status, "error": error, "detail": detail, **more}, status=status)

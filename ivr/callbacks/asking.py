@@ -31,8 +31,9 @@ TICKET_TRIES = 40
 Source = Literal["message", "key", "form", "abandoned", "agent", "call"]
 # Two values of one of these that differ are two matters.
 TOLD_APART = ("addressee", "branch", "member", "company")
+_WORDS = (*TOLD_APART, "name", "matter", "email", "preferred_time")
 # What a ticket takes from the first contact that says it.
-SAID = (*TOLD_APART, "name", "matter", "call_id", "message_id")
+SAID = (*TOLD_APART, "name", "matter", "email", "call_id", "message_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class MessageFacts:
     addressee: str | None = None
     member: str | None = None
     matter: str | None = None
+    email: str | None = None
     preferred_time: str | None = None
     reply_wanted: bool | None = None
 
@@ -184,7 +186,7 @@ def _contact(
         # A number that was withheld is none of ours, wherever it was found.
         "number": None if about.withheld else about.number,
         "withheld": about.withheld,
-        **{field: getattr(about, field) for field in (*TOLD_APART, "name", "matter", "preferred_time")},
+        **{field: getattr(about, field) for field in _WORDS},
         "reply_wanted": about.reply_wanted,
         "path": list(about.path),
         "priority": promise.priority,

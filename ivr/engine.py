@@ -11,6 +11,7 @@ from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
 from ivr.asterisk.ears import NOBODY, Ears
+from ivr.asterisk.outgoing import Outgoing
 from ivr.call import BY_DEFAULT, NOBODY_READS, CallerHungUp, CallState, Journal, Mailbox, Reader
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
@@ -48,6 +49,9 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.calls: dict[str, AriCall] = {}
+        self.outgoing = Outgoing(
+            self.ari, self.sounds, self.recordings, self.outside, self._begins, self._closed
+        )
         self.draining = False
         self._adopted = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,7 +67,7 @@ class Engine:
         """At the first link, the talks of the engine before; later, who hung up while the link was broken."""
         if not self._adopted:
             self._adopted = True
-            self._start(
+            self.start(
                 OldTalks(self.queues.roster, self.clock, self._agents_legs).adopt(self.calls), "old talks"
             )
             return
@@ -88,13 +92,14 @@ class Engine:
         match event["type"]:
             # Without any line, at the very first start, the fallback serves better.
             case "CallBroadcast" if self.lines and not self.draining:
-                self._start(self._claim(event["channel"]["id"]), "claim")
+                self.start(self._claim(event["channel"]["id"]), "claim")
             case "StasisStart":
                 self._on_call(event)
             case "ApplicationReplaced":
                 log.error("another engine has our id, this one is deaf", extra={"app": self.ari.app})
 
-    def _start(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+    def start(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+        """Runs it beside the calls; cancelled at a stop."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -114,7 +119,7 @@ class Engine:
         channel, arguments = event["channel"], event.get("args", [])
         if AGENT in channel["id"]:
             # Answered in the moment that the offer ended. The hang-up is on its way, unless the link broke.
-            self._start(self.ari.send("DELETE", f"channels/{channel['id']}"), "late answer")
+            self.start(self.ari.send("DELETE", f"channels/{channel['id']}"), "late answer")
             return
         dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
         about = channel["caller"]
@@ -128,9 +133,12 @@ class Engine:
             state.variables[BY_DEFAULT] = "yes"
         parts = (self.sounds, self.recordings, self.outside, self.ears)
         call = AriCall(self.ari, channel["id"], who, dialled, state, *parts)
+        self._begins(call)
+        self.start(self._serve(call, line), f"call {call.id}")
+
+    def _begins(self, call: AriCall) -> None:
         self._idle.clear()
         self.calls[call.id] = call
-        self._start(self._serve(call, line), f"call {call.id}")
 
     def _by_default(self, trunk: str) -> LiveLine | None:
         """Who takes calls of a trunk ("" for none) to a number that no line has."""

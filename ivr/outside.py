@@ -6,6 +6,7 @@ Emergency, premium (0990), navi-dial (0570), pagers and everything abroad are ne
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -49,16 +50,33 @@ def _japanese(text: str, kinds: Collection[int]) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a telephone outside is rung. `shown`: our number that is seen there, as it is dialled in Japan.
+
+    `trunk` and how many calls it carries at one time; "" and 0: the operator's own dial string, which says nothing of it.
+    """
+
+    endpoint: str
+    shown: str
+    trunk: str = ""
+    channels: int = 0
+
+
+NoWay = Literal["never", "barred", "nowhere"]
+"""Not a number that is ever rung; one that its trunk does not ring; no way leads out at all."""
+
+
 @dataclass(frozen=True)
 class Outside:
     """What calls may be transferred to: `transfers` and `dial_string` as IVR_TRANSFERS and IVR_OUTBOUND have them.
 
-    `way`, without a dial string: what is dialled for a number over the trunk of a number of ours, both E.164.
+    `way`, without a dial string: how a number is rung over the trunk of a number of ours, both E.164.
     """
 
     transfers: tuple[str, ...] = ()
     dial_string: str = ""
-    way: Callable[[str, str], str | None] | None = None
+    way: Callable[[str, str], Way | NoWay] | None = None
 
     def refusal(self, number: str) -> str | None:
         """Why a number (E.164) is not dialled, in words for an admin; None if it is."""
@@ -73,11 +91,21 @@ class Outside:
 
     def endpoint(self, number: str, ours: str = "") -> str | None:
         """What Asterisk dials for a number (E.164); None if it is refused. `ours`: the number that was called."""
-        if self.refusal(number) is not None:
-            return None
+        found = self._way(number, ours) if self.refusal(number) is None else None
+        return found.endpoint if isinstance(found, Way) else None
+
+    def to_person(self, number: str, ours: str) -> Way | NoWay:
+        """How a customer is rung back, or one of our own people, at a number (E.164) whose line has `ours`.
+
+        What may be transferred to does not count here: who is rung has asked for it, and the guard of callbacks
+        is asked.
+        """
+        return self._way(number, ours) if to_ring_back(number) == number else "never"
+
+    def _way(self, number: str, ours: str) -> Way | NoWay:
         if self.dial_string:
-            return self.dial_string.replace(NUMBER, national(number))
-        return self.way(number, ours) if self.way is not None else None
+            return Way(self.dial_string.replace(NUMBER, national(number)), national(ours) if ours else "")
+        return self.way(number, ours) if self.way is not None else "nowhere"
 
 
 NOWHERE = Outside()

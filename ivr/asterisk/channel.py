@@ -26,6 +26,7 @@ class Channel:
         self.gone = False
         self.vanished = False  # gone while the link was broken: by a hang-up, or with Asterisk
         self.cause = 0  # why it ended: Q.850, 0 while it lives
+        self.status = 0  # with which the other side refused: SIP's, 0 if Asterisk does not tell
         self._waiter: asyncio.Future[None] | None = None
         ari.listen(id, self.on_event)
 
@@ -38,6 +39,7 @@ class Channel:
         elif kind in GONE:
             self.gone = True
             self.cause = event.get("cause", 0) or self.cause
+            self.status = event.get("tech_cause", 0) or self.status
         self.changed()
 
     def changed(self) -> None:

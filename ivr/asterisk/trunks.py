@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ivr.asterisk.conf import split_address
 from ivr.errors import SettingsError
-from ivr.outside import Outside, national
+from ivr.outside import NoWay, Outside, Way, national
 from ivr.settings import Settings
 from ivr.trunks.load import Trunk, Trunks, load_trunks
 from ivr.trunks.model import CalledNumber, TrunkModel
@@ -215,15 +215,15 @@ class LiveTrunks:
         found = self._trunks.by_name.get(trunk)
         return found.model.default_line if found else None
 
-    def way(self, number: str, ours: str) -> str | None:
-        """What Asterisk dials for `number`, over the trunk of our number `ours` (both E.164), else over the first.
-
-        None if there is none, or the trunk does not ring such numbers.
-        """
+    def way(self, number: str, ours: str) -> Way | NoWay:
+        """How `number` is rung over the trunk of our number `ours` (both E.164), else over the first, with a number of it."""
         trunk = self._trunks.of_number(ours) or next(iter(self._trunks.by_name.values()), None)
-        if trunk is None or national(number).startswith(trunk.model.barred):
-            return None
-        return dial_string(trunk, number)
+        if trunk is None:
+            return "nowhere"
+        if national(number).startswith(trunk.model.barred):
+            return "barred"
+        shown = ours if ours in trunk.model.numbers else trunk.model.numbers[0]
+        return Way(dial_string(trunk, number), national(shown), endpoint(trunk.name), trunk.model.channels)
 
 
 def outside_of(settings: Settings, trunks: LiveTrunks) -> Outside:

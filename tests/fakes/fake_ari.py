@@ -32,7 +32,9 @@ class FakeAri:
         self.recordings: set[str] = set()  # that run
         self.rung: list[str] = []  # ids of the channels of agents and outside
         self.dialled: list[str] = []  # endpoints
+        self.callers_seen: list[str] = []  # by those who are rung
         self.unknown: set[str] = set()  # endpoints that cannot be rung
+        self.endpoints: dict[str, str] = {}  # of channels, where they are known
         self.listening: dict[str, str] = {}  # snoop channel -> where it was sent to bring the audio
         self.deaf = False  # a module for listening is missing
         self.playback = 1.0  # seconds of each
@@ -97,10 +99,17 @@ class FakeAri:
                 event = {"type": kind, "channel": {"id": channel}}
                 loop.call_later(3 * LATENCY, self._emit, channel, event)
 
-    def is_not_answered(self, channel: str, cause: int) -> None:
-        """A telephone that rang, or was tried to: Q.850 says why nobody talks there."""
+    def presses(self, channel: str, key: str) -> None:
+        event = {"type": "ChannelDtmfReceived", "digit": key, "duration_ms": 100}
+        self._emit(
+            channel, {**event, "timestamp": "2026-11-24T11:00:00.000+0900", "channel": {"id": channel}}
+        )
+
+    def is_not_answered(self, channel: str, cause: int, status: int = 0) -> None:
+        """A telephone that rang, or was tried to: Q.850 says why nobody talks there, and SIP's status."""
         self.channels.discard(channel)
-        self._emit(channel, {"type": "ChannelDestroyed", "channel": {"id": channel}, "cause": cause})
+        event = {"type": "ChannelDestroyed", "channel": {"id": channel}, "cause": cause}
+        self._emit(channel, {**event, "tech_cause": status} if status else event)
 
     def ends(self, recording: str) -> None:
         self.recordings.discard(recording)
@@ -114,7 +123,9 @@ class FakeAri:
     def _carry_out(self, method: str, uri: str, body: Json | None) -> tuple[int, Any]:
         match method, *uri.split("?")[0].split("/"):
             case "GET", "channels":
-                return 200, [{"id": id} for id in self.channels]
+                return 200, [
+                    {"id": id, "name": f"{self.endpoints.get(id, '')}-00000001"} for id in self.channels
+                ]
             case "POST", "channels":
                 return self._ring(body or {})
             case _, "channels", channel, *_ if channel not in self.channels:
@@ -170,6 +181,9 @@ class FakeAri:
         if body["endpoint"] in self.unknown:
             return 500, None
         self.channels.add(body["channelId"])
+        kind, _, rest = body["endpoint"].partition("/")
+        self.endpoints[body["channelId"]] = f"{kind}/{rest.rpartition('@')[2]}"
+        self.callers_seen.append(body["callerId"])
         self.rung.append(body["channelId"])
         return 200, None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ivr.outside import Outside, to_ring_back
+from ivr.outside import Outside, Way, to_ring_back
 
 RUNG_BACK = {
     "09012345678": "+819012345678",
@@ -76,9 +76,28 @@ def test_without_a_way_out_nothing_is_dialled() -> None:
 
 
 def test_without_a_dial_string_it_goes_over_the_trunk_of_the_number_that_was_called() -> None:
-    ways = {("+81312345678", "+815031859080"): "PJSIP/0312345678@trunk.hikari"}
-    outside = Outside(("03-1234-5678",), way=lambda number, ours: ways.get((number, ours)))
+    hikari = Way("PJSIP/0312345678@trunk.hikari", "05031859080", "trunk.hikari", 2)
+    ways = {("+81312345678", "+815031859080"): hikari}
+    outside = Outside(("03-1234-5678",), way=lambda number, ours: ways.get((number, ours), "nowhere"))
     assert outside.refusal("+81312345678") is None
     assert outside.endpoint("+81312345678", "+815031859080") == "PJSIP/0312345678@trunk.hikari"
     assert outside.endpoint("+81312345678") is None
     assert outside.endpoint("+81312345679", "+815031859080") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "way"),
+    [
+        ("+819012345678", Way("PJSIP/09012345678@trunk", "05031859080")),
+        ("+81312345678", Way("PJSIP/0312345678@trunk", "05031859080")),
+        ("+81120123456", "never"),  # toll-free: nobody's telephone
+        ("+81570012345", "never"),
+        ("+81990123456", "never"),
+        ("+81110", "never"),
+        ("+12125551234", "never"),
+        ("09012345678", "never"),
+    ],
+)
+def test_people_are_rung_whatever_may_be_transferred_to(number: str, way: Way | str) -> None:
+    assert Outside((), "PJSIP/{number}@trunk").to_person(number, "+815031859080") == way
+    assert Outside(("0*",)).to_person(number, "+815031859080") == ("nowhere" if isinstance(way, Way) else way)

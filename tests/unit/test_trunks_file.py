@@ -9,6 +9,7 @@ from ivr.asterisk import registrations, trunks
 from ivr.asterisk.registrations import Registration
 from ivr.asterisk.trunks import LiveTrunks
 from ivr.checking import check_directory
+from ivr.outside import Way
 from ivr.settings import load
 from ivr.trunks.load import load_trunks
 from ivr.trunks.model import TrunkModel
@@ -158,9 +159,12 @@ def test_who_is_rung_goes_over_the_trunk_of_the_number_that_was_called(tmp_path:
         "utf-8",
     )
     live = LiveTrunks(load({"IVR_DATA": str(tmp_path), "IVR_TRUNKS": str(tmp_path / "trunks.yaml")}))
-    assert live.way("+81311112222", "+81312345679") == "PJSIP/81311112222@trunk.two"
-    assert live.way("+81311112222", "+81399999999") == "PJSIP/0311112222@trunk.one"
-    assert live.way("+815031859080", "+81312345678") is None
+    two = Way("PJSIP/81311112222@trunk.two", "0312345679", "trunk.two", 9)
+    assert live.way("+81311112222", "+81312345679") == two
+    # A number that no trunk has is not shown on one.
+    one = Way("PJSIP/0311112222@trunk.one", "0312345678", "trunk.one", 9)
+    assert live.way("+81311112222", "+81399999999") == one
+    assert live.way("+815031859080", "+81312345678") == "barred"
     assert (live.default_line("two"), live.default_line("one"), live.default_line("")) == ("shop", None, None)
     (tmp_path / "trunks.yaml").write_text("trunks: [", "utf-8")
     live.reload()

@@ -1,7 +1,9 @@
 """What people put right and note on a ticket. No promise moves by it."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,31 +12,59 @@ from ivr.callbacks.lists import known
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict
 from ivr.store import callbacks as store
+from ivr.store import search
 from ivr.store.tables import CallbackEvent, CallbackRow
 
-FIELDS = ("name", "company", "addressee", "member", "matter", "preferred_time")
+Field = Literal[
+    "name",
+    "company",
+    "addressee",
+    "member",
+    "matter",
+    "preferred_time",
+    "email",
+    "number",
+    "reply_wanted",
+]
+FIELDS: Final[tuple[Field, ...]] = get_args(Field)
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 async def edit(
-    session: AsyncSession, ticket: str, said: dict[str, str | None], *, who: Who, now: datetime
+    session: AsyncSession,
+    ticket: str,
+    said: Mapping[Field, str | bool | None],
+    *,
+    who: Who,
+    now: datetime,
+    taken: str | None = None,
 ) -> CallbackRow:
-    """`said`: some of FIELDS."""
-    unknown = said.keys() - set(FIELDS)
-    if unknown:
-        raise Conflict(f"{'・'.join(sorted(unknown))}は変更できません。")
+    """`said`: what the callback holds from now on; a number as people write it, who withheld another is rung there.
+
+    `taken`: which suggestion was taken over so. Conflict if another agent has the callback, if nothing is left to do, or if
+    nobody can be rung at the number. Nothing happens where nothing is new.
+    """
     row = await service.own(session, ticket, who)
-    changes: dict[str, Any] = {name: (text or "").strip() or None for name, text in said.items()}
-    why = ", ".join(said)
-    return await service.change(session, row, None, who=who, what="edit", now=now, why=why, changes=changes)
+    if not who.supervisor:
+        service.require_free(row, who, now)
+    plain = {name: text.strip() or None if isinstance(text, str) else text for name, text in said.items()}
+    changes: dict[str, Any] = {
+        name: _checked(name, value) for name, value in plain.items() if value != getattr(row, name)
+    }
+    changes = {name: value for name, value in changes.items() if value != getattr(row, name)}
+    if not changes:
+        return row
+    what = "filled" if taken else "number" if set(changes) == {"number"} else "edit"
+    why = taken or ", ".join(changes)
+    return await service.change(session, row, None, who=who, what=what, now=now, why=why, changes=changes)
 
 
-async def set_number(
-    session: AsyncSession, ticket: str, number: str, *, who: Who, now: datetime
-) -> CallbackRow:
-    """The customer said it; as people write it. Conflict if nobody can be rung there."""
-    row = await service.own(session, ticket, who)
-    changes = {"number": known(number)}
-    return await service.change(session, row, None, who=who, what="number", now=now, changes=changes)
+def _checked(name: str, value: str | bool | None) -> str | bool | None:
+    if name == "number":
+        return known(str(value or ""))
+    if name == "email" and value and not _MAIL.fullmatch(str(value)):
+        raise Conflict("メールアドレスの形が正しくありません。", id="email")
+    return value
 
 
 async def memo(session: AsyncSession, ticket: str, text: str, *, who: Who, now: datetime) -> None:
@@ -53,7 +83,7 @@ async def memo(session: AsyncSession, ticket: str, text: str, *, who: Who, now: 
             after=row.state,
         )
     )
-    await session.flush()
+    await search.keep(session, row.ticket)
 
 
 async def flag(

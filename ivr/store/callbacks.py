@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
+from ivr.store import search
 from ivr.store.pages import beyond
 from ivr.store.tables import AliasRow, CallbackEvent, CallbackRow, ContactRow, Delivery, DialRow, UtcTime
 from ivr.store.upsert import dialect_of, insert_new
@@ -33,7 +34,7 @@ async def insert(session: AsyncSession, row: dict[str, Any], *, who: str, at: da
     if not await insert_new(session, CallbackRow, {"version": 0, "created_at": at, **row}):
         return False
     session.add(CallbackEvent(ticket=row["ticket"], at=at, who=who, what="created", after=row["state"]))
-    await session.flush()
+    await search.keep(session, row["ticket"])
     return True
 
 
@@ -127,6 +128,8 @@ async def transition(
         )
     event = CallbackEvent(ticket=ticket, at=at, who=who, what=what, why=why, before=before, after=after)
     session.add(event)
+    if search.FOUND_BY & (changes or {}).keys():
+        await search.keep(session, ticket)
     await session.flush()
     return changed
 
@@ -147,6 +150,7 @@ async def events(session: AsyncSession, ticket: str) -> Sequence[CallbackEvent]:
 async def move(session: AsyncSession, ticket: str, to: str) -> None:
     """All that belongs to `ticket` belongs to `to`; the ticket is gone and its number leads there."""
     await session.flush()
+    await search.forget(session, ticket)
     kept = func.coalesce(CallbackEvent.merged_from, CallbackEvent.ticket)
     for statement in (
         update(CallbackEvent).where(CallbackEvent.ticket == ticket).values(ticket=to, merged_from=kept),
@@ -158,16 +162,19 @@ async def move(session: AsyncSession, ticket: str, to: str) -> None:
     ):
         await session.execute(statement.execution_options(synchronize_session=False))
     session.add(AliasRow(number=ticket, ticket=to))
-    await session.flush()
+    await search.keep(session, to)
 
 
 async def move_contacts(session: AsyncSession, ids: Sequence[int], to: str) -> None:
+    before = await session.scalars(select(ContactRow.ticket).where(ContactRow.id.in_(ids)).distinct())
+    tickets = {to, *before}
     await session.execute(
         update(ContactRow)
         .where(ContactRow.id.in_(ids))
         .values(ticket=to)
         .execution_options(synchronize_session=False)
     )
+    await search.keep(session, *tickets)
 
 
 async def take_back(session: AsyncSession, number: str, ticket: str) -> bool:

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.store import search
 from ivr.store.tables import CallbackRow, ContactRow
 
 
 async def add(session: AsyncSession, row: dict[str, Any]) -> ContactRow:
     contact = ContactRow(**row)
     session.add(contact)
-    await session.flush()
+    await search.keep(session, contact.ticket)
     return contact
 
 
@@ -41,7 +42,7 @@ async def took_message(session: AsyncSession, contact: ContactRow, message_id: s
         .values(message_id=message_id)
     )
     contact.message_id = message_id
-    await session.flush()
+    await search.keep(session, contact.ticket)
 
 
 async def begun(session: AsyncSession, ticket: str, at: datetime) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.store import search
 from ivr.store.tables import (
     CallbackEvent,
     CallbackRow,
@@ -112,7 +113,7 @@ async def without_audio(session: AsyncSession, ids: Sequence[str]) -> set[str]:
 async def texts(session: AsyncSession, where: Where, limit: int, cause: Cause) -> int:
     """Of messages. How many it were; so below."""
     some = select(MessageRow.id).where(MessageRow.transcript_text.is_not(None), *where).limit(limit)
-    rows = await session.scalars(
+    found = await session.scalars(
         update(MessageRow)
         # Once more: another process may have been quicker, and PostgreSQL asks `some` only once.
         .where(MessageRow.id.in_(some), MessageRow.transcript_text.is_not(None))
@@ -128,7 +129,9 @@ async def texts(session: AsyncSession, where: Where, limit: int, cause: Cause) -
         .returning(MessageRow)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
-    return _proofs(session, "text", rows.all(), cause)
+    rows = found.all()
+    await search.keep_of_messages(session, [row.id for row in rows])
+    return _proofs(session, "text", rows, cause)
 
 
 async def remarks(session: AsyncSession, where: Where, limit: int, cause: Cause) -> int:
@@ -148,6 +151,7 @@ async def remarks(session: AsyncSession, where: Where, limit: int, cause: Cause)
     ).all()
     await _of_tickets(session, ContactRow, rows, dict.fromkeys(SAID))
     await _of_tickets(session, CallbackEvent, rows, {"why": None})
+    await search.keep(session, *(row.ticket for row in rows))
     return _proofs(session, "callback", rows, cause)
 
 
@@ -202,6 +206,7 @@ async def callback_numbers(session: AsyncSession, where: Where, limit: int, caus
     ).all()
     await _of_tickets(session, ContactRow, rows, values)
     await _of_tickets(session, DialRow, rows, {"number": ""})
+    await search.keep(session, *(row.ticket for row in rows))
     return _proofs(session, "number", rows, cause)
 
 

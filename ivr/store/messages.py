@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import NotFound
-from ivr.store import stages
+from ivr.store import search, stages
 from ivr.store.pages import beyond
 from ivr.store.tables import CallbackRow, ContactRow, MessageRow
 from ivr.store.upsert import insert_new
@@ -74,7 +74,7 @@ async def promote(session: AsyncSession, message_id: str, now: datetime) -> bool
 
 async def correct(session: AsyncSession, message_id: str, text: str | None, *, by: str, at: datetime) -> bool:
     """`text` None: what was heard counts again. False if there is no text (any more) that could be put right."""
-    return await _changed(
+    changed = await _changed(
         session,
         update(MessageRow)
         .where(
@@ -84,6 +84,9 @@ async def correct(session: AsyncSession, message_id: str, text: str | None, *, b
         )
         .values(corrected_text=text, corrected_by=by if text else None, corrected_at=at),
     )
+    if changed:
+        await search.keep_of_messages(session, [message_id])
+    return changed
 
 
 async def silent_kinds(session: AsyncSession, tenant: str | None) -> dict[str, int]:

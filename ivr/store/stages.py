@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ivr.errors import NotFound
+from ivr.store import search
 from ivr.store.tables import MessageRow
 
 Stage = Literal["audio", "transcript", "reading"]
@@ -91,6 +92,8 @@ async def done(
         .values(**values, **finished(stage, at))
     )
     assert isinstance(result, CursorResult)
+    if stage == "transcript" and result.rowcount:
+        await search.keep_of_messages(session, [message_id])
     return result.rowcount > 0
 
 

@@ -124,7 +124,9 @@ def _search() -> None:
     ):
         for ticket, *parts in bind.execute(sa.text(query)):
             found.setdefault(ticket, []).extend(parts)
-    tenants = dict(bind.execute(sa.text("SELECT ticket, tenant FROM callbacks")).all())
+    tenants = {
+        row.ticket: row.tenant for row in bind.execute(sa.text("SELECT ticket, tenant FROM callbacks"))
+    }
     rows = [
         {"ticket": ticket, "tenant": tenants[ticket], "text": search.together(parts)}
         for ticket, parts in found.items()

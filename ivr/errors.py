@@ -4,6 +4,8 @@ The docstring of a class is its default message; `retryable` says whether the
 same request may succeed later without anybody changing anything.
 """
 
+from typing import ClassVar
+
 
 class IvrError(Exception):
     """Something went wrong in the telephony engine."""
@@ -50,7 +52,7 @@ class Conflict(IvrError):
     """Somebody else changed it first; look at the present state and decide again."""
 
     def __init__(self, message: str | None = None, *, id: str = "conflict") -> None:
-        """`id` tells programs what stands against it: `ivr.web.api.errors` lists those that the API names."""
+        """`id` tells programs what stands against it; those of callbacks stand in ivr/web/api/gate.py."""
         super().__init__(message)
         self.id = id
 
@@ -79,6 +81,10 @@ class ModelFailed(IvrError):
     """A speech recognition model cannot be fetched or used."""
 
 
+class BadPeriod(IvrError):
+    """The period of a report cannot be understood; the text is for the page."""
+
+
 class DeliveryFailed(IvrError):
     """A notice was not taken by the other side."""
 
@@ -88,3 +94,20 @@ class DeliveryFailed(IvrError):
         """`answer` of the other side, or in its place what is wrong; `unsure`: it may have arrived all the same."""
         super().__init__(answer, retryable=retryable)
         self.unsure = unsure
+
+
+class AccountError(IvrError):
+    """An account cannot be made or changed so."""
+
+    SAID: ClassVar[dict[str, str]] = {
+        "name": "a user's name has 1 to 32 of a-z, 0-9, dot, - and _, and begins with a letter or digit",
+        "mail": "this is no mail address; write for example tanaka@example.co.jp",
+        "no_mail": "no mail address is known; give one, or hand over the link",
+        "disabled": "the account is closed; open it again first",
+        "short": "a password has 10 to 200 characters",
+        "easy": "this password is easily guessed; take a longer one without the user's name",
+    }
+
+    def __init__(self, code: str) -> None:
+        super().__init__(self.SAID[code])
+        self.code = code

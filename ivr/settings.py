@@ -106,6 +106,10 @@ class Settings:
     notices: Path | None = setting(
         "", "file of the webhooks and Slack channels that dialplans may name (TOML)"
     )
+    second_factor: tuple[str, ...] = setting(
+        "",
+        'who must log in with a second factor: roles, "*" for all, of a company by @, e.g. "admin, *@ecforce"; empty: who wants to',
+    )
     engine: str = setting("1", "id of this engine; its ARI application is ivr-<id>")
     jobs: str = setting("1", "id of this jobs process; each of several on one PostgreSQL has its own")
     asterisk: str = setting("", "an Asterisk executable to use instead of the fetched one")
@@ -276,6 +280,8 @@ def _convert(name: str, text: str) -> Any:
             return Ports(int(first), int(last))
         case "transfers":
             return _numbers(text)
+        case "second_factor":
+            return _roles(text)
         case "outbound":
             if text and ("{number}" not in text or "/" not in text):
                 raise ValueError(f'"{text}" dials nobody; write for example "PJSIP/{{number}}@trunk"')
@@ -294,6 +300,14 @@ def _numbers(text: str) -> tuple[str, ...]:
     for entry in found:
         if not re.fullmatch(r"\+?[0-9][0-9 -]*\*?", entry):
             raise ValueError(f'"{entry}" is no telephone number; write "03-1234-5678", or "03-1234-*"')
+    return found
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    found = tuple(entry.strip() for entry in text.split(",") if entry.strip())
+    for entry in found:
+        if not re.fullmatch(r"(agent|supervisor|admin|\*)(@[^@\s]+)?", entry):
+            raise ValueError(f'"{entry}" is no role; write "admin", "supervisor@ecforce" or "*"')
     return found
 
 

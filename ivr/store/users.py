@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
@@ -22,10 +22,11 @@ async def add(
     tenant: str | None,
     at: datetime,
     role: Role = "agent",
+    email: str | None = None,
 ) -> None:
-    """`password` is an argon2 hash. Conflict if the name is taken."""
-    row = {"name": name, "password": password, "tenant": tenant, "role": role, "created_at": at}
-    if not await insert_new(session, UserRow, row):
+    """`password` is an argon2 hash; empty: invited, nobody logs in yet. Conflict if the name is taken."""
+    row = {"name": name, "password": password, "tenant": tenant, "role": role, "email": email}
+    if not await insert_new(session, UserRow, {**row, "created_at": at}):
         raise Conflict(f'there is a user "{name}" already; choose another name')
 
 
@@ -33,13 +34,30 @@ async def get(session: AsyncSession, name: str) -> UserRow | None:
     return await session.get(UserRow, name)
 
 
-async def listing(session: AsyncSession) -> Sequence[UserRow]:
-    return (await session.scalars(select(UserRow).order_by(UserRow.name))).all()
+async def to_change(session: AsyncSession, name: str) -> UserRow:
+    """Locked until the commit. NotFound."""
+    query = select(UserRow).where(UserRow.name == name).with_for_update()
+    found = await session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound(f'there is no user "{name}"; `ivr user list` shows them')
+    return found
+
+
+async def listing(session: AsyncSession, *, tenant: str | None = None) -> Sequence[UserRow]:
+    """By name; with a tenant, only that one's."""
+    query = select(UserRow).order_by(UserRow.name)
+    if tenant is not None:
+        query = query.where(UserRow.tenant == tenant)
+    return (await session.scalars(query)).all()
+
+
+async def by_name_or_mail(session: AsyncSession, text: str) -> Sequence[UserRow]:
+    """Who may be meant by what somebody typed who cannot log in; one mailbox may be several people's."""
+    query = select(UserRow).where(or_(UserRow.name == text, UserRow.email == text.lower()))
+    return (await session.scalars(query.order_by(UserRow.name))).all()
 
 
 async def set_password(session: AsyncSession, name: str, password: str) -> None:
     """`password` is an argon2 hash."""
-    user = await session.get(UserRow, name)
-    if user is None:
-        raise NotFound(f'there is no user "{name}"')
-    user.password = password
+    (await to_change(session, name)).password = password
+    await session.flush()

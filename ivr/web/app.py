@@ -10,10 +10,10 @@ from ivr.settings import Settings
 from ivr.store.database import Store
 from ivr.web import guard, health, keys, pages, silent
 from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
+from ivr.web.api import gate
 from ivr.web.api import views as api
 from ivr.web.audio import message_audio, message_original, message_playback, recording
 from ivr.web.auth import views as auth
-from ivr.web.auth.lockout import Lockout
 from ivr.web.callbacks import actions, message
 from ivr.web.callbacks import views as callbacks
 
@@ -30,10 +30,10 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     app[keys.CLOCK] = clock
     app[keys.SESSION_KEY] = session_key
     app[keys.TEMPLATES] = pages.environment()
-    app[keys.LOCKOUT] = Lockout()
     app[keys.LINES] = Lines()
     app[keys.FORM_LIMITS] = FORM_LIMITS
     app[keys.FOR_SUPERVISORS] = FOR_SUPERVISORS
+    app[keys.PUBLIC] = auth.PUBLIC
     app.on_response_prepare.append(guard.add_headers)
     app.router.add_static("/static/", Path(__file__).parent / "static")
     app.add_routes(
@@ -41,9 +41,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
             web.get("/", _home),
-            web.get("/login", auth.show_login),
-            web.post("/login", auth.login),
-            web.post("/logout", auth.logout),
+            *auth.ROUTES,
             web.get("/callbacks", callbacks.show_list),
             web.get("/callbacks/{ticket}", callbacks.show_one),
             *actions.ROUTES,
@@ -58,7 +56,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/api/v1/calls", api.list_calls),
             web.get("/api/v1/silent", silent.listing),
             web.get("/api/v1/messages/{id}/audio", message_audio),
-            web.get(guard.RECORDING, recording),
+            web.get(gate.RECORDING, recording),
         ]
     )
     return app

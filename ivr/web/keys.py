@@ -9,7 +9,7 @@ from ivr.clock import Clock
 from ivr.lines import Lines
 from ivr.settings import Settings
 from ivr.store.database import Store
-from ivr.web.auth.lockout import Lockout
+from ivr.store.tables import AgentRow
 from ivr.web.auth.session import Session
 
 STORE = web.AppKey("store", Store)
@@ -18,7 +18,6 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 SESSION_KEY = web.AppKey("session_key", bytes)
 TEMPLATES = web.AppKey("templates", jinja2.Environment)
 LINES = web.AppKey("lines", Lines)  # the live lines, read anew by who needs them
-LOCKOUT = web.AppKey("lockout", Lockout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,7 @@ class Viewer:
     name: str
     tenant: str | None
     role: str = "agent"
+    has_factor: bool = False
 
     @property
     def is_admin(self) -> bool:
@@ -43,5 +43,9 @@ class Viewer:
 FORM_LIMITS: web.AppKey[dict[str, int]] = web.AppKey("form_limits")
 # Matched paths below /admin/ that supervisors may use; the others are for admins.
 FOR_SUPERVISORS: web.AppKey[frozenset[str]] = web.AppKey("for_supervisors")
+# Matched paths that need no login; the others lead to it.
+PUBLIC: web.AppKey[frozenset[str]] = web.AppKey("public")
 VIEWER = web.RequestKey("viewer", Viewer)
+# The telephone of the user: the agent of the same name, if there is one.
+SEAT = web.RequestKey("seat", AgentRow)
 SESSION = web.RequestKey("session", Session)

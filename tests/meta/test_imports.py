@@ -18,7 +18,7 @@ BASE = {
     "outside",
     "transcript",
 }  # small files at the top that any room may use
-PROTOCOLS = {"call", "staff"} | BASE
+PROTOCOLS = {"call", "staff", "known"} | BASE
 
 # room or file -> what of ivr it may import. What stands here is imported by nothing that is not listed.
 ALLOWED: dict[str, set[str]] = {
@@ -38,11 +38,13 @@ ALLOWED: dict[str, set[str]] = {
     # what steps can do to a caller, the dialplan, the steps
     "call": {"keys", "transcript"},
     "staff": {"call"},
+    "known": set(),
     "dialplan": {"hours", "prompts"} | PROTOCOLS,
     "steps": {"dialplan", "hours"} | PROTOCOLS,
     # what happens around calls
     "callbacks": {"store", "hours"} | BASE,
     "queues": {"callbacks", "store", "hours"} | PROTOCOLS,
+    "reports": {"callbacks", "store"} | BASE,
     "messages": {"alerts", "callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
     "notify": {"dialplan", "store", "hours", "wake"} | PROTOCOLS,
     "journal": {"alerts", "store"} | PROTOCOLS,
@@ -60,9 +62,11 @@ ALLOWED: dict[str, set[str]] = {
     "audition": {"dialplan", "steps", "prompts", "settings", "errors"},
     "alerts": {"store"},
     "pins": {"staff", "store"} | BASE,
+    "accounts": {"store", "errors"},
     "closings": {"staff", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,
     "retrieval": {"staff", "call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
+    "customers": {"known", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "models": {"messages", "store"} | BASE,
     "callbacks_admin": {"callbacks", "store"} | BASE,
     "messages_admin": {"messages", "store", "wake"} | BASE,
@@ -77,6 +81,7 @@ ALLOWED: dict[str, set[str]] = {
     "asterisk": {"trunks"} | PROTOCOLS,
     "engine": {"asterisk", "dialplan", "queues", "lines"} | PROTOCOLS,
     "web": {
+        "accounts",
         "closings",
         "lines",
         "year",
@@ -92,6 +97,7 @@ ALLOWED: dict[str, set[str]] = {
         "prompts",
         "publish",
         "queues",
+        "reports",
         "steps",
         "store",
         "terminal",

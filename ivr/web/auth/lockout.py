@@ -1,31 +1,44 @@
-"""Slows down guessing: after five wrong passwords a name must wait, from that address."""
+"""Slows down guessing: after five wrong tries a name must wait, from that address; after thirty, from everywhere."""
 
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
-TRIES = 5
-WINDOW = 300.0  # seconds
-REMEMBERED = 10_000  # names and addresses; the oldest are forgotten first
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.store import tries
+from ivr.store.database import Store
+from ivr.store.tries import Kind
+
+WINDOW = timedelta(minutes=5)
+PER_ADDRESS = 5
+# Guessing from many addresses. The wait is longer, for such a guesser has time.
+WIDE_WINDOW = timedelta(minutes=15)
+PER_NAME = 30
 
 
-@dataclass(slots=True)
-class Lockout:
-    """In memory: a restart forgets, and several web processes count each for itself."""
-
-    _tries: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
-
-    def admit(self, name: str, address: str, now: float) -> bool:
-        """Counts a try before the password is looked at, so that parallel tries count too."""
-        tries = self._tries.pop((name, address), deque())
-        while tries and tries[0] <= now - WINDOW:
-            tries.popleft()
-        self._tries[name, address] = tries
-        while len(self._tries) > REMEMBERED:
-            del self._tries[next(iter(self._tries))]
-        if len(tries) >= TRIES:
-            return False
-        tries.append(now)
+async def admit(store: Store, name: str, address: str, now: datetime, kind: Kind = "login") -> bool:
+    """Counts a try before anything is looked at. Committed before it counts the others: none of many that come
+    together, at whatever process, is overlooked. One that is refused does not make the wait longer."""
+    async with store.write() as session:
+        mine = await tries.add(session, kind, name, address, now)
+    async with store.read() as session:
+        here = await tries.count(session, kind, name, since=now - WINDOW, but=mine, address=address)
+        anywhere = await tries.count(session, kind, name, since=now - WIDE_WINDOW, but=mine)
+    if here < PER_ADDRESS and anywhere < PER_NAME:
         return True
+    async with store.write() as session:
+        await tries.withdraw(session, mine)
+    return False
 
-    def forget(self, name: str, address: str) -> None:
-        self._tries.pop((name, address), None)
+
+async def locked(session: AsyncSession, names: Sequence[str], now: datetime) -> Collection[str]:
+    """Those of `names` that somebody cannot log in with now, from one address at least."""
+    found = {
+        name
+        for name, _, number in await tries.of_names(session, names, now - WINDOW)
+        if number >= PER_ADDRESS
+    }
+    everywhere: dict[str, int] = {}
+    for name, _, number in await tries.of_names(session, names, now - WIDE_WINDOW):
+        everywhere[name] = everywhere.get(name, 0) + number
+    return found | {name for name, number in everywhere.items() if number >= PER_NAME}

@@ -25,7 +25,7 @@ def _verify(password: str, password_hash: str | None) -> bool:
         _HASHER.verify(password_hash or _nobody(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return password_hash is not None
+    return bool(password_hash)  # who was invited has none yet
 
 
 @cache

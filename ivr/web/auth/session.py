@@ -1,7 +1,7 @@
 """A signed cookie: who is logged in, and the secret that every form must repeat.
 
 Nothing is kept on the server. The cookie also holds a mark of the password's
-hash, so that a changed password or a removed user ends every session at once.
+hash and of the second factor, so that a change of either ends every session at once.
 """
 
 import base64
@@ -13,26 +13,37 @@ from binascii import Error as NotBase64
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+from ivr.store.tables import UserRow
+
 COOKIE = "ivr_session"
 LIFETIME = timedelta(hours=12)
+FOR_A_CODE = timedelta(minutes=10)  # between the password and the second factor
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`user` is None before the login; `mark` ties a session to one password."""
+    """`user` is None before the login; `mark` ties a session to one password and second factor."""
 
     ends: int  # seconds since the epoch
     user: str | None = None
     mark: str = ""
+    awaits_code: bool = (
+        False  # the password was right, the second factor was not given yet: logged in is nobody
+    )
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
 
-def new(now: datetime, user: str | None = None, password_hash: str = "") -> Session:
-    return Session(int((now + LIFETIME).timestamp()), user, mark_of(password_hash))
+def nobodys(now: datetime) -> Session:
+    return Session(int((now + LIFETIME).timestamp()))
 
 
-def mark_of(password_hash: str) -> str:
-    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]
+def of(user: UserRow, now: datetime, *, awaits_code: bool = False) -> Session:
+    lifetime = FOR_A_CODE if awaits_code else LIFETIME
+    return Session(int((now + lifetime).timestamp()), user.name, mark_of(user), awaits_code)
+
+
+def mark_of(user: UserRow) -> str:
+    return hashlib.sha256(f"{user.password}\n{user.totp_secret or ''}".encode()).hexdigest()[:16]
 
 
 def seal(session: Session, key: bytes) -> str:
@@ -58,6 +69,11 @@ def form_token(session: Session, key: bytes) -> str:
 
 def form_token_is_right(session: Session, key: bytes, given: str) -> bool:
     return hmac.compare_digest(form_token(session, key).encode(), given.encode())
+
+
+def sign_secret(session: Session, key: bytes, secret: str) -> str:
+    """Goes with a secret that a form brings back: it is one that this session was shown."""
+    return _sign(key, "secret", f"{session.nonce}:{secret}")
 
 
 def _sign(key: bytes, purpose: str, text: str) -> str:

@@ -1,17 +1,21 @@
-"""Login and logout."""
+"""Login, with a second factor where there is one, and logout."""
 
 import logging
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from ivr.store import users
-from ivr.web.auth import passwords, session
-from ivr.web.keys import CLOCK, LOCKOUT, SESSION_KEY, STORE, VIEWER
+from ivr import accounts
+from ivr.store import tries, users
+from ivr.store.tables import UserRow
+from ivr.web.auth import factor, lockout, passwords, session
+from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, STORE, VIEWER
 from ivr.web.pages import render
 
 log = logging.getLogger("ivr.web.auth")
 
 HOME = "/callbacks"
+LOCKED = "続けて間違えたため、しばらくログインできません。5分ほど待って、もう一度お試しください。"
 
 
 async def show_login(request: web.Request) -> web.Response:
@@ -23,27 +27,71 @@ async def show_login(request: web.Request) -> web.Response:
 async def login(request: web.Request) -> web.Response:
     form = await request.post()
     name, password = str(form.get("name", ""))[:64], str(form.get("password", ""))[:200]
-    target, address = str(form.get("next", "")), request.remote or ""
-    lockout, clock = request.app[LOCKOUT], request.app[CLOCK]
-    if not lockout.admit(name, address, clock.monotonic()):
+    target, now = str(form.get("next", "")), request.app[CLOCK].now()
+    if not await lockout.admit(request.app[STORE], name, request.remote or "", now):
         log.warning("login refused, too many tries", extra={"user": name})
-        return _page(
-            request,
-            429,
-            target,
-            name,
-            "続けて間違えたため、しばらくログインできません。5分ほど待って、もう一度お試しください。",
-        )
+        return _page(request, 429, target, name, LOCKED)
     async with request.app[STORE].read() as db:
         user = await users.get(db, name)
-    if not await passwords.is_right(password, user.password if user else None) or user is None:
+    right = await passwords.is_right(password, user.password if user else None)
+    if user is None or not right or user.disabled_at is not None:
         log.warning("login failed", extra={"user": name})
+        await _failed(request, user)
         return _page(request, 401, target, name, "ユーザー名かパスワードが違います。")
-    lockout.forget(name, address)
-    log.info("login", extra={"user": name})
+    if user.totp_secret is not None:
+        answer = web.HTTPSeeOther(_code_page(target))
+        set_session(request, answer, session.of(user, now, awaits_code=True))
+        raise answer
+    return await _enter(request, user, target)
+
+
+async def show_code(request: web.Request) -> web.Response:
+    await _half_way(request)
+    return render(request, "people/code.html", next=request.query.get("next", ""), problem="")
+
+
+async def code(request: web.Request) -> web.Response:
+    form = await request.post()
+    given, target, now = str(form.get("code", ""))[:64], str(form.get("next", "")), request.app[CLOCK].now()
+    user = await _half_way(request)
+    if not await lockout.admit(request.app[STORE], user.name, request.remote or "", now):
+        log.warning("login refused, too many tries", extra={"user": user.name})
+        return render(request, "people/code.html", status=429, next=target, problem=LOCKED)
+    if not await factor.passes(request.app[STORE], user.name, given, now):
+        log.warning("login failed at the second factor", extra={"user": user.name})
+        await _failed(request, user)
+        said = "確認コードが違うか、すでに使われています。次のコードでお試しください。"
+        return render(request, "people/code.html", status=401, next=target, problem=said)
+    return await _enter(request, user, target)
+
+
+async def _half_way(request: web.Request) -> UserRow:
+    """Whose password was right a moment ago; else back to the login."""
+    given = request[SESSION]
+    async with request.app[STORE].read() as db:
+        user = await users.get(db, given.user) if given.user and given.awaits_code else None
+    if user is None or user.disabled_at is not None or given.mark != session.mark_of(user):
+        raise web.HTTPSeeOther("/login")
+    return user
+
+
+async def _enter(request: web.Request, user: UserRow, target: str) -> web.Response:
+    now, address = request.app[CLOCK].now(), request.remote or ""
+    async with request.app[STORE].write() as db:
+        await tries.forget(db, user.name, address)
+        await accounts.note(db, user, "login", user.name, now, address)
+    log.info("login", extra={"user": user.name})
     answer = web.Response(status=303, headers={"Location": inside(target)})
-    set_session(request, answer, session.new(clock.now(), user.name, user.password))
+    set_session(request, answer, session.of(user, now))
     return answer
+
+
+async def _failed(request: web.Request, user: UserRow | None) -> None:
+    """Whose name it is sees it; a name that is nobody's may be a password, typed into the wrong field."""
+    if user is not None:
+        async with request.app[STORE].write() as db:
+            now = request.app[CLOCK].now()
+            await accounts.note(db, user, "login_failed", user.name, now, request.remote)
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -70,7 +118,21 @@ def inside(target: str) -> str:
     return target if plain and target.startswith("/") and not target.startswith("//") else HOME
 
 
+def _code_page(target: str) -> str:
+    return f"/login/code?{urlencode({'next': target})}" if target else "/login/code"
+
+
 def _page(
     request: web.Request, status: int = 200, next: str = "", name: str = "", problem: str = ""
 ) -> web.Response:
     return render(request, "login.html", status=status, next=next, name=name, problem=problem)
+
+
+ROUTES = [
+    web.get("/login", show_login),
+    web.post("/login", login),
+    web.get("/login/code", show_code),
+    web.post("/login/code", code),
+    web.post("/logout", logout),
+]
+PUBLIC = frozenset({"/login", "/login/code"})

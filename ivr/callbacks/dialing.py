@@ -4,7 +4,7 @@ The state is stored before the telephone rings; `key` names one request for a di
 after a crash, rings once. Each function runs in the caller's transaction.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from ivr.callbacks import guard, service
 from ivr.callbacks.attempts import exhausted, next_attempt
 from ivr.callbacks.guard import Code, DialFacts, Refusal
 from ivr.callbacks.policy import Policy
-from ivr.callbacks.results import NO_NEXT, Result, in_a_row
+from ivr.callbacks.results import ANSWERS, NO_NEXT, RESULTS, Result, in_a_row
 from ivr.callbacks.states import State
 from ivr.callbacks.who import SYSTEM, Who
 from ivr.errors import Conflict
@@ -266,10 +266,8 @@ async def _missed(
     if dial is not None:
         dial.outcome = result
     await session.flush()
-    asked = max(one.created_at for one in await contacts.of_ticket(session, row.ticket))
     made = await dials.of_ticket(session, row.ticket)
-    # Who has asked again since can be reached.
-    tries = [at for at in in_a_row([(one.began_at, one.outcome) for one in made]) if at >= asked]
+    tries = await _tries(session, row, [(one.began_at, one.outcome) for one in made])
     over = result == "no_more_calls" or (next_at is None and bool(tries) and exhausted(tries, policy))
     if next_at is None and tries:
         next_at = next_attempt(result, tries, policy, row.priority, row.preferred_time)
@@ -291,6 +289,29 @@ async def _missed(
     return await service.change(
         session, row, "open", who=who, what="result", now=now, why=why, changes=changes
     )
+
+
+async def _tries(
+    session: AsyncSession, row: CallbackRow, made: Sequence[tuple[datetime, str | None]]
+) -> list[datetime]:
+    """Of the dials `made`, as of `in_a_row`, those since somebody last asked: who asks again can be reached."""
+    asked = max(one.created_at for one in await contacts.of_ticket(session, row.ticket))
+    return [at for at in in_a_row(made) if at >= asked]
+
+
+async def proposals(
+    session: AsyncSession, row: CallbackRow, policy: Policy, now: datetime
+) -> dict[Result, datetime | None]:
+    """When to ring again after each result but 本人と通話, as `record` would have it; None: not by itself."""
+    made = [(one.began_at, one.outcome) for one in await dials.of_ticket(session, row.ticket)]
+    last = made.pop()[0] if made and made[-1][1] is None else now
+    found: dict[Result, datetime | None] = {}
+    for result in RESULTS:
+        if result not in ANSWERS:
+            tries = await _tries(session, row, [*made, (last, result)])
+            wish = row.preferred_time
+            found[result] = next_attempt(result, tries, policy, row.priority, wish) if tries else None
+    return found
 
 
 async def _ask_to_bar(session: AsyncSession, row: CallbackRow, who: Who, now: datetime) -> None:

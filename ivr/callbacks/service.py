@@ -3,8 +3,8 @@
 NotFound past the wall between tenants; Conflict, in words for the page, where something is not possible now.
 """
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +18,7 @@ from ivr.store import contacts
 from ivr.store.tables import CallbackRow
 
 CLAIMED: states.State = "claimed"
+LEASE = timedelta(minutes=15)  # of a claim on the pages, from the last thing that was done on the ticket
 FREE: dict[str, Any] = {"agent": None, "lease_until": None, "offered_to": None}
 
 
@@ -101,6 +102,17 @@ async def accept(
     return await change(session, row, after, who=who, what="accept", now=now, changes=changes)
 
 
+async def decline(
+    session: AsyncSession, ticket: str, *, who: Who, now: datetime, why: str | None = None
+) -> CallbackRow:
+    """The handover does not happen: who was to accept it does not, or who offered it keeps it."""
+    row = await own(session, ticket, who)
+    if row.offered_to is None or who.name not in (row.offered_to, row.agent):
+        raise Conflict("この折り返しは、あなたに引き継がれていません。", id="not_yours")
+    changes = {"offered_to": None}
+    return await change(session, row, None, who=who, what="decline", now=now, why=why, changes=changes)
+
+
 async def assign(
     session: AsyncSession, ticket: str, *, to: str, who: Who, until: datetime, now: datetime
 ) -> CallbackRow:
@@ -121,6 +133,27 @@ async def begin_work(session: AsyncSession, ticket: str, *, who: Who, now: datet
     require_free(row, who, now)
     changes = await begun(session, row, now)
     return await change(session, row, None, who=who, what="begin", now=now, changes=changes)
+
+
+async def wait(
+    session: AsyncSession,
+    ticket: str,
+    state: Literal["working", "waiting"],
+    *,
+    who: Who,
+    now: datetime,
+    next_at: datetime | None = None,
+) -> CallbackRow:
+    """確認中 becomes お客様待ち, or the other way round; `next_at`: of the next contact, which 確認中 always has."""
+    row = await own(session, ticket, who)
+    require_free(row, who, now)
+    if state == "working" and next_at is None:
+        raise Conflict("確認中にするには、次にご連絡する日時が必要です。", id="next_needed")
+    if row.state not in ("working", "waiting"):
+        said = f"「{states.WORDS[state]}」にできるのは、ご本人とお話しした後です。結果から記録してください。"
+        raise Conflict(said, id="state")
+    after = None if row.state == state else state
+    return await change(session, row, after, who=who, what=state, now=now, changes={"next_at": next_at})
 
 
 async def begun(session: AsyncSession, row: CallbackRow, now: datetime) -> dict[str, Any]:
@@ -179,6 +212,8 @@ async def cancel(session: AsyncSession, ticket: str, *, who: Who, why: str, now:
     row = await own(session, ticket, who)
     if not who.supervisor:
         require_free(row, who, now)
+    if not why.strip():
+        raise Conflict("取消には、理由が必要です。", id="reason")
     if row.complaint:
         require_supervisor(who, "クレームの取消")
     changes = {**FREE, "done_at": now, "next_at": None}
@@ -188,6 +223,8 @@ async def cancel(session: AsyncSession, ticket: str, *, who: Who, why: str, now:
 async def give_up(session: AsyncSession, ticket: str, *, who: Who, why: str, now: datetime) -> CallbackRow:
     """連絡不能, by a supervisor: nobody else ends a callback whose customer was not reached."""
     require_supervisor(who, "連絡不能の判断")
+    if not why.strip():
+        raise Conflict("連絡不能とするには、理由が必要です。", id="reason")
     row = await own(session, ticket, who)
     changes = {**FREE, "done_at": now, "next_at": None}
     return await change(

@@ -258,7 +258,7 @@ async def test_a_wrong_number_is_blocked_for_this_ticket_until_there_is_another(
     await claim(desk, other, now=after(60))
     assert isinstance(await begin(desk, other, key="d3", now=after(60)), Dial)
     async with desk.write() as session:
-        await edits.set_number(session, ticket, "03-1234-5678", who=AIKO, now=after(90))
+        await edits.edit(session, ticket, {"number": "03-1234-5678"}, who=AIKO, now=after(90))
     assert isinstance(await begin(desk, ticket, key="d4", now=after(90)), Dial)
 
 

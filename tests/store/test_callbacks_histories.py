@@ -358,7 +358,7 @@ class Desk(RuleBasedStateMachine):
             ),
             "lower": lambda s: service.lower_priority(s, ticket, "low", who=who, why="済み", now=now),
             "complain": lambda s: edits.flag(s, ticket, who=who, now=now, complaint=True),
-            "number": lambda s: edits.set_number(s, ticket, "090-3333-4444", who=who, now=now),
+            "number": lambda s: edits.edit(s, ticket, {"number": "090-3333-4444"}, who=who, now=now),
             "read": lambda s: edits.read(s, ticket, who=who, now=now),
         }
         self.run(self.once(pick, deeds[what]))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ivr import pins
-from ivr.callbacks import asking, details, service
+from ivr.callbacks import asking, edits, service
 from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.who import Who
 from ivr.dialplan.check import line_numbers
@@ -106,7 +106,7 @@ class Desk:
         async with self.store.write() as session:
             contact = await contacts.by_message(session, id)
             assert contact is not None
-            await details.fill(session, contact.ticket, "number", number, who=who, why="said", now=now)
+            await edits.edit(session, contact.ticket, {"number": number}, who=who, now=now, taken="said")
 
     async def agent_closes(self, id: str) -> None:
         if self.shelf is not None:

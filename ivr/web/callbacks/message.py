@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ivr.callbacks import details, service
+from ivr.callbacks import edits, service
 from ivr.errors import Conflict, NotFound
 from ivr.store import callbacks, messages
 from ivr.web import words
@@ -49,7 +49,7 @@ async def accept(request: web.Request) -> web.Response:
             if kind == "priority":
                 await service.raise_priority(db, ticket, value, who=who, why="候補を採用", now=now)
             elif filling is not None:
-                await details.fill(db, ticket, FIELDS[kind], filling, who=who, why=why, now=now)
+                await edits.edit(db, ticket, {FIELDS[kind]: filling}, who=who, now=now, taken=why)
     except Conflict:
         raise back_to_ticket(request, "changed") from None
     raise back_to_ticket(request)

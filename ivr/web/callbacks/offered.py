@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ivr.callbacks.details import Field
+from ivr.callbacks.edits import Field
 from ivr.callbacks.priority import rank
 from ivr.callbacks.states import CLOSED
 from ivr.outside import to_ring_back

@@ -112,6 +112,45 @@ class EscalationRules(Part):
     """the same to tier 3"""
 
 
+def _names(*allowed: str) -> AfterValidator:
+    """A text may hold these names in braces and no others."""
+
+    def check(text: str) -> str:
+        for name in re.findall(r"\{([^{}]*)\}", text):
+            if name == "matter" and name not in allowed:
+                raise ValueError("{matter} is said to the customer alone; write it in `confirmed`")
+            if name not in allowed:
+                raise ValueError(
+                    f'"{{{name}}}" is no name here; there are {", ".join(map("{{{}}}".format, allowed))}'
+                )
+        return text
+
+    return AfterValidator(check)
+
+
+_Said = Annotated[str, Field(min_length=1, max_length=500)]
+_ToAnybody = Annotated[_Said, _names("agent", "line", "customer")]
+_ToCustomer = Annotated[_Said, _names("agent", "line", "customer", "asked", "matter")]
+
+
+class CallScript(Part):
+    """What the screen gives an agent to say who rings a customer back.
+
+    `{agent}`: the agent's name; `{line}`: the line's; `{customer}`: 佐藤花子様, or お客様 of whom no name is known.
+    """
+
+    opening: _ToAnybody = "{agent}と申します。{customer}でいらっしゃいますでしょうか。"
+    """to whoever answers"""
+    family: _ToAnybody = "{agent}と申します。またお電話いたします。"
+    """to somebody else who answers: neither the matter nor, unless you write `{line}`, who rings"""
+    machine: _ToAnybody = "{agent}と申します。またお電話いたします。"
+    """on an answering machine (留守電)"""
+    confirmed: _ToCustomer = (
+        "{line}の{agent}でございます。{asked}にお問い合わせいただきました件で、お電話いたしました。{matter}"
+    )
+    """to the customer, shown once the agent has confirmed that it is he; `{asked}`: when he asked, `{matter}`: what for"""
+
+
 class CallbackRules(Part):
     """Callbacks of the line."""
 
@@ -134,6 +173,10 @@ class CallbackRules(Part):
     """`{after: 20s}`: who gives up waiting later than that is rung back; none: nobody"""
     escalation: EscalationRules = EscalationRules()
     """when a callback is shown as near, and moves up: `{near: 15m, second: 0m, third: 1h}`"""
+    script: CallScript = CallScript()
+    """what agents say: `{family: "{agent}と申します。またお電話いたします。"}`"""
+    tel_links: bool = False
+    """true: on the screen of a mobile an agent may ring with that telephone, whose number the customer then sees"""
 
     def target(self, priority: str) -> TargetModel:
         found: dict[str, TargetModel] = {

@@ -26,7 +26,7 @@ from ivr.settings import Address, Ports, Settings
 from ivr.store import agents, health
 from ivr.store.database import Store, opened
 from ivr.store.tables import AgentRow, CallbackRow, CallRow, MessageRow
-from ivr.trial_caller import Caller, Diary, Speech, Watch
+from ivr.trial_caller import SILENT, Caller, Diary, Speech, Watch
 from ivr.web.api.views import call_json, callback_json, message_json
 from ivr.web.health import STALE
 from ivr.web.words import TRANSCRIPT_STATES, ZONE, full_moment, length
@@ -203,6 +203,8 @@ def _told(message: MessageRow | None, callback: CallbackRow | None, *, beeped: b
     if message is None:
         if beeped:
             yield f"no message has arrived within {AFTERWARDS:.0f} s; see `ivr callbacks` later"
+        if callback is not None:
+            yield _ticket(callback)
         return
     yield f"message: {message.state}, {length(message.duration)}"
     if message.state != "stored":
@@ -213,8 +215,12 @@ def _told(message: MessageRow | None, callback: CallbackRow | None, *, beeped: b
     if callback is None:
         yield "callback: none yet; see `ivr callbacks` later"
     else:
-        due = full_moment(callback.due_at) if callback.due_at else "no time given"
-        yield f"callback: ticket {callback.ticket}, because {callback.cause}, due {due}"
+        yield _ticket(callback)
+
+
+def _ticket(callback: CallbackRow) -> str:
+    due = full_moment(callback.due_at) if callback.due_at else "no time given"
+    return f"callback: ticket {callback.ticket}, because {callback.cause}, due {due}"
 
 
 async def _listens(address: Address) -> bool:
@@ -241,6 +247,8 @@ def _new_folder(trial: Path, now: datetime) -> Path:
 
 
 def _speech(base: Path, text: str) -> Speech:
+    if not text.strip():
+        return Speech("", None, SILENT)
     # Here and not above: it takes a second to load, and `ivr call` may have nothing to say.
     from ivr.prompts.synthesis import synthesise
 

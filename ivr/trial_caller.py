@@ -18,7 +18,10 @@ from ivr.dialplan.texts import BY_THE_CLOCK, parts
 from ivr.errors import AsteriskError
 from ivr.keys import KeyTable
 from ivr.lines import LiveLine
+from ivr.steps.closing import ClosingStep
+from ivr.steps.collect import Collect
 from ivr.steps.consent import Consent
+from ivr.steps.mailbox import MailboxStep
 from ivr.steps.menu import Menu
 from ivr.steps.queue import Queue
 from ivr.store import agents, callbacks
@@ -29,6 +32,10 @@ from ivr.web.words import ZONE, is_key
 LOOK_EVERY = 0.1  # seconds
 LONGEST = 300.0  # seconds: the longest wait in a queue, then a message
 BEFORE_A_KEY = 2.0  # seconds after which a person has heard that a key is wanted
+BETWEEN_KEYS = (
+    4.0  # seconds between what is asked and what is asked next, as far as one can tell from outside
+)
+SILENT = 2.0  # seconds that somebody who says nothing keeps the line
 BEFORE_SPEAKING = 0.5  # seconds from when most of the beep was heard; it lasts for 0.1 more
 AFTER_SPEAKING = 1.0
 SHOWN = 80  # characters of a text
@@ -72,7 +79,7 @@ def _is_tone(frame: npt.NDArray[np.float64]) -> bool:
 
 
 def keys_asked(step: Step | None) -> list[str]:
-    """What the caller may press at a step; for entries of digits there is `ivr simulate`."""
+    """What the caller may press at a step, if it is one of a few."""
     match step:
         case Menu() | Queue():
             return [*step.keys]
@@ -88,6 +95,11 @@ def next_keys(keys: str, table: KeyTable | None) -> str:
         return keys[: match.length]
     first = re.match(r"[#*]*[0-9]?", keys)
     return first[0] if first else ""
+
+
+def takes_digits(step: Step | None) -> bool:
+    """Numbers, PINs and what follows them."""
+    return isinstance(step, Collect | MailboxStep | ClosingStep)
 
 
 class Diary:
@@ -140,13 +152,16 @@ class Watch:
         return found
 
     async def message(self) -> tuple[MessageRow | None, CallbackRow | None]:
-        """The latest message of the call, and its callback."""
+        """The latest message of the call, and the callback that was asked for by it, or by key."""
         query = self._messages
         if self._id is not None:
             query = select(MessageRow).where(MessageRow.call_id == self._id)
         async with self._store.read() as session:
             message = await session.scalar(query.order_by(MessageRow.created_at.desc()).limit(1))
-            callback = await callbacks.by_message(session, message.id) if message else None
+            if message is not None:
+                callback = await callbacks.by_message(session, message.id)
+            else:
+                callback = await callbacks.by_call(session, self._id) if self._id else None
         return message, callback
 
     async def agent(self) -> str | None:
@@ -159,7 +174,7 @@ class Watch:
 @dataclass(frozen=True)
 class Speech:
     text: str
-    file: Path
+    file: Path | None  # None: says nothing
     seconds: float
 
 
@@ -238,6 +253,8 @@ class Caller:
         asked = keys_asked(step)
         if self._keys and asked:
             self._in(BEFORE_A_KEY, lambda: self._press(KeyTable(asked)))
+        elif self._keys and takes_digits(step):
+            self._in(BEFORE_A_KEY, self._press_entry)
 
     def _step(self, name: str) -> Step | None:
         return self._line.dialplan.steps.get(name) if self._line else None
@@ -278,9 +295,17 @@ class Caller:
 
     async def _press(self, table: KeyTable) -> None:
         keys = next_keys(self._keys, table)
-        self._keys = self._keys[len(keys) :]
+        self._keys = self._keys[len(keys) :].removeprefix(",")
         self._diary.note(f"presses {keys}")
         await self._telephone.press(keys)
+
+    async def _press_entry(self) -> None:
+        """What is pressed until the next comma; and so on, for these steps ask again without our seeing it."""
+        keys, _, self._keys = self._keys.partition(",")
+        self._diary.note(f"presses {keys}")
+        await self._telephone.press(keys)
+        if self._keys:
+            self._in(BETWEEN_KEYS, self._press_entry)
 
     async def _speak(self) -> None:
         self._in(await self._say() + AFTER_SPEAKING, self._end_message)
@@ -291,6 +316,9 @@ class Caller:
 
     async def _say(self) -> float:
         speech = self._speeches.pop(0)
+        if speech.file is None:
+            self._diary.note("says nothing")
+            return speech.seconds
         self._diary.note(f"says 「{speech.text}」")
         await self._telephone.say(speech.file)
         return speech.seconds
@@ -301,6 +329,8 @@ class Caller:
         else:
             self._diary.note("presses #, which ends the message")
             await self._telephone.press("#")
+            if self._keys:  # of the review, if the line has one
+                self._in(BETWEEN_KEYS, self._press_entry)
 
     async def _leave(self) -> None:
         self._diary.note("hangs up")

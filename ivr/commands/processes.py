@@ -23,8 +23,12 @@ def add_to(commands: Commands) -> None:
     prepare.add_argument("--trial", action="store_true", help="also a user and agents, if there are none")
     call = command(commands, "call", _call, "dial a line with a real SIP telephone and tell what happened")
     call.add_argument("number", help="as anybody would dial it, e.g. 050-3185-9080")
-    call.add_argument("--keys", default="", help='keys to press in the menus, e.g. "#1#2"')
-    call.add_argument("--say", action="append", help="what to say after the beep")
+    call.add_argument(
+        "--keys",
+        default="",
+        help='keys to press, one menu after the other, e.g. "#1#2"; "," ends a PIN or what is pressed in a review',
+    )
+    call.add_argument("--say", action="append", help='what to say after the beep; "" says nothing')
     call.add_argument("--answer", action="store_true", help="put an agent's telephone there that picks up")
     call.add_argument("--caller", default="09012345678", help='calling number, or "anonymous"')
     call.add_argument("--hang-up", action="store_true", help="end the message by hanging up instead of #")

@@ -66,6 +66,12 @@ async def by_message(session: AsyncSession, message_id: str) -> CallbackRow | No
     return await session.scalar(query.where(ContactRow.message_id == message_id))
 
 
+async def by_call(session: AsyncSession, call_id: str) -> CallbackRow | None:
+    """The ticket of who asked for it in this call."""
+    query = select(CallbackRow).join(ContactRow, ContactRow.ticket == CallbackRow.ticket)
+    return await session.scalar(query.where(ContactRow.call_id == call_id).limit(1))
+
+
 async def listing(
     session: AsyncSession,
     *,

@@ -16,6 +16,7 @@ from ivr.dialplan.load import load_all
 from ivr.errors import NotFound, SettingsError
 from ivr.lines import Lines, groups_of
 from ivr.messages import promote as promoting
+from ivr.queues import hands
 from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import agents, alarms, callbacks, calls, messages, orders, tokens, users
@@ -130,11 +131,9 @@ async def remove_agent(settings: Settings, name: str) -> None:
 async def set_agent(settings: Settings, name: str, state: State, reason: str | None) -> None:
     now = SystemClock(settings.clock_offset).now()
     async with opened(settings.database_url) as store, store.write() as session:
-        await agents.set_state(session, name, state, reason, now)
-        await orders.put(session, "engine", "queue", {}, now)
-        await orders.put(session, "jobs", "agents", {}, now)
-    wake(settings.run, "engine")
-    wake(settings.run, "jobs")
+        await hands.set_state(session, name, state, reason, now)
+    for process in hands.WOKEN:
+        wake(settings.run, process)
 
 
 async def agent_list(settings: Settings) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from ivr.web.audio import message_audio, message_original, message_playback, rec
 from ivr.web.auth import views as auth
 from ivr.web.callbacks import actions, message
 from ivr.web.callbacks import views as callbacks
+from ivr.web.people import routes as people
 
 BIGGEST_FORM = 64 * 1024  # bytes
 
@@ -42,6 +43,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/readyz", health.readyz),
             web.get("/", _home),
             *auth.ROUTES,
+            *people.ROUTES,
             web.get("/callbacks", callbacks.show_list),
             web.get("/callbacks/{ticket}", callbacks.show_one),
             *actions.ROUTES,

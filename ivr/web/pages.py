@@ -13,6 +13,7 @@ from ivr.web import words
 from ivr.web.auth import session
 from ivr.web.callbacks import offered
 from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, SETTINGS, TEMPLATES, VIEWER
+from ivr.web.people.seat import REASONS, seat
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -58,6 +59,7 @@ def environment() -> jinja2.Environment:
         sources=words.SOURCES,
         channels=words.CHANNELS,
         notice_states=words.NOTICE_STATES,
+        away_reasons=REASONS,
     )
     return made
 
@@ -70,6 +72,7 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
         .get_template(template)
         .render(
             user=request.get(VIEWER),
+            seat=seat(request),
             section=request.path.split("/")[1],
             trial_clock=words.full_moment(now) if app[SETTINGS].clock_offset else None,
             moment=partial(words.moment, now=now),

@@ -1,0 +1,5 @@
+"""The pages about people: accounts, the audit, the telephone's state, the end of a shift."""
+
+from ivr.web.people import state
+
+ROUTES = [*state.ROUTES]

@@ -1,0 +1,59 @@
+"""What the bar shows of the user's telephone: its state, and what it may be set to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+
+from ivr.store import agents
+from ivr.store.agents import State
+from ivr.web.keys import CLOCK, SEAT
+
+WORDS: Final[dict[State, str]] = {
+    "available": "受付可",
+    "away": "離席",
+    "talking": "通話中",
+    "wrap_up": "後処理",
+}
+SHAPES: Final[dict[State, str]] = {"available": "●", "away": "○", "talking": "▶", "wrap_up": "◔"}
+REASONS: Final = ("休憩", "食事", "会議", "研修", "ほかの業務")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """`ends`: seconds since the epoch at which the state is over by itself, and `left` from now to then."""
+
+    state: State
+    reason: str | None
+    since: datetime
+    ends: int | None
+    left: int | None
+    back: str
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.state]
+
+    @property
+    def shape(self) -> str:
+        return SHAPES[self.state]
+
+
+def seat(request: web.Request) -> Seat | None:
+    """None for somebody without a telephone."""
+    row = request.get(SEAT)
+    if row is None:
+        return None
+    now = request.app[CLOCK].now()
+    state = agents.state_at(row, now)
+    same = state == row.state
+    until = row.wrap_up_until if same and state in ("wrap_up", "away") else None
+    return Seat(
+        state,
+        row.reason if same else None,
+        row.since if same or row.wrap_up_until is None else row.wrap_up_until,
+        int(until.timestamp()) if until else None,
+        max(0, round((until - now).total_seconds())) if until else None,
+        request.query.get("next", "") if request.path == "/me/state" else request.path_qs,
+    )

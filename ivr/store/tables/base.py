@@ -46,5 +46,6 @@ class Base(DeclarativeBase):
 
 # Notices of it are to be put into the ledger.
 UNTOLD = text("told_at IS NULL")
+GOING_ON = text("ended_at IS NULL")
 # A caller's number is kept in it.
 NUMBERED = text("number IS NOT NULL")

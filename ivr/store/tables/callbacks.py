@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ivr.store.tables.base import UNTOLD, Base
+from ivr.store.tables.base import GOING_ON, UNTOLD, Base
 
 
 class CallbackRow(Base):
@@ -151,7 +151,11 @@ class DialRow(Base):
     answered_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
-    __table_args__ = (Index(None, "tenant", "number", "began_at"),)
+    engine: Mapped[str | None] = mapped_column(String(32))  # which one rings; stored before anything does
+    __table_args__ = (
+        Index(None, "tenant", "number", "began_at"),
+        Index("ix_callback_dials_going_on", "engine", sqlite_where=GOING_ON, postgresql_where=GOING_ON),
+    )
 
 
 class DialLock(Base):

@@ -13,6 +13,7 @@ def upgrade() -> None:
     _people()
     _customers()
     _duty()
+    _dials()
     _search()
 
 
@@ -95,6 +96,18 @@ def _duty() -> None:
         sa.ForeignKeyConstraint(["ticket"], ["callbacks.ticket"], name="fk_duty_rings_ticket"),
         sa.PrimaryKeyConstraint("id", name="pk_duty_rings"),
         sa.UniqueConstraint("ticket", "turn", name="uq_duty_rings_ticket_turn"),
+    )
+
+
+def _dials() -> None:
+    op.add_column("callback_dials", sa.Column("engine", sa.String(32), nullable=True))
+    going_on = sa.text("ended_at IS NULL")
+    op.create_index(
+        "ix_callback_dials_going_on",
+        "callback_dials",
+        ["engine"],
+        sqlite_where=going_on,
+        postgresql_where=going_on,
     )
 
 

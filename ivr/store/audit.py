@@ -1,13 +1,13 @@
 """Who looked at, heard, downloaded or changed what. Rows are added and read, never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.store.tables import AuditRow
+from ivr.store.tables import AliasRow, AuditRow, ContactRow
 
 Kind = Literal["callback", "message", "call", "user", "line", "list", "report"]
 
@@ -33,24 +33,44 @@ async def listing(
     *,
     tenant: str | None,
     before: int | None = None,
-    kind: str | None = None,
-    about: str | None = None,
     who: str | None = None,
+    about: Collection[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int = 100,
 ) -> Sequence[AuditRow]:
-    """The newest first; `before`: the id of the last row of the page before."""
+    """The newest first; `before`: the id of the last row of the page before. `tenant` None: every one's."""
     query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
-    wanted = ((AuditRow.tenant, tenant), (AuditRow.kind, kind), (AuditRow.about, about), (AuditRow.who, who))
-    for column, value in wanted:
-        if value is not None:
-            query = query.where(column == value)
+    if tenant is not None:
+        query = query.where(AuditRow.tenant == tenant)
+    if who is not None:
+        query = query.where(AuditRow.who == who)
+    if about is not None:
+        query = query.where(AuditRow.about.in_(about))
+    if since is not None:
+        query = query.where(AuditRow.at >= since)
+    if until is not None:
+        query = query.where(AuditRow.at < until)
     if before is not None:
         query = query.where(AuditRow.id < before)
     return (await session.scalars(query)).all()
 
 
-async def looked_at(session: AsyncSession, *, who: str, kind: Kind, about: str, since: datetime) -> bool:
-    """Whether a `view` of it by this person was noted since then."""
+async def names_of(session: AsyncSession, ticket: str) -> Collection[str]:
+    """Under which a ticket stands in the rows: its number, those merged into it, its messages."""
+    aliased = await session.scalar(select(AliasRow.ticket).where(AliasRow.number == ticket))
+    now = aliased or ticket
+    merged = await session.scalars(select(AliasRow.number).where(AliasRow.ticket == now))
+    messages = await session.scalars(
+        select(ContactRow.message_id).where(ContactRow.ticket == now, ContactRow.message_id.is_not(None))
+    )
+    return {now, *merged, *(one for one in messages if one is not None)}
+
+
+async def looked_at(
+    session: AsyncSession, *, who: str, kind: Kind, about: str, since: datetime, what: str = "view"
+) -> bool:
+    """Whether a `view` (or `what` else) of it by this person was noted since then."""
     query = select(AuditRow.id).where(AuditRow.kind == kind, AuditRow.about == about, AuditRow.who == who)
-    recent = query.where(AuditRow.what == "view", AuditRow.at > since).limit(1)
+    recent = query.where(AuditRow.what == what, AuditRow.at > since).limit(1)
     return await session.scalar(recent) is not None

@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 
-from ivr.errors import NotFound
-from ivr.store import messages
+from ivr.errors import NotFound, StoreError
+from ivr.store import audit, messages
+from ivr.store.tables import MessageRow
 from ivr.web.callbacks import read
-from ivr.web.keys import SETTINGS, STORE, VIEWER
+from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER
 from ivr.web.refusals import Gone
 from ivr.web.words import no_sound
 
 log = logging.getLogger("ivr.web.audio")
 
+ONE_PLAY = timedelta(minutes=1)  # a player asks for one file in many pieces
+
 
 async def message_audio(request: web.Request) -> web.StreamResponse:
     """The original. Answers ranges, so that a player can jump."""
-    return await _answer(request, original=True)
+    return await _answer(request, original=True, what="download")
 
 
 async def message_playback(request: web.Request) -> web.StreamResponse:
@@ -30,7 +34,7 @@ async def message_playback(request: web.Request) -> web.StreamResponse:
 async def message_original(request: web.Request) -> web.StreamResponse:
     if not request[VIEWER].is_admin:
         raise NotFound("only admins take the original of a recording")
-    answer = await _answer(request, original=True)
+    answer = await _answer(request, original=True, what="download")
     name = f"{request.match_info['id']}.wav"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -48,7 +52,7 @@ async def recording(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file, headers={"Content-Type": "audio/wav", "Cache-Control": "private, no-store"})
 
 
-async def _answer(request: web.Request, *, original: bool) -> web.FileResponse:
+async def _answer(request: web.Request, *, original: bool, what: str = "play") -> web.FileResponse:
     message_id, viewer = request.match_info["id"], request[VIEWER]
     async with request.app[STORE].read() as db:
         message = await read.message(db, message_id, tenant=viewer.tenant)
@@ -61,10 +65,25 @@ async def _answer(request: web.Request, *, original: bool) -> web.FileResponse:
         raise Gone(no_sound(message))
     if file is None or message.state not in read.PLAYABLE:
         raise NotFound(f"the audio of message {message_id} is not there; its state is {message.state}")
-    # whoever hears a customer's voice leaves a trace
-    log.info("message audio opened", extra={"user": viewer.name, "message_id": message_id})
+    await _trace(request, message, what)
     kind = "audio/mpeg" if file.suffix == ".mp3" else "audio/wav"
     return web.FileResponse(file, headers={"Content-Type": kind, "Cache-Control": "private, no-store"})
+
+
+async def _trace(request: web.Request, message: MessageRow, what: str) -> None:
+    """Whoever hears a customer's voice is noted; the audio does not depend on it."""
+    who, now = request[VIEWER].name, request.app[CLOCK].now()
+    log.info("message audio opened", extra={"user": who, "message_id": message.id})
+    try:
+        async with request.app[STORE].read() as db:
+            since = now - ONE_PLAY
+            if await audit.looked_at(db, who=who, kind="message", about=message.id, since=since, what=what):
+                return
+        async with request.app[STORE].write() as db:
+            facts = {"who": who, "tenant": message.tenant, "what": what, "about": message.id}
+            await audit.note(db, **facts, kind="message", at=now)
+    except StoreError:
+        log.exception("it was not noted that a message was heard")
 
 
 def inside(recordings: Path, name: str) -> Path | None:

@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TINY_MODEL = ROOT / "transcribe" / "models" / "vosk-tiny-ja"
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 def setting(default: str, description: str, *, secret: bool = False) -> Any:
     """`secret`: never shown when settings are printed."""
     return field(metadata={"default": default, "description": description}, repr=not secret)
@@ -69,6 +72,10 @@ class Settings:
         "directory of the Vosk model of lines that have none of their own; empty: the trial model of the project",
     )
     http: Address = setting("127.0.0.1:8080", "host:port of the pages and the API")
+    proxies: tuple[Network, ...] = setting(
+        "",
+        "reverse proxies before the pages, whose X-Forwarded-For is believed, e.g. 127.0.0.1, 10.0.0.0/8; empty: none",
+    )
     sip: Address = setting("127.0.0.1:5060", "host:port of SIP (UDP) on the private Asterisk")
     ari: Address = setting("127.0.0.1:8088", "host:port of Asterisk's HTTP server (ARI)")
     rtp: Ports = setting("10000-10999", "port range of RTP on the private Asterisk")
@@ -282,6 +289,8 @@ def _convert(name: str, text: str) -> Any:
             return _numbers(text)
         case "second_factor":
             return _roles(text)
+        case "proxies":
+            return _networks(text)
         case "outbound":
             if text and ("{number}" not in text or "/" not in text):
                 raise ValueError(f'"{text}" dials nobody; write for example "PJSIP/{{number}}@trunk"')
@@ -309,6 +318,18 @@ def _roles(text: str) -> tuple[str, ...]:
         if not re.fullmatch(r"(agent|supervisor|admin|\*)(@[^@\s]+)?", entry):
             raise ValueError(f'"{entry}" is no role; write "admin", "supervisor@ecforce" or "*"')
     return found
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    found = []
+    for entry in filter(None, (entry.strip() for entry in text.split(","))):
+        try:
+            found.append(ipaddress.ip_network(entry))
+        except ValueError:
+            raise ValueError(
+                f'"{entry}" is no address of a proxy; write for example "127.0.0.1" or "10.0.0.0/8"'
+            ) from None
+    return tuple(found)
 
 
 def _address(text: str) -> Address:

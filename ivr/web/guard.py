@@ -17,9 +17,11 @@ from ivr.web.keys import (
     FOR_SUPERVISORS,
     FORM_LIMITS,
     PUBLIC,
+    RENEWS,
     SEAT,
     SESSION,
     SESSION_KEY,
+    STALE,
     STORE,
     VIEWER,
     Viewer,
@@ -94,7 +96,8 @@ async def _page(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[SESSION] = given
         await _recognise(request, given)
     resource = request.match_info.route.resource
-    public = resource is not None and resource.canonical in request.app[PUBLIC]
+    path = resource.canonical if resource is not None else ""
+    public = path in request.app[PUBLIC]
     if not public and VIEWER not in request:
         # a form that was sent too late cannot be sent again from here, so it leads to the list
         back = request.path_qs if request.method == "GET" else ""
@@ -107,7 +110,9 @@ async def _page(request: web.Request, handler: Handler) -> web.StreamResponse:
         form = await request.post()
         token = str(form.get("token", ""))
         if given is None or not session.form_token_is_right(given, request.app[SESSION_KEY], token):
-            raise web.HTTPForbidden
+            if path not in request.app[RENEWS]:
+                raise web.HTTPForbidden
+            request[STALE] = True
     answer = await handler(request)
     if given is None and public:
         set_session(request, answer, request[SESSION])  # what the token in its form belongs to

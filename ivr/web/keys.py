@@ -45,6 +45,9 @@ FORM_LIMITS: web.AppKey[dict[str, int]] = web.AppKey("form_limits")
 FOR_SUPERVISORS: web.AppKey[frozenset[str]] = web.AppKey("for_supervisors")
 # Matched paths that need no login; the others lead to it.
 PUBLIC: web.AppKey[frozenset[str]] = web.AppKey("public")
+# Those of them whose form comes back with what was typed when it was sent too late; STALE tells the handler.
+RENEWS: web.AppKey[frozenset[str]] = web.AppKey("renews")
+STALE = web.RequestKey("stale", bool)
 VIEWER = web.RequestKey("viewer", Viewer)
 # The telephone of the user: the agent of the same name, if there is one.
 SEAT = web.RequestKey("seat", AgentRow)

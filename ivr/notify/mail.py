@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from email.utils import format_datetime, parseaddr
@@ -42,18 +43,27 @@ class MailServer:
     ca: str = ""  # file of certificates that are trusted beside the machine's own
 
 
-def compose(content: Content, sender: str, to: str) -> bytes:
-    """Blocks: reads the audio. OSError if that cannot be read."""
-    domain = parseaddr(sender)[1].rpartition("@")[2]
+def envelope(sender: str, to: str, subject: str, key: str, at: datetime) -> EmailMessage:
+    """A mail without its text. `key` makes the Message-ID."""
     mail = EmailMessage(policy=POLICY)
     mail["From"] = sender
     mail["To"] = to
-    mail["Subject"] = texts.subject(content)
-    mail["Date"] = format_datetime(content.at.astimezone(texts.ZONE))
-    mail["Message-ID"] = f"<{content.key}@{domain}>"
-    mail["List-Id"] = f"<{content.line}.ivr.{domain}>"
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(at.astimezone(texts.ZONE))
+    mail["Message-ID"] = f"<{key}@{_domain(sender)}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply is to answer it
     mail["X-Auto-Response-Suppress"] = "All"
+    return mail
+
+
+def _domain(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2]
+
+
+def compose(content: Content, sender: str, to: str) -> bytes:
+    """Blocks: reads the audio. OSError if that cannot be read."""
+    mail = envelope(sender, to, texts.subject(content), content.key, content.at)
+    mail["List-Id"] = f"<{content.line}.ivr.{_domain(sender)}>"
     if content.urgent:
         mail["Importance"] = "high"
     mail.set_content(texts.mail_text(content), charset="utf-8", cte="base64")

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from ivr.clock import Clock
 from ivr.dialplan.notices import NoticeRule, When
 from ivr.errors import DeliveryFailed, IvrError
 from ivr.hours.calendar import Calendar
-from ivr.notify import mail, places, texts, webhook
+from ivr.notify import letters, mail, places, texts, webhook
 from ivr.notify.content import Content, gather, is_urgent
 from ivr.notify.rules import told
 from ivr.settings import Settings
@@ -174,9 +175,17 @@ class Notices:
                 return
             await deliveries.begin(session, row)
             await session.refresh(row)
-            content = await gather(session, row, self._ways.base_url, self._ways.recordings)
+            if letters.is_letter(row):
+                letter = await self._letter(session, row)
+                if letter is None:
+                    await deliveries.spare(session, row)
+                    return
+                go_out = partial(self._mailed, row, letter)
+            else:
+                content = await gather(session, row, self._ways.base_url, self._ways.recordings)
+                go_out = partial(self._over, row, content)
         try:
-            answer = await self._over(row, content)
+            answer = await go_out()
         except DeliveryFailed as failure:
             await self._failed(row, failure)
         except Exception as error:  # the ledger tells it, and it ends like any other
@@ -189,18 +198,27 @@ class Notices:
                 await alarms.clear(session, alarm_key(row), self._clock.now())
             log.info("a notice was sent", extra={"delivery": row.id, "action": row.channel})
 
+    async def _letter(self, session: AsyncSession, row: Delivery) -> bytes | None:
+        sender = self._ways.server.sender if self._ways.server else ""
+        return await letters.write(session, row, sender, self._ways.base_url, self._clock.now())
+
+    async def _mailed(self, row: Delivery, composed: bytes) -> str:
+        return await mail.send(self._server(), composed, row.target)
+
+    def _server(self) -> mail.MailServer:
+        if self._ways.server is None:
+            raise DeliveryFailed("メールサーバーが設定されていません（IVR_SMTP）")
+        return self._ways.server
+
     async def _over(self, row: Delivery, content: Content) -> str:
         """The other side's answer."""
         if row.channel == "mail":
-            if self._ways.server is None:
-                raise DeliveryFailed("メールサーバーが設定されていません（IVR_SMTP）")
+            sender = self._server().sender
             try:
-                composed = await asyncio.to_thread(
-                    mail.compose, content, self._ways.server.sender, row.target
-                )
+                composed = await asyncio.to_thread(mail.compose, content, sender, row.target)
             except OSError as error:
                 raise DeliveryFailed(f"録音ファイルを読み込めません：{error.strerror}") from error
-            return await mail.send(self._ways.server, composed, row.target)
+            return await self._mailed(row, composed)
         place = await asyncio.to_thread(places.find, self._ways.places, row.channel, row.target)
         if row.channel == "slack":
             return await webhook.post(place.url, webhook.to_bytes({"text": texts.slack_text(content)}), {})
@@ -224,7 +242,8 @@ class Notices:
             else:
                 await deliveries.again(session, row, str(failure), now + pause, unsure=failure.unsure)
             if over or row.attempts >= ALARM_AFTER:
-                await alarms.raise_(session, alarm_key(row), _alarm(row, over), tenant=row.tenant, at=now)
+                whose = row.tenant or None  # of who logs in for the operator: none
+                await alarms.raise_(session, alarm_key(row), _alarm(row, over), tenant=whose, at=now)
 
 
 def events_of(message: MessageRow | None, callback: CallbackRow | None) -> Collection[When]:
@@ -264,7 +283,8 @@ def _alarm(row: Delivery, over: bool) -> str:
         if over
         else "自動で再送を続けています。"
     )
+    whose = f"窓口「{row.line}」の通知" if row.line else "利用者へのご案内"
     return (
-        f"窓口「{row.line}」の通知（{what}：{row.target}）が届いていません。{ends}"
+        f"{whose}（{what}：{row.target}）が届いていません。{ends}"
         "相手先の応答は、折り返しの画面の「通知」か、「ivr deliveries」でご確認ください。"
     )

@@ -29,7 +29,7 @@ _NOT_WANTED = "お客様よりお電話をいただきました。折り返し�
 _URGENT = "お急ぎのご用件です。"
 _LATER = "先のお知らせが、まだ確認されておりませんので、改めてお知らせいたします。"
 _NO_MATTER = "（文字にすることができておりません。音声をお聞きください。）"
-_FOOT = (
+FOOT = (
     "――――――――――\n"
     "このメールは、電話受付システムより自動でお送りしております。\n"
     "ご返信をいただきましても、お答えすることができませんので、あらかじめご了承ください。"
@@ -48,7 +48,7 @@ def mail_text(content: Content) -> str:
     if content.audio is not None:
         said.append("音声を、このメールに添付しております。")
     said.append(f"詳しくは、次のページでご確認ください（ログインが必要です）。\n{content.url}")
-    return "\n\n".join([*said, _FOOT]) + "\n"
+    return "\n\n".join([*said, FOOT]) + "\n"
 
 
 def slack_text(content: Content) -> str:
@@ -98,8 +98,8 @@ def _lead(content: Content) -> list[str]:
 
 
 def _facts(content: Content) -> list[tuple[str, str]]:
-    facts = [("受付番号", content.ticket), ("窓口", content.line_name), ("受付日時", _moment(content.at))]
-    facts.append(("折り返し期限", _moment(content.due) if content.due else None))
+    facts = [("受付番号", content.ticket), ("窓口", content.line_name), ("受付日時", moment(content.at))]
+    facts.append(("折り返し期限", moment(content.due) if content.due else None))
     if content.with_number:
         known = (
             spelled(content.number) if content.number else _WITHHELD.get(content.withheld or "", "番号不明")
@@ -109,7 +109,7 @@ def _facts(content: Content) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
     """2026年11月24日（火）11時05分, Japanese time."""
     local = at.astimezone(ZONE)
     day = f"{local.year}年{local.month}月{local.day}日（{'月火水木金土日'[local.weekday()]}）"

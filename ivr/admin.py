@@ -19,13 +19,14 @@ from ivr.messages import promote as promoting
 from ivr.queues import hands
 from ivr.settings import Settings
 from ivr.steps import STEPS
-from ivr.store import agents, alarms, callbacks, calls, messages, orders, tokens, users
+from ivr.store import agents, alarms, callbacks, calls, orders, tokens, users
 from ivr.store.agents import State
 from ivr.store.database import opened
 from ivr.store.tables import AgentRow
 from ivr.store.users import Role
 from ivr.wake import wake
-from ivr.web.api.views import call_json, callback_json
+from ivr.web.api import read
+from ivr.web.api.shapes import Call, as_json
 from ivr.web.auth.passwords import make_hash
 from ivr.web.words import iso
 
@@ -174,9 +175,7 @@ async def add_token(
     token = secrets.token_urlsafe(32)
     async with opened(settings.database_url) as store, store.write() as session:
         now = SystemClock(settings.clock_offset).now()
-        await tokens.add(
-            session, token, name=name, tenant=tenant, at=now, role=role, expires_at=expires_at
-        )
+        await tokens.add(session, token, name=name, tenant=tenant, at=now, role=role, expires_at=expires_at)
     return token
 
 
@@ -223,10 +222,7 @@ async def callback_list(
     """As `GET /api/v1/callbacks` gives them."""
     async with opened(settings.database_url) as store, store.read() as session:
         rows = await callbacks.listing(session, limit=limit, line=line, state=state)
-        return [
-            callback_json(row, await messages.get(session, row.message_id) if row.message_id else None)
-            for row in rows
-        ]
+        return [as_json(one) for one in await read.all_of(session, rows)]
 
 
 async def call_list(
@@ -234,6 +230,5 @@ async def call_list(
 ) -> list[dict[str, Any]]:
     """As `GET /api/v1/calls` gives them."""
     async with opened(settings.database_url) as store, store.read() as session:
-        return [
-            call_json(row) for row in await calls.listing(session, limit=limit, line=line, outcome=outcome)
-        ]
+        rows = await calls.listing(session, limit=limit, line=line, outcome=outcome)
+    return [as_json(Call.of(row)) for row in rows]

@@ -27,7 +27,8 @@ from ivr.store import agents, health
 from ivr.store.database import Store, opened
 from ivr.store.tables import AgentRow, CallbackRow, CallRow, MessageRow
 from ivr.trial_caller import SILENT, Caller, Diary, Speech, Watch
-from ivr.web.api.views import call_json, callback_json, message_json
+from ivr.web.api import read
+from ivr.web.api.shapes import Call, Message, as_json
 from ivr.web.health import STALE
 from ivr.web.words import TRANSCRIPT_STATES, ZONE, full_moment, length
 
@@ -176,9 +177,11 @@ class _Trial:
             if settled or self.clock.monotonic() > until:
                 break
             await asyncio.sleep(0.2)
-        result.call = call_json(row) if row else None
-        result.message = message_json(message) if message else None
-        result.callback = callback_json(callback, message) if callback else None
+        result.call = as_json(Call.of(row)) if row else None
+        result.message = as_json(Message.of(message)) if message else None
+        if callback is not None:
+            async with self.store.read() as session:
+                result.callback = as_json((await read.all_of(session, [callback]))[0])
         self.diary.note(
             f"outcome: {row.outcome}" if row else "no engine took this call; it is in no list of calls"
         )

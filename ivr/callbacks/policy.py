@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from ivr.callbacks.due import due_at
 from ivr.clock import JAPAN
 from ivr.hours.calendar import Calendar
 
@@ -93,6 +94,12 @@ class Policy:
     def zone(self) -> ZoneInfo:
         business = self.business
         return business.zone if business else JAPAN
+
+    def due(self, priority: str, asked: datetime) -> datetime:
+        """By when work must have begun for who asks then. CalendarError if no calendar can tell."""
+        business = self.business
+        is_open = business is None or business.state(asked).open
+        return due_at(self.rules.response(priority, is_open=is_open), asked, business)
 
     def window(self, priority: str) -> "Window":
         when = self.rules.dialled(priority)

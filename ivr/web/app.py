@@ -10,13 +10,18 @@ from ivr.settings import Settings
 from ivr.store.database import Store
 from ivr.web import guard, health, keys, pages, silent
 from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
-from ivr.web.api import gate
-from ivr.web.api import views as api
-from ivr.web.audio import message_audio, message_original, message_playback, recording
+from ivr.web.api import routes as api
+from ivr.web.audio import message_original, message_playback
 from ivr.web.auth import views as auth
-from ivr.web.callbacks import actions, message
+from ivr.web.auth import way_back
+from ivr.web.callbacks import inbox, stream
+from ivr.web.callbacks import routes as ticket_routes
 from ivr.web.callbacks import views as callbacks
+from ivr.web.callbacks.doing import LAST
 from ivr.web.people import routes as people
+from ivr.web.proxy import seen_through
+from ivr.web.request import door
+from ivr.web.request import views as request_form
 
 BIGGEST_FORM = 64 * 1024  # bytes
 
@@ -25,7 +30,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     """`session_key`: at least 32 random bytes, the same at every start, or everybody is logged out."""
     if len(session_key) < 32:
         raise ValueError("the session key must have 32 bytes or more")
-    app = web.Application(middlewares=[guard.admit], client_max_size=BIGGEST_FORM)
+    app = web.Application(middlewares=[seen_through, guard.admit], client_max_size=BIGGEST_FORM)
     app[keys.STORE] = store
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock
@@ -34,7 +39,12 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     app[keys.LINES] = Lines()
     app[keys.FORM_LIMITS] = FORM_LIMITS
     app[keys.FOR_SUPERVISORS] = FOR_SUPERVISORS
-    app[keys.PUBLIC] = auth.PUBLIC
+    app[keys.PUBLIC] = auth.PUBLIC | way_back.PUBLIC | request_form.PUBLIC
+    app[keys.RENEWS] = request_form.RENEWS
+    app[door.DOOR] = door.opened(store, clock)
+    app[callbacks.ONCE] = inbox.Once()
+    app[LAST] = {}
+    stream.set_up(app)
     app.on_response_prepare.append(guard.add_headers)
     app.router.add_static("/static/", Path(__file__).parent / "static")
     app.add_routes(
@@ -43,22 +53,16 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/readyz", health.readyz),
             web.get("/", _home),
             *auth.ROUTES,
+            *request_form.ROUTES,
             *people.ROUTES,
-            web.get("/callbacks", callbacks.show_list),
-            web.get("/callbacks/{ticket}", callbacks.show_one),
-            *actions.ROUTES,
+            *callbacks.ROUTES,
+            *ticket_routes.ROUTES,
             *ROUTES,
-            web.post("/callbacks/{ticket}/correct", message.correct),
-            web.post("/callbacks/{ticket}/accept", message.accept),
             web.get("/silent", silent.show),
             web.post("/silent/{id}/promote", silent.promote),
             web.get("/messages/{id}/audio", message_playback),
             web.get("/messages/{id}/original", message_original),
-            web.get("/api/v1/callbacks", api.list_callbacks),
-            web.get("/api/v1/calls", api.list_calls),
-            web.get("/api/v1/silent", silent.listing),
-            web.get("/api/v1/messages/{id}/audio", message_audio),
-            web.get(gate.RECORDING, recording),
+            *api.ROUTES,
         ]
     )
     return app

@@ -8,7 +8,6 @@ from ivr.store import messages
 from ivr.wake import wake
 from ivr.web.keys import CLOCK, LINES, SETTINGS, STORE, VIEWER
 from ivr.web.pages import render
-from ivr.web.words import iso
 
 SHOWN = 200
 PROBLEM = "いまは移せません。すでに移されたか、録音が削除されています。"
@@ -34,23 +33,3 @@ async def promote(request: web.Request) -> web.Response:
         raise web.HTTPSeeOther("/silent?problem=1") from None
     wake(app[SETTINGS].run, "jobs")
     raise web.HTTPSeeOther(f"/callbacks/{ticket}")
-
-
-async def listing(request: web.Request) -> web.Response:
-    """For programs: how many there are of each kind, and the newest."""
-    tenant = request[VIEWER].tenant
-    async with request.app[STORE].read() as db:
-        counts = await messages.silent_kinds(db, tenant)
-        rows = await messages.listing(db, limit=SHOWN, state="silent", tenant=tenant)
-    found = [
-        {
-            "id": row.id,
-            "line": row.line,
-            "kind": row.kind or "silent",
-            "number": row.number,
-            "created_at": iso(row.created_at),
-            "duration": row.duration,
-        }
-        for row in rows
-    ]
-    return web.json_response({"counts": counts, "messages": found})

@@ -62,7 +62,10 @@ async def test_programs_are_told(visitor: TestClient) -> None:
     assert row["message"]["audio"] == deleted
     assert row["message"]["transcript"] == {**deleted, "text": None, "model": "vosk-tiny-ja（試験用モデル）"}
     answer = await visitor.get("/api/v1/messages/m1000012/audio", headers=header)
-    assert (answer.status, await answer.json()) == (410, {"error": "gone", "detail": SAID})
+    assert (answer.status, await answer.json()) == (
+        410,
+        {"status": 410, "error": "gone", "detail": "it was deleted", "said": SAID},
+    )
 
 
 async def test_another_tenant_is_not_even_told_that(visitor: TestClient) -> None:

@@ -26,6 +26,7 @@ CONFLICTS = {
     "changed": "somebody changed it first; look at it again and decide anew",
     "contacts": "at least one contact must go, and at least one must stay",
     "held": "another agent has this callback, and the lease runs",
+    "key_reused": "this Idempotency-Key was used for something else before",
     "next_needed": "say when the customer hears of it next: next_at",
     "not_answered": "this result answers nobody, so the callback stays open",
     "not_dialled": "the guard at the dial refuses",

@@ -1,0 +1,81 @@
+"""One change of a callback: its transaction, the version that was seen, the audit."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ivr.callbacks.policy import Policies, Policy
+from ivr.callbacks.who import Who
+from ivr.errors import CalendarError
+from ivr.store import audit, callbacks
+from ivr.store.tables import CallbackRow
+from ivr.web.keys import CLOCK, LINES, STORE, VIEWER
+
+log = logging.getLogger("ivr.web.api")
+
+CHANGED = "it has another version by now; look at it again and decide anew"
+
+
+@dataclass(frozen=True)
+class Acting:
+    db: AsyncSession
+    row: CallbackRow
+    who: Who
+    now: datetime
+
+    @property
+    def ticket(self) -> str:
+        return self.row.ticket
+
+
+@asynccontextmanager
+async def acting(
+    request: web.Request, what: str, seen: int | None = None, *, locked: bool = True
+) -> AsyncIterator[Acting]:
+    """Commits at exit. NotFound past the wall; 412 unless the version is the one that was `seen`.
+
+    `locked` False: of several callbacks, which whoever changes them locks in their order.
+    """
+    viewer, now = request[VIEWER], request.app[CLOCK].now()
+    async with request.app[STORE].write() as db:
+        row = await callbacks.get(db, request.match_info["ticket"], tenant=viewer.tenant, to_change=locked)
+        if seen is not None and seen != row.version:
+            raise web.HTTPPreconditionFailed(reason=CHANGED)
+        tenant, ticket = row.tenant, row.ticket
+        yield Acting(db, row, who_asks(request), now)
+        await audit.note(
+            db,
+            who=viewer.name,
+            tenant=tenant,
+            what="change",
+            kind="callback",
+            about=ticket,
+            at=now,
+            detail=what,
+        )
+
+
+def who_asks(request: web.Request) -> Who:
+    viewer = request[VIEWER]
+    return Who(viewer.name, viewer.tenant, supervisor=viewer.manages)
+
+
+async def policies_of(request: web.Request) -> Policies:
+    """As the lines are now."""
+    lines = request.app[LINES]
+    await lines.reload(request.app[STORE])
+    return lines.policy
+
+
+def due_by(policy: Policy, priority: str, asked: datetime) -> datetime | None:
+    """None, and logged, if no calendar can tell."""
+    try:
+        return policy.due(priority, asked)
+    except CalendarError as error:
+        log.error("no due time can be counted", extra={"reason": str(error)})
+        return None

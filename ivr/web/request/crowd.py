@@ -48,16 +48,6 @@ class Week:
     cells: dict[int, tuple[Usual | None, ...]]
 
 
-def as_json(line: str, now: Now, week: Week | None, iso: Any) -> dict[str, Any]:
-    """`iso`: how moments are written."""
-    usual = None
-    if week is not None:
-        hours = {str(hour): list(cells) for hour, cells in week.cells.items()}
-        days = {"since": week.since.isoformat(), "until": week.until.isoformat()}
-        usual = {"calls": week.calls, **days, "hours": hours}
-    return {"line": line, "now": now.level, "free": now.free, "opens": iso(now.opens), "usual": usual}
-
-
 # -- now ------------------------------------------------------------------------------------------
 
 

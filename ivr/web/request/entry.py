@@ -46,12 +46,19 @@ class Entry:
 
 
 def read(
-    given: Mapping[str, str], rules: FormRules, ours: Collection[str], *, consent: bool = True
+    given: Mapping[str, str], rules: FormRules, ours: Collection[str], *, call: bool | None = None
 ) -> tuple[Entry | None, dict[str, str]]:
-    """`given`: some of ALL, as typed. Field -> what is said about it, in the order of the form; None if any is wrong."""
+    """`given`: some of ALL, as typed. Field -> what is said about it, in the order of the form; None if any is wrong.
+
+    `call`: a program asks, and says whether to ring; it has asked for the consent itself.
+    """
+    program = call is not None
     typed = {name: _tidy(given.get(name, ""), name) for name in LONGEST}
-    call = rules.by_mail is None or given.get("call") == "yes"
+    if call is None:
+        call = rules.by_mail is None or given.get("call") == "yes"
     wrong = {name: said for name in typed if (said := _missing(name, typed[name], rules, call))}
+    if program and not typed["email"]:
+        wrong.pop("email", None)
     number = None
     if typed["number"] and "number" not in wrong:
         try:
@@ -67,7 +74,7 @@ def read(
     time = given.get("time", "") if rules.times else ""
     if time and time not in TIMES:
         wrong["time"] = "ご希望の時間帯を、もう一度お選びください。"
-    if consent and given.get("consent") != "yes":
+    if not program and given.get("consent") != "yes":
         wrong["consent"] = "個人情報の取扱いをご確認のうえ、チェックを入れてください。"
     order = [name for name in (*typed, "time", "consent") if name in wrong]
     if order:

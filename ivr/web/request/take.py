@@ -13,7 +13,7 @@ from ivr.dialplan.callbacks import CallbackModel
 from ivr.dialplan.form import FormRules
 from ivr.hours.calendar import Calendar
 from ivr.lines import LiveLine, groups_of
-from ivr.store import agents, barred, contacts, orders
+from ivr.store import agents, audit, barred, contacts, orders
 from ivr.store import callbacks as store
 from ivr.store.database import Store
 from ivr.store.tables import ContactRow
@@ -62,8 +62,13 @@ async def can_ring_now(session: AsyncSession, live: LiveLine, now: datetime) -> 
     return any([(await agents.staffing(session, group, now)).available for group in groups])
 
 
-async def take(db: Store, run: Path, live: LiveLine, entry: Entry, request: str, now: datetime) -> Taken:
-    """`request`: by which it is found again; `run`: where processes are woken. NotRung; StoreError if nothing is sure."""
+async def take(
+    db: Store, run: Path, live: LiveLine, entry: Entry, request: str, now: datetime, *, by: str | None = None
+) -> Taken:
+    """`request`: by which it is found again; `run`: where processes are woken; `by`: the program that asks.
+
+    NotRung; StoreError if nothing is sure.
+    """
     line = live.dialplan.line
     rules = line.form or FormRules()
     async with db.write() as session:
@@ -88,6 +93,17 @@ async def take(db: Store, run: Path, live: LiveLine, entry: Entry, request: str,
             await orders.put(session, "engine", "now", {"ticket": ticket}, now)
         contact = await contacts.by_request(session, request)
         assert contact is not None
+        if by is not None:
+            await audit.note(
+                session,
+                who=by,
+                tenant=line.tenant,
+                what="change",
+                kind="callback",
+                about=ticket,
+                at=now,
+                detail="create",
+            )
     for process in ("jobs", *(["engine"] if at_once else [])):
         wake(run, process)
     return Taken(contact, new=True, at_once=at_once)

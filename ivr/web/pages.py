@@ -56,6 +56,9 @@ def environment() -> jinja2.Environment:
         taken_over=offered.taken_over,
         can_take_over=offered.can_take_over,
         events_said=words.EVENTS,
+        results_said=words.RESULTS,
+        fields_said=words.FIELDS,
+        field_time=words.field_time,
         sources=words.SOURCES,
         channels=words.CHANNELS,
         notice_states=words.NOTICE_STATES,
@@ -64,10 +67,10 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def render(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+def html(request: web.Request, template: str, **values: Any) -> str:
     app = request.app
     now = app[CLOCK].now()
-    html = (
+    return (
         app[TEMPLATES]
         .get_template(template)
         .render(
@@ -81,8 +84,14 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
             **values,
         )
     )
+
+
+def render(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     return web.Response(
-        text=html, content_type="text/html", status=status, headers={"Cache-Control": "no-store"}
+        text=html(request, template, **values),
+        content_type="text/html",
+        status=status,
+        headers={"Cache-Control": "no-store"},
     )
 
 

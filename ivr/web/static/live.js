@@ -1,14 +1,20 @@
-// Keeps the page true: every 5 s the page is fetched again and what changed is put in place.
-// Elements are changed, not replaced, so focus, a selection and a click in progress survive;
+// Keeps the page true. What is marked data-live is fetched again and changed in place: every 5 s, and on the console as
+// soon as the server says that something happened (server-sent events; while these come, a look every 30 s is enough).
+// Elements are changed, not replaced, so focus, a selection, a word in composition and a click in progress survive;
 // the row under the pointer or with the focus stays where it is on the screen.
 "use strict";
 
 const EVERY = 5000;
+const EVERY_IF_TOLD = 30000;
+const AT_MOST_EVERY = 500; // however much happens
 const PATIENCE = 10000;
+const SILENT = 25000; // the server says something every 10 s
+const AGAIN = 5000;
+const AGAIN_AT_FIRST = 200; // a stream ends now and then
 const notice = document.getElementById("live-notice");
 const status = document.getElementById("live-status");
-// What this page alone knows of an element: that it was unfolded, or is being heard.
-const OWN = ["open", "data-now"];
+// What this page alone knows of an element: that it was unfolded, is being heard, or is the one that was chosen.
+const OWN = ["open", "data-now", "aria-current"];
 
 function morph(old, fresh) {
   if (old.isEqualNode(fresh)) return;
@@ -45,23 +51,36 @@ function morphRows(old, fresh) {
   }
 }
 
-function update(fresh) {
+function update(root, fresh) {
   const focused = document.activeElement?.id;
   const held = document.querySelector(".row:hover, .row:focus-visible")?.id;
   const top = held && document.getElementById(held).getBoundingClientRect().top;
   const before = count(document);
-  for (const part of document.querySelectorAll("[data-live]")) {
+  for (const part of root.querySelectorAll("[data-live]")) {
     const counterpart = fresh.getElementById(part.id);
     if (counterpart) morph(part, counterpart);
   }
-  document.title = fresh.title;
-  const added = count(document) - before;
-  if (added > 0) status.textContent = `新しい折り返しが${added}件あります`;
+  if (fresh.title) document.title = fresh.title;
+  const now = count(document);
+  if (now !== before) {
+    document.title = `${now ? `(${now}) ` : ""}${document.title.replace(/^\(\d+\) /, "")}`;
+    if (now > before) status.textContent = `新しい折り返しが${now - before}件あります`;
+  }
   if (focused && document.activeElement === document.body) {
     document.getElementById(focused)?.focus({ preventScroll: true });
   }
-  const now = held && document.getElementById(held)?.getBoundingClientRect().top;
-  if (now) window.scrollBy({ top: now - top, behavior: "instant" });
+  stay(held, top);
+}
+
+// The row that is pointed at stays where it is; in a pane of its own that pane is moved.
+function stay(id, before) {
+  const row = id && document.getElementById(id);
+  if (!row) return;
+  const moved = row.getBoundingClientRect().top - before;
+  if (!moved) return;
+  const pane = row.closest("[data-scroll]");
+  if (pane && pane.scrollHeight > pane.clientHeight) pane.scrollTop += moved;
+  else window.scrollBy({ top: moved, behavior: "instant" });
 }
 
 function count(page) {
@@ -76,21 +95,118 @@ function say(text, href) {
   notice.hidden = !text;
 }
 
-async function refresh() {
+// From where the parts below `root` come: its data-source, else this page.
+async function refresh(root) {
+  const source = root.dataset?.source ?? location.pathname + location.search;
+  const options = { redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) };
+  const answer = await fetch(source, options);
+  if (answer.type === "opaqueredirect") {
+    say("ログインの有効期限が切れました。もう一度ログインしてください", location.pathname + location.search);
+    return false;
+  }
+  if (answer.status === 404 && root.dataset?.source) return true; // of another one by now; the page itself says so
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  update(root, new DOMParser().parseFromString(await answer.text(), "text/html"));
+  return true;
+}
+
+const panes = [...document.querySelectorAll("[data-source]")];
+const roots = panes.length ? panes : [document];
+let timer = 0; // of the next look
+let last = 0; // when it was looked last
+let looking = false;
+let wanted = new Set(); // roots that something was said of meanwhile
+let told = false; // the server says by itself when something happens
+
+async function look(these) {
+  clearTimeout(timer);
+  if (looking) {
+    these.forEach((root) => wanted.add(root));
+    return;
+  }
+  looking = true;
+  last = Date.now();
+  let going = true;
   try {
-    const options = { redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) };
-    const answer = await fetch(location.pathname, options);
-    if (answer.type === "opaqueredirect") {
-      say("ログインの有効期限が切れました。もう一度ログインしてください", location.pathname);
-      return;
-    }
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    update(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    say("");
+    for (const root of these) going = going && (await refresh(root));
+    if (going) say(told || !stream ? "" : SLOW);
   } catch {
     say("最新の状態を取得できません。自動で再接続しています…");
   }
-  setTimeout(refresh, EVERY);
+  looking = false;
+  if (!going) return;
+  if (wanted.size) soon();
+  else timer = setTimeout(() => look(roots), told && !document.hidden ? EVERY_IF_TOLD : EVERY);
 }
 
-if (document.querySelector("[data-live]:not(#trial-clock)")) setTimeout(refresh, EVERY);
+function soon() {
+  const these = () => {
+    const found = roots.filter((root) => wanted.has(root));
+    wanted = new Set();
+    return found;
+  };
+  clearTimeout(timer);
+  const rest = last + AT_MOST_EVERY - Date.now();
+  if (rest <= 0) look(these());
+  else timer = setTimeout(() => look(these()), rest);
+}
+
+// -- told by the server ---------------------------------------------------------------------------
+
+const SLOW = "接続が不安定です。5秒ごとに更新しています。";
+const address = document.querySelector("[data-stream]")?.dataset.stream;
+let stream = null;
+let watchdog = 0;
+let again = AGAIN_AT_FIRST;
+
+function listen() {
+  stream = new EventSource(address);
+  const alive = () => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(lost, SILENT);
+    again = AGAIN_AT_FIRST;
+    if (told) return;
+    told = true;
+    look(roots); // what happened while nobody said so
+  };
+  stream.addEventListener("open", alive);
+  stream.addEventListener("ping", alive);
+  stream.addEventListener("changed", (event) => {
+    alive();
+    const tickets = JSON.parse(event.data);
+    for (const root of roots) {
+      const ticket = root.dataset.ticket;
+      if (!ticket || tickets.includes(ticket)) wanted.add(root);
+    }
+    if (!looking) soon();
+  });
+  stream.addEventListener("error", lost);
+  watchdog = setTimeout(lost, SILENT);
+}
+
+function lost() {
+  clearTimeout(watchdog);
+  stream?.close();
+  watchdog = setTimeout(listen, again);
+  again = AGAIN;
+  if (!told) return;
+  told = false;
+  clearTimeout(timer);
+  timer = setTimeout(() => look(roots), 2 * AT_MOST_EVERY); // unless it is heard again by then
+}
+
+// A page that nobody sees takes none of the few connections a browser has.
+function seen() {
+  clearTimeout(watchdog);
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+    told = false;
+  } else if (!stream) listen();
+}
+
+if (document.querySelector("[data-live]:not(#trial-clock)")) timer = setTimeout(() => look(roots), EVERY);
+if (address) {
+  document.addEventListener("visibilitychange", seen);
+  if (!document.hidden) listen();
+}

@@ -37,6 +37,7 @@ class Limits:
     """`now`: of a clock that only goes on, in seconds."""
 
     sent: Window = field(default_factory=lambda: Window(20, 600.0))
+    asked: Window = field(default_factory=lambda: Window(1, 3600.0))
     hourly: Window = field(default_factory=lambda: Window(3, 3600.0))
     daily: Window = field(default_factory=lambda: Window(6, 86400.0))
 
@@ -47,10 +48,13 @@ class Limits:
         self.sent.count(address, now)
         return True
 
-    def may_ask(self, *about: str, now: float) -> bool:
-        """`about`: the number and the mail address of a form that is right; counted if each may be asked for again."""
+    def may_ask(self, request: str, *about: str, now: float) -> bool:
+        """`about`: the number and the mail address of a form that is right, counted once a `request`."""
+        if self.asked.is_full(request, now):
+            return True  # it is sent again
         if any(window.is_full(one, now) for window in (self.hourly, self.daily) for one in about):
             return False
+        self.asked.count(request, now)
         for one in about:
             self.hourly.count(one, now)
             self.daily.count(one, now)

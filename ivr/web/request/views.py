@@ -107,12 +107,8 @@ async def _take(request: web.Request, live: LiveLine, read: entry.Entry, key: st
     """None: too many for this number or address."""
     door, now = request.app[DOOR], request.app[CLOCK].now()
     asked = f"form/{live.dialplan.key}/{key}.{read.digest}"
-    async with request.app[STORE].read() as db:
-        before = await contacts.by_request(db, asked)
-    if before is not None:
-        return Taken(before, new=False)
     about = [one for one in (read.number, read.email) if one is not None]
-    if not door.limits.may_ask(*about, now=door.clock.monotonic()):
+    if not door.limits.may_ask(asked, *about, now=door.clock.monotonic()):
         return None
     return await take(request.app[STORE], request.app[SETTINGS].run, live, read, asked, now)
 

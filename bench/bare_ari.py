@@ -17,7 +17,7 @@ EVENTS = ("StasisStart", "ChannelDtmfReceived", "PlaybackFinished")
 
 async def serve(address: str, password: str, first: str, second: str) -> None:
     base = f"http://{address}/ari/"
-    headers = {"Authorization": aiohttp.encode_basic_auth("engine", password)}
+    headers = {"Authorization": aiohttp.encode_basic_auth("ivr-engine", password)}
     async with (
         aiohttp.ClientSession(headers=headers) as http,
         http.ws_connect(f"{base}events?app={APP}", compress=0, max_msg_size=0) as socket,

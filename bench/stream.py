@@ -210,7 +210,7 @@ async def measure(base: Path, seconds: int, counts: list[int]) -> bool:
         environ["IVR_TRANSCRIBER"] = str(address)
         async with jobs(settings, environ), asterisk(base, settings, seconds) as private:
             link = Address(*split_address("IVR_ARI", private.settings.ari))
-            ari = Ari(link, "ivr-1", "engine", private.passwords.engine)
+            ari = Ari(link, "ivr-1", "ivr-engine", private.passwords.engine)
             mailbox = StoreMailbox(
                 store,
                 settings.recordings,

@@ -79,7 +79,7 @@ async def engine(settings: Settings) -> None:
         lines = Lines()
         await lines.reload(store)
         passwords = conf.ari_passwords(settings.asterisk_base)
-        ari = Ari(settings.ari, f"ivr-{settings.engine}", "engine", passwords.engine, pulse.check)
+        ari = Ari(settings.ari, f"ivr-{settings.engine}", conf.ENGINE, passwords.engine, pulse.check)
         journal = StoreJournal(store, settings.engine, lines.tenants, clock)
         mailbox = StoreMailbox(
             store, settings.recordings, lines.calendar, clock, lambda: wake(settings.run, "jobs")

@@ -122,6 +122,9 @@ class Engine:
             self.start(self.ari.send("DELETE", f"channels/{channel['id']}"), "late answer")
             return
         dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
+        if channel["dialplan"].get("app_name") == "Stasis":  # asked by name, with a timer until somebody has it
+            timer = f"channels/{channel['id']}/variable?variable=TIMEOUT(absolute)&value=0"
+            self._start(self.ari.send("POST", timer), "timer")
         about = channel["caller"]
         who = numbers.caller(about["number"], about["name"], channel.get("language") or "ja")
         known = self.lines.answering(numbers.to_e164(dialled))

@@ -14,8 +14,8 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ivr.asterisk import conf
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.conf import ari_passwords
 from ivr.asterisk.instance import private_of, share_recordings
 from ivr.asterisk.private import PrivateAsterisk
 from ivr.clock import offset_for
@@ -143,8 +143,8 @@ class Guard:
         self.children: dict[str, Child] = {}
         self._ready = ready
         self._stop = asyncio.Event()
-        password = ari_passwords(settings.asterisk_base).guard
-        self._ari = Ari(settings.ari, f"guard-{settings.engine}", "guard", password)
+        password = conf.ari_passwords(settings.asterisk_base).guard
+        self._ari = Ari(settings.ari, f"guard-{settings.engine}", conf.GUARD, password)
         self._rescue = Rescue(self._ari, f"ivr-{settings.engine}", settings.recordings)
 
     def interrupt(self) -> None:

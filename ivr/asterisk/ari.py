@@ -36,7 +36,6 @@ EVENTS = (
     "StasisStart",
 )
 NEEDED = {
-    "app_stasis_broadcast.so": "StasisBroadcast (Asterisk 20.17, 22.7 or later): no call reaches the engine",
     "res_stasis_recording.so": "recording by ARI: no voicemail",
 }
 RECONNECT = (0.05, 2.0)  # seconds between tries: first, longest

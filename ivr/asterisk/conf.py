@@ -16,7 +16,9 @@ from ivr.errors import AsteriskError, SettingsError
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "asterisk_conf"
 
-# Written by others while Asterisk runs, into the same directory.
+OWN = "ivr_*.conf"  # of the templates, what an Asterisk that was there before needs, too
+
+# Written by others while Asterisk runs.
 AGENTS_FILE = "ivr_agents.conf"
 FALLBACK_FILE = "ivr_fallback.conf"
 
@@ -49,6 +51,8 @@ class InstanceSettings:
     """WAV (8 kHz) said after such a recording."""
     system_name: str = "ivr"
     """Part of every channel id: differs between nodes."""
+    app: str = "ivr-1"
+    """The engine's ARI application, where it is asked by name."""
     clock_offset: float = 0.0
     """Seconds, as `IVR_CLOCK_OFFSET`."""
 
@@ -74,9 +78,12 @@ class InstanceSettings:
         return self.base / "share"
 
 
+ENGINE, GUARD = "ivr-engine", "ivr-guard"
+
+
 @dataclass(frozen=True)
 class AriPasswords:
-    """Of the two ARI users, `engine` and `guard`."""
+    """Of the two ARI users, ENGINE and GUARD."""
 
     engine: str
     guard: str
@@ -102,6 +109,7 @@ def render(
     ari_host, ari_port = split_address("IVR_ARI", settings.ari)
     split_address("IVR_SIP", settings.sip)
     values = {
+        **_own_values(settings, passwords),
         "ETC_DIR": settings.etc,
         "MODULE_DIR": install.module_dir,
         "STATE_DIR": settings.base / "state",
@@ -115,21 +123,57 @@ def render(
         "RTP_END": settings.rtp[1],
         "ARI_HOST": ari_host,
         "ARI_PORT": ari_port,
+        "MOH_DIR": settings.sounds / "moh",
+    }
+    return _filled_in("*.conf", values, broadcasts=install.broadcasts)
+
+
+def render_own(
+    settings: InstanceSettings, passwords: AriPasswords, live: Path, *, broadcasts: bool
+) -> dict[str, str]:
+    """The files of OWN alone, for an Asterisk that was there before. `live`: where what is written later stands."""
+    values = {**_own_values(settings, passwords), "LIVE_DIR": live}
+    return _filled_in(OWN, values, broadcasts=broadcasts)
+
+
+def _own_values(settings: InstanceSettings, passwords: AriPasswords) -> dict[str, object]:
+    return {
+        "LIVE_DIR": settings.etc,
+        "APP": settings.app,
         "ENGINE_PASSWORD": passwords.engine,
         "GUARD_PASSWORD": passwords.guard,
-        "MOH_DIR": settings.sounds / "moh",
         "NEUTRAL_PROMPT": settings.neutral_prompt.with_suffix(""),
         "THANKS_PROMPT": settings.thanks_prompt.with_suffix(""),
         "FALLBACK_DIR": settings.fallback_dir,
         "CLOCK_OFFSET": round(settings.clock_offset),
     }
+
+
+# StasisBroadcast came late; before it, one engine is asked by name, and who is not taken in time goes on by T.
+_BROADCAST = " same => n,StasisBroadcast(1000,^ivr-.*,${EXTEN}${IVR_BY})"
+_BY_NAME = """\
+ same => n,Set(TIMEOUT(absolute)=4)
+ same => n,Stasis(%s,${EXTEN},${IVR_BY:1})
+ same => n,Set(TIMEOUT(absolute)=0)"""
+_TOO_LATE = """
+exten => T,1,Set(TIMEOUT(absolute)=0)
+ same => n,Goto(ivr-fallback,${IVR_DIALLED},1)"""
+
+
+def _filled_in(which: str, values: dict[str, object], *, broadcasts: bool) -> dict[str, str]:
     for name, value in values.items():
         if re.search(r"[\n;\[\]]", str(value)):
             raise SettingsError(f"{name}: {value} cannot stand in a configuration file of Asterisk")
-    return {
-        path.name: _AtTemplate(path.read_text(encoding="utf-8")).substitute(values)
-        for path in sorted(TEMPLATES.glob("*.conf"))
+    by = {"TO_ENGINE": _BROADCAST, "TOO_LATE": ""}
+    if not broadcasts:
+        by = {"TO_ENGINE": _BY_NAME % values["APP"], "TOO_LATE": _TOO_LATE}
+    files = {
+        path.name: _AtTemplate(path.read_text(encoding="utf-8")).substitute({**values, **by})
+        for path in sorted(TEMPLATES.glob(which))
     }
+    if not broadcasts and "modules.conf" in files:
+        files["modules.conf"] = re.sub(r"(?m)^require = .*stasis_broadcast.so\n", "", files["modules.conf"])
+    return files
 
 
 def split_address(name: str, address: str) -> tuple[str, int]:
@@ -151,10 +195,10 @@ class AgentTelephone:
 
 # Not all digits: the From user picks the endpoint, and a caller's number must not be an agent's.
 _USERNAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_RESERVED = {"anonymous", "global", "transport-udp", "agent-endpoint", "agent-aor"}
+_RESERVED = {"anonymous", "global", "transport-udp", "ivr-agent-endpoint", "ivr-agent-aor"}
 
 _AGENT = """\
-[{username}](agent-endpoint)
+[{username}](ivr-agent-endpoint)
 callerid = "{name}" <{username}>
 auth = {username}
 aors = {username}
@@ -165,7 +209,7 @@ auth_type = digest
 username = {username}
 password = {password}
 
-[{username}](agent-aor)
+[{username}](ivr-agent-aor)
 """
 
 

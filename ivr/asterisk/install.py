@@ -11,8 +11,7 @@ from pathlib import Path
 
 from ivr.errors import AsteriskError
 
-# StasisBroadcast, by which a call finds an engine, came with 22.7.
-MINIMUM_VERSION = (22, 7)
+MINIMUM_VERSION = (20, 0)
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,11 @@ class AsteriskInstall:
     data_dir: Path
     """Holds `documentation/`, without which Asterisk knows no option of its own."""
     version: str
+
+    @property
+    def broadcasts(self) -> bool:
+        """Whether it has StasisBroadcast, which came with 20.17 and 22.7: a call asks every engine at once."""
+        return (self.module_dir / "app_stasis_broadcast.so").exists()
 
 
 def unpacked(root: Path) -> AsteriskInstall:

@@ -22,6 +22,7 @@ def private_of(settings: Settings, offset: float) -> PrivateAsterisk:
             neutral_prompt=prompts / "record.wav",
             thanks_prompt=prompts / "thanks.wav",
             system_name=f"ivr{settings.engine}",
+            app=f"ivr-{settings.engine}",
             clock_offset=offset,
         ),
     )

@@ -31,16 +31,24 @@ def endpoint(name: str) -> str:
     return f"trunk.{name}"
 
 
-def files(trunks: Trunks, sip: str) -> dict[str, str]:
-    """File name -> text. `sip`: host:port as IVR_SIP."""
+def files(trunks: Trunks, sip: str | None) -> dict[str, str]:
+    """File name -> text. `sip`: host:port as IVR_SIP; None for an Asterisk that has transports of its own."""
     return {SIP_FILE: render_sip(trunks, sip), WAYS_IN_FILE: render_ways_in(trunks)}
 
 
-def render_sip(trunks: Trunks, sip: str) -> str:
-    """The text of SIP_FILE. `sip`: host:port as IVR_SIP."""
-    host, port = split_address("IVR_SIP", sip)
-    used = {trunk.model.transport for trunk in trunks.by_name.values()}
+def render_sip(trunks: Trunks, sip: str | None) -> str:
+    """The text of SIP_FILE. `sip` as of `files`."""
     sections = ["; Written from trunks.yaml; changes made here are lost."]
+    if sip is not None:
+        sections += _transports(trunks, *split_address("IVR_SIP", sip))
+    for trunk in trunks.by_name.values():
+        sections += _sip_sections(trunk, ours=sip is not None)
+    return "\n\n".join(sections) + "\n"
+
+
+def _transports(trunks: Trunks, host: str, port: int) -> list[str]:
+    sections = []
+    used = {trunk.model.transport for trunk in trunks.by_name.values()}
     if "tcp" in used:
         sections.append(_section("transport-tcp", "transport", protocol="tcp", bind=f"{host}:{port}"))
     if "tls" in used:
@@ -53,16 +61,16 @@ def render_sip(trunks: Trunks, sip: str) -> str:
                 lines.append(f"{what} = {trunks.nat.external}")
             lines += [f"local_net = {network}" for network in trunks.nat.local]
             sections.append("\n".join(lines))
-    for trunk in trunks.by_name.values():
-        sections += _sip_sections(trunk)
-    return "\n\n".join(sections) + "\n"
+    return sections
 
 
-def _sip_sections(trunk: Trunk) -> list[str]:
+def _sip_sections(trunk: Trunk, *, ours: bool) -> list[str]:
+    """`ours`: the transports are those of `_transports`; otherwise Asterisk takes one that suits."""
     model, name = trunk.model, endpoint(trunk.name)
+    transport = {"transport": f"transport-{model.transport}"} if ours else {}
     server = f"sip:{model.host}" + (f";transport={model.transport}" if model.transport != "udp" else "")
     sections = [
-        _section(name, "endpoint", **_endpoint(trunk)),
+        _section(name, "endpoint", **transport, **_endpoint(trunk)),
         _section(name, "aor", contact=server, qualify_frequency=round(model.qualify.total_seconds())),
         _section(name, "identify", endpoint=name, match=",".join(model.sources)),
     ]
@@ -71,7 +79,7 @@ def _sip_sections(trunk: Trunk) -> list[str]:
         sections.append(_section(name, "auth", **login))
     if model.registration:
         registration = {
-            "transport": f"transport-{model.transport}",
+            **transport,
             "outbound_auth": name,
             "server_uri": server,
             "client_uri": f"sip:{model.sender or model.user}@{model.domain}",
@@ -93,7 +101,6 @@ def _endpoint(trunk: Trunk) -> dict[str, object]:
     model, name = trunk.model, endpoint(trunk.name)
     options: dict[str, object] = {
         "context": _context(trunk.name),
-        "transport": f"transport-{model.transport}",
         "aors": name,
         "disallow": "all",
         "allow": ",".join(model.codecs),

@@ -12,7 +12,7 @@ class BareEngine:
 
     def __init__(self, asterisk: PrivateAsterisk) -> None:
         self._url = f"http://{asterisk.settings.ari}/ari"
-        self._key = {"api_key": f"engine:{asterisk.passwords.engine}"}
+        self._key = {"api_key": f"ivr-engine:{asterisk.passwords.engine}"}
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession()

@@ -25,7 +25,7 @@ def asterisk(
     base = tmp_path_factory.mktemp("dialplan")
     private = PrivateAsterisk(asterisk_install, instance_settings(base))
     for prompt in (private.settings.neutral_prompt, private.settings.thanks_prompt):
-        _write_tone(prompt)
+        write_tone(prompt)
     asyncio.run(private.start())
     yield private
     asyncio.run(private.stop())
@@ -35,7 +35,7 @@ def test_without_an_engine_a_caller_hears_a_prompt_and_leaves_a_message(asterisk
     before = int(time.time())
     with SipCall(asterisk.settings.sip, "05031859080", caller="<sip:09012345678@127.0.0.1>") as call:
         assert call.status == 200
-        heard = _talk_until_recorded(call, asterisk, "05031859080_09012345678")
+        heard = talk_until_recorded(call, asterisk, "05031859080_09012345678")
         call.talk(2.0, LOUD)
     assert len(set(heard)) > 4, "no prompt was heard"
     recording = _new_recording(asterisk, "05031859080_09012345678")
@@ -52,7 +52,7 @@ def test_a_number_with_a_plus_and_a_caller_without_one_are_taken_too(asterisk: P
     caller = '"Anonymous" <sip:anonymous@anonymous.invalid>'
     with SipCall(asterisk.settings.sip, "+815031859080", caller=caller) as call:
         assert call.status == 200
-        _talk_until_recorded(call, asterisk, "+815031859080_")
+        talk_until_recorded(call, asterisk, "+815031859080_")
         call.talk(1.0, LOUD)
     assert _new_recording(asterisk, "+815031859080_").stem.split("_")[2] == ""
 
@@ -106,7 +106,7 @@ def _short_call(asterisk: PrivateAsterisk, caller: str, headers: str) -> int:
         return call.status
 
 
-def _talk_until_recorded(call: SipCall, asterisk: PrivateAsterisk, name: str) -> bytes:
+def talk_until_recorded(call: SipCall, asterisk: PrivateAsterisk, name: str) -> bytes:
     """What was heard until then."""
     heard = b""
     deadline = time.monotonic() + 30
@@ -126,7 +126,7 @@ def _new_recording(asterisk: PrivateAsterisk, name: str) -> Path:
         assert time.monotonic() < deadline, "no recording"
 
 
-def _write_tone(path: Path) -> None:
+def write_tone(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))

@@ -347,7 +347,7 @@ from ivr.heartbeat import beat
 from ivr.messages.sidecar import Facts, Sidecar, new_id
 base, does = pathlib.Path(sys.argv[1]), sys.argv[2]
 ours = settings.load()
-ari = Ari(ours.ari, "ivr-1", "engine", ari_passwords(ours.asterisk_base).engine)
+ari = Ari(ours.ari, "ivr-1", "ivr-engine", ari_passwords(ours.asterisk_base).engine)
 kept = []
 def on(event):
     if event["type"] == "CallBroadcast":

@@ -61,9 +61,9 @@ async def test_ari_wants_a_password(asterisk: PrivateAsterisk) -> None:
     url = f"http://{asterisk.settings.ari}/ari/asterisk/info"
     users = {
         None: 401,
-        aiohttp.encode_basic_auth("engine", "guess"): 401,
-        aiohttp.encode_basic_auth("engine", asterisk.passwords.engine): 200,
-        aiohttp.encode_basic_auth("guard", asterisk.passwords.guard): 200,
+        aiohttp.encode_basic_auth("ivr-engine", "guess"): 401,
+        aiohttp.encode_basic_auth("ivr-engine", asterisk.passwords.engine): 200,
+        aiohttp.encode_basic_auth("ivr-guard", asterisk.passwords.guard): 200,
     }
     async with aiohttp.ClientSession() as session:
         for user, expected in users.items():
@@ -81,7 +81,7 @@ async def test_passwords_are_kept_and_readable_by_us_only(asterisk: PrivateAster
         and not path.is_symlink()
         and asterisk.passwords.engine.encode() in path.read_bytes()
     ]
-    assert {path.name for path in holding} == {"ari-passwords.json", "ari.conf"}
+    assert {path.name for path in holding} == {"ari-passwords.json", "ivr_ari.conf"}
     assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
 
 
@@ -185,10 +185,10 @@ async def test_a_missing_module_is_named(asterisk_install: AsteriskInstall, tmp_
     modules = tmp_path / "modules"
     modules.mkdir()
     for module in asterisk_install.module_dir.iterdir():
-        if module.name != "app_stasis_broadcast.so":
+        if module.name != "app_stasis.so":
             (modules / module.name).symlink_to(module)
     private = PrivateAsterisk(replace(asterisk_install, module_dir=modules), instance_settings(tmp_path))
-    with pytest.raises(AsteriskError, match=r"(?s)ended while starting.*app_stasis_broadcast"):
+    with pytest.raises(AsteriskError, match=r"(?s)ended while starting.*app_stasis"):
         await private.start()
 
 

@@ -34,14 +34,14 @@ def test_every_file_is_filled_in() -> None:
     assert "bindaddr = 127.0.0.3\nbindport = 8099" in files["http.conf"]
     assert "rtpstart = 20000\nrtpend = 20998" in files["rtp.conf"]
     assert "systemname = node-1" in files["asterisk.conf"]
-    assert "IVR_NEUTRAL_PROMPT = /data/bundle/record\n" in files["extensions.conf"]
-    assert "IVR_CLOCK_OFFSET = -86400\n" in files["extensions.conf"]
-    assert "${EXTEN}" in files["extensions.conf"], "Asterisk's own variables stay"
+    assert "Playback(/data/bundle/record)\n" in files["ivr_extensions.conf"]
+    assert "$[${EPOCH} + -86400]" in files["ivr_extensions.conf"]
+    assert "${EXTEN}" in files["ivr_extensions.conf"], "Asterisk's own variables stay"
 
 
 def test_passwords_are_in_one_file_only() -> None:
     files = conf.render(SETTINGS, INSTALL, PASSWORDS, Path("/run/x"))
-    assert [name for name, text in files.items() if "-secret" in text] == ["ari.conf"]
+    assert [name for name, text in files.items() if "-secret" in text] == ["ivr_ari.conf"]
 
 
 @pytest.mark.parametrize("address", ["5060", "127.0.0.1", "127.0.0.1:sip", "127.0.0.1:0", ":5060", "h:70000"])
@@ -77,9 +77,9 @@ def test_processes_that_start_together_agree_on_the_passwords(tmp_path: Path) ->
 
 def test_an_agent_is_an_endpoint_that_can_register() -> None:
     text = render_agents([AgentTelephone("田中", "tanaka", "pw")])
-    assert '[tanaka](agent-endpoint)\ncallerid = "田中" <tanaka>\nauth = tanaka\naors = tanaka\n' in text
+    assert '[tanaka](ivr-agent-endpoint)\ncallerid = "田中" <tanaka>\nauth = tanaka\naors = tanaka\n' in text
     assert "[tanaka]\ntype = auth\nauth_type = digest\nusername = tanaka\npassword = pw\n" in text
-    assert "[tanaka](agent-aor)\n" in text
+    assert "[tanaka](ivr-agent-aor)\n" in text
 
 
 # A caller whose number were an agent's user name would be asked for the agent's password.

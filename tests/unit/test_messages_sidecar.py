@@ -15,7 +15,7 @@ from ivr.messages.reconciler import Bare
 from ivr.messages.sidecar import BrokenSidecar, Facts, Sidecar, id_time, new_id
 
 AT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
-EXTENSIONS = Path(__file__).parents[2] / "asterisk_conf" / "extensions.conf"
+EXTENSIONS = Path(__file__).parents[2] / "asterisk_conf" / "ivr_extensions.conf"
 
 
 def facts(id: str) -> Facts:
@@ -172,13 +172,13 @@ def test_ids_sort_by_time_and_differ() -> None:
 
 
 def test_the_name_without_a_sidecar_is_the_one_the_dialplan_writes() -> None:
-    """The order of the facts in asterisk_conf/extensions.conf, filled in by hand."""
+    """The order of the facts in asterisk_conf/ivr_extensions.conf, filled in by hand."""
     lines = [line.partition(",Set(IVR_FACTS=")[2] for line in EXTENSIONS.read_text("utf-8").splitlines()]
     name = ""
     for value in filter(None, lines):
         name = value.removesuffix(")").replace("${IVR_FACTS}", name)
     filled = (
-        name.replace("$[${EPOCH} + ${IVR_CLOCK_OFFSET}]", "1795485600")
+        name.replace("$[${EPOCH} + @{CLOCK_OFFSET}]", "1795485600")
         .replace("${FILTER(+0-9,${IVR_DIALLED})}", "05031859080")
         .replace("${FILTER(+0-9,${CALLERID(num)})}", "09012345678")
         .replace("${UNIQUEID}", "ivr-1795485600.12")

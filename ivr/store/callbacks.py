@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
@@ -80,6 +80,7 @@ async def listing(
     line: str | None = None,
     state: str | None = None,
     tenant: str | None = None,
+    where: Collection[ColumnElement[bool]] = (),
 ) -> Sequence[CallbackRow]:
     """What is due first comes first, then what arrived first.
 
@@ -87,7 +88,7 @@ async def listing(
     """
     due = func.coalesce(CallbackRow.due_at, literal(NEVER, UtcTime), type_=UtcTime)
     order = (due, CallbackRow.created_at, CallbackRow.ticket)
-    query = select(CallbackRow).order_by(*order).limit(limit)
+    query = select(CallbackRow).where(*where).order_by(*order).limit(limit)
     for column, wanted in (
         (CallbackRow.line, line),
         (CallbackRow.state, state),
@@ -211,6 +212,15 @@ async def unfinished(session: AsyncSession, closed: Sequence[str], limit: int) -
     order = (CallbackRow.begun_at.is_not(None), due)
     query = select(CallbackRow).where(CallbackRow.state.not_in(closed)).order_by(*order).limit(limit)
     return (await session.scalars(query)).all()
+
+
+async def claimed_by(session: AsyncSession, agent: str, *, tenant: str | None) -> Sequence[CallbackRow]:
+    """What an agent has taken and not begun to dial, by due time."""
+    due = func.coalesce(CallbackRow.due_at, literal(NEVER, UtcTime), type_=UtcTime)
+    query = select(CallbackRow).where(CallbackRow.state == "claimed", CallbackRow.agent == agent)
+    if tenant is not None:
+        query = query.where(CallbackRow.tenant == tenant)
+    return (await session.scalars(query.order_by(due, CallbackRow.ticket))).all()
 
 
 async def to_do(

@@ -9,12 +9,14 @@ from datetime import datetime
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.callbacks import undo
 from ivr.callbacks.policy import Policies, Policy
 from ivr.callbacks.who import Who
 from ivr.errors import CalendarError
 from ivr.store import audit, callbacks
 from ivr.store.tables import CallbackRow
-from ivr.web.keys import CLOCK, LINES, STORE, VIEWER
+from ivr.web.callbacks.doing import LAST, done_now, who_asks
+from ivr.web.keys import CLOCK, LINES, STORE
 
 log = logging.getLogger("ivr.web.api")
 
@@ -39,30 +41,24 @@ async def acting(
 ) -> AsyncIterator[Acting]:
     """Commits at exit. NotFound past the wall; 412 unless the version is the one that was `seen`.
 
-    `locked` False: of several callbacks, which whoever changes them locks in their order.
+    As on the pages, one's lease goes on with what one does, and the last thing may be taken back.
+    `locked` False: of two callbacks, which are locked in their order.
     """
-    viewer, now = request[VIEWER], request.app[CLOCK].now()
-    async with request.app[STORE].write() as db:
-        row = await callbacks.get(db, request.match_info["ticket"], tenant=viewer.tenant, to_change=locked)
+    app, who, now = request.app, who_asks(request), request.app[CLOCK].now()
+    async with app[STORE].write() as db:
+        row = await callbacks.get(db, request.match_info["ticket"], tenant=who.tenant, to_change=locked)
         if seen is not None and seen != row.version:
             raise web.HTTPPreconditionFailed(reason=CHANGED)
-        tenant, ticket = row.tenant, row.ticket
-        yield Acting(db, row, who_asks(request), now)
+        tenant, ticket, before = row.tenant, row.ticket, undo.before(row)
+        yield Acting(db, row, who, now)
         await audit.note(
-            db,
-            who=viewer.name,
-            tenant=tenant,
-            what="change",
-            kind="callback",
-            about=ticket,
-            at=now,
-            detail=what,
+            db, who=who.name, tenant=tenant, what="change", kind="callback", about=ticket, at=now, detail=what
         )
-
-
-def who_asks(request: web.Request) -> Who:
-    viewer = request[VIEWER]
-    return Who(viewer.name, viewer.tenant, supervisor=viewer.manages)
+        done = await done_now(db, ticket, before, who, now)
+    if done is None:
+        app[LAST].pop(who.name, None)
+    else:
+        app[LAST][who.name] = done
 
 
 async def policies_of(request: web.Request) -> Policies:

@@ -1,18 +1,20 @@
 """What is done to one callback. The rules stand in `ivr.callbacks`; here they only get addresses."""
 
 import hashlib
-from datetime import timedelta
 
 from aiohttp import web
 
-from ivr.callbacks import dialing, edits, escalation, service
+from ivr.callbacks import dialing, edits, escalation, service, undo
 from ivr.callbacks.guard import Refusal
+from ivr.errors import Conflict
 from ivr.store import orders
 from ivr.wake import wake
 from ivr.web.api import bodies
 from ivr.web.api.acting import acting, policies_of
 from ivr.web.api.fields import Told
 from ivr.web.api.shapes import Ticket
+from ivr.web.callbacks.actions import require_colleague, require_telephone
+from ivr.web.callbacks.doing import LAST
 from ivr.web.keys import SETTINGS, VIEWER
 from ivr.web.refusals import NotDialled
 
@@ -26,20 +28,20 @@ class Dialling(Told):
 # -- who has it ---------------------------------------------------------------------------------
 
 
-async def claim(request: web.Request, body: bodies.Lease, seen: int | None) -> Ticket:
-    """Makes a callback one's own; one's own again: moves its lease.
+async def claim(request: web.Request, seen: int | None) -> Ticket:
+    """Makes a callback one's own for 15 minutes, which go on with whatever one does on it.
 
     Of two who claim at once one gets 409 `held`. A claim is no work: no promise is kept by it.
     """
     async with acting(request, "claim", seen) as act:
-        until = act.now + timedelta(minutes=body.minutes)
+        until = act.now + service.LEASE
         return Ticket.of(await service.claim(act.db, act.ticket, act.who, until=until, now=act.now))
 
 
-async def renew(request: web.Request, body: bodies.Lease) -> Ticket:
-    """Extends one's lease, for something was done on the ticket. The version stays."""
+async def renew(request: web.Request) -> Ticket:
+    """One is still working on it: the 15 minutes begin anew. The version stays."""
     async with acting(request, "renew") as act:
-        until = act.now + timedelta(minutes=body.minutes)
+        until = act.now + service.LEASE
         return Ticket.of(await service.renew(act.db, act.ticket, act.who, until=until, now=act.now))
 
 
@@ -52,15 +54,16 @@ async def release(request: web.Request, body: bodies.Why, seen: int | None) -> T
 async def offer(request: web.Request, body: bodies.Handover, seen: int | None) -> Ticket:
     """引き継ぎ: offers a callback to somebody, who accepts or declines; until then it stays whose it is."""
     async with acting(request, "offer", seen) as act:
+        await require_colleague(act.db, act.row.tenant, act.who, body.to)
         return Ticket.of(
             await service.offer(act.db, act.ticket, to=body.to, who=act.who, memo=body.memo, now=act.now)
         )
 
 
-async def accept(request: web.Request, body: bodies.Lease, seen: int | None) -> Ticket:
+async def accept(request: web.Request, seen: int | None) -> Ticket:
     """Takes a callback that was offered to one."""
     async with acting(request, "accept", seen) as act:
-        until = act.now + timedelta(minutes=body.minutes)
+        until = act.now + service.LEASE
         return Ticket.of(await service.accept(act.db, act.ticket, act.who, until=until, now=act.now))
 
 
@@ -73,7 +76,8 @@ async def decline(request: web.Request, body: bodies.Why, seen: int | None) -> T
 async def assign(request: web.Request, body: bodies.Assignment, seen: int | None) -> Ticket:
     """Gives a callback to somebody, whoever has it, unless somebody is on the line."""
     async with acting(request, "assign", seen) as act:
-        until = act.now + timedelta(minutes=body.minutes)
+        await require_colleague(act.db, act.row.tenant, act.who, body.to)
+        until = act.now + service.LEASE
         return Ticket.of(
             await service.assign(act.db, act.ticket, to=body.to, who=act.who, until=until, now=act.now)
         )
@@ -95,13 +99,17 @@ async def begin(request: web.Request, seen: int | None) -> Ticket:
 
 
 async def dial(request: web.Request, body: bodies.DialOrder, seen: int | None, key: str) -> Dialling:
-    """Rings the agent's telephone, then the customer. The agent is who the token is named after, and has the callback.
+    """Rings the agent's telephone, then the customer. The agent is who the token is named after.
 
-    Before anything rings the guard is asked: 409 `not_dialled` with `refused`. Asking again with the same
+    A callback that nobody has is claimed by it. Before anything rings the guard is asked: 409 `not_dialled` with `refused`. Asking again with the same
     Idempotency-Key rings nobody twice.
     """
     policies = await policies_of(request)
     async with acting(request, "dial", seen) as act:
+        await require_telephone(act.db, act.who, act.row.tenant, body.to)
+        if act.row.state == "open":
+            until = act.now + service.LEASE
+            await service.claim(act.db, act.ticket, act.who, until=until, now=act.now)
         begun = await dialing.begin(
             act.db,
             act.ticket,
@@ -195,3 +203,12 @@ async def give_up(request: web.Request, body: bodies.Reason, seen: int | None) -
     """連絡不能: ends a callback whose customer was not reached. By a supervisor alone."""
     async with acting(request, "give up", seen) as act:
         return Ticket.of(await service.give_up(act.db, act.ticket, who=act.who, why=body.why, now=act.now))
+
+
+async def take_back(request: web.Request) -> Ticket:
+    """元に戻す: takes back what one did last to this callback, within 90 seconds and before anybody else did something."""
+    async with acting(request, "undo") as act:
+        last = request.app[LAST].get(act.who.name)
+        if last is None or last.ticket != act.ticket:
+            raise Conflict("元に戻せる操作がありません。", id="undo")
+        return Ticket.of(await undo.undo(act.db, last, who=act.who, now=act.now))

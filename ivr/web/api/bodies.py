@@ -10,11 +10,6 @@ from ivr.web.api.fields import Given, Id, Moment, Name, Short, Text, Ticket, Wor
 from ivr.web.api.shapes import Priority
 
 
-class Lease(Given):
-    minutes: int = Field(15, ge=1, le=240)
-    """How long it stays one's own if nothing is done on it."""
-
-
 class Why(Given):
     why: Text | None = None
 
@@ -31,7 +26,6 @@ class Handover(Given):
 
 class Assignment(Given):
     to: Name
-    minutes: int = Field(15, ge=1, le=240)
 
 
 class Outcome(Given):

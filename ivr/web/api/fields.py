@@ -12,7 +12,7 @@ MOST = 1000  # rows of a list
 LONGEST = 5000  # characters of a text
 BIGGEST = 2**31 - 1  # of an id in the database
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
-_NO_NUL = r"^[^\u0000]*$"  # PostgreSQL keeps none
+NO_NUL = r"^[^\u0000]*$"  # PostgreSQL keeps none
 
 
 class Given(BaseModel):
@@ -63,10 +63,10 @@ def _as_time(value: datetime) -> str | None:
     return iso(value)
 
 
-Text = Annotated[str, Field(max_length=LONGEST, pattern=_NO_NUL)]
+Text = Annotated[str, Field(max_length=LONGEST, pattern=NO_NUL)]
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
-Short = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_NUL)]
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_NO_NUL)]  # of an agent or a user
+Short = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]  # of an agent or a user
 Ticket = Annotated[str, Field(pattern=r"^[0-9]{7,16}$")]
 Id = Annotated[int, Field(ge=1, le=BIGGEST)]
 Moment = Annotated[

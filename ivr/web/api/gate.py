@@ -24,7 +24,9 @@ KEY_NEEDED = 'send "Authorization: Bearer KEY" with the key of IVR_TRANSCRIBER_K
 CONFLICTS = {
     "conflict": "it is not possible now",
     "changed": "somebody changed it first; look at it again and decide anew",
+    "choice": "this is none of those that can be chosen",
     "contacts": "at least one contact must go, and at least one must stay",
+    "email": "this is no mail address",
     "held": "another agent has this callback, and the lease runs",
     "key_reused": "this Idempotency-Key was used for something else before",
     "next_needed": "say when the customer hears of it next: next_at",
@@ -33,8 +35,11 @@ CONFLICTS = {
     "not_yours": "claim the callback first",
     "number": "nobody in Japan can be rung at this number",
     "other_line": "callbacks of two lines cannot be one",
+    "reason": "say why",
     "state": "the state that it is in does not allow this",
     "talking": "the agent talks to a caller; wait until the call has ended",
+    "telephone": "no telephone of this agent is known",
+    "undo": "this cannot be taken back (any more)",
 }
 
 

@@ -31,6 +31,7 @@ ACTIONS: dict[str, Callable[..., Awaitable[Any]]] = {
     "reopen": actions.reopen,
     "cancel": actions.cancel,
     "give-up": actions.give_up,
+    "undo": actions.take_back,
     "priority": changes.set_priority,
     "flags": changes.set_flags,
     "memo": changes.add_memo,

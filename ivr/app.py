@@ -20,6 +20,7 @@ from ivr.asterisk.trunks import LiveTrunks, outside_of
 from ivr.callbacks.escalation import Escalation
 from ivr.clock import SystemClock
 from ivr.closings import StoreClosings, announce
+from ivr.customers import StoreCustomers
 from ivr.engine import Engine
 from ivr.errors import IvrError, StoreError
 from ivr.journal import StoreJournal
@@ -108,6 +109,7 @@ async def engine(settings: Settings) -> None:
             Ears(settings.transcriber, settings.transcriber_key, LineModels(store, clock).of),
             reader,
             trunks.default_line,
+            StoreCustomers(store, lines, clock),
         )
 
         carry_out = partial(_carry_out, store, desk, live_sounds, trunks)

@@ -17,6 +17,7 @@ from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.run import run
 from ivr.errors import AsteriskError
+from ivr.known import NOBODY_KNOWN, Customers
 from ivr.lines import Lines, LiveLine
 from ivr.outside import NOWHERE, Outside
 from ivr.queues.queues import Queues
@@ -46,6 +47,7 @@ class Engine:
     ears: Ears = NOBODY
     reader: Reader = NOBODY_READS
     default_line: Callable[[str], str | None] = lambda trunk: None
+    customers: Customers = NOBODY_KNOWN
 
     def __post_init__(self) -> None:
         self.calls: dict[str, AriCall] = {}
@@ -198,6 +200,7 @@ class Engine:
             self.retrieval,
             self.lines.get,
             self.reader,
+            self.customers,
         )
 
     async def _reject(self, call: AriCall) -> None:

@@ -19,13 +19,16 @@ from ivr.transcript import Transcript
 
 Cause = Literal["busy", "no_agent", "no_answer", "closed", "asked"]
 Outcome = Literal[
-    "answered", "message", "silent", "callback", "informed", "abandoned", "rejected", "failed", "in_progress"
-]
+    "answered", "message", "silent", "callback", "informed", "abandoned", "turned_away", "rejected", "failed",
+    "in_progress",
+]  # fmt: skip
 Withheld = Literal["anonymous", "payphone", "unavailable"]  # 非通知, 公衆電話, 表示圏外
 
 
 # Variable of a call to a number that no line has, taken by the default line of its trunk.
 BY_DEFAULT = "by_default"
+# Variable of a call: the ticket that a message joins which the caller leaves.
+JOINS = "joins"
 
 
 class CallerHungUp(Exception):
@@ -117,9 +120,14 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Dialled:
-    """How dialling a telephone outside ended; `answered` means that it and the caller are bridged."""
+    """How dialling a telephone outside ended; `answered` means that it and the caller are bridged.
+
+    `cause` (Q.850) and `status` (SIP's) of one that was not reached, where they are known, else 0.
+    """
 
     ended_by: Literal["answered", "busy", "no_answer", "failed"]
+    cause: int = field(default=0, compare=False)
+    status: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +296,9 @@ class Seats(Protocol):
         max_wait: timedelta,
         ring: timedelta,
         entered_at: datetime,
-    ) -> Place: ...
+        first: Sequence[str] = (),
+    ) -> Place:
+        """`first`: agents, of whatever group, who are rung before the group is: alone, one after the other, if free."""
 
     def on_line(self, line: str) -> int:
         """Callers of `line` who wait or talk."""
@@ -336,17 +346,21 @@ class Stored:
 class CallbackPromise:
     """What the dialplan promises: `due` as in the YAML, e.g. "1 business day"; hours by name.
 
-    `if_urgent`: by when at the latest, if the caller says by a key that it is urgent.
+    `if_urgent`: by when at the latest, if the caller says by a key that it is urgent; it has then
+    `urgent_priority` at least, None: what is usual.
     """
 
     priority: str
     due: str
     hours: str | None
     if_urgent: str | None = None
+    urgent_priority: str | None = None
 
     def as_json(self) -> dict[str, str | None]:
         """As sidecars and bundles have it."""
         urgent = {"if_urgent": self.if_urgent} if self.if_urgent else {}
+        if self.urgent_priority:
+            urgent["urgent_priority"] = self.urgent_priority
         return {"priority": self.priority, "due": self.due, "hours": self.hours, **urgent}
 
 

@@ -75,6 +75,8 @@ async def _one(call: Passage, old: Dialplan | None, new: Dialplan) -> Replayed:
     at = call.started_at.astimezone(zone_of(new))
     if old is None:
         return Replayed(call, at, "unknown", (), "the version that it ran on cannot be read")
+    if not call.path:
+        return Replayed(call, at, "unknown", (), "its caller was turned away")
     if any(":" in part for part in call.path):
         return Replayed(call, at, "unknown", (), "it went on in another line")
     if any(part in old.steps and old.steps[part].digits_used() for part in call.path):

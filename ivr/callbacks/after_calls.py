@@ -27,12 +27,13 @@ async def look(database: Store, policies: Policies, waited: Waited, now: datetim
         lines = [one for one in await store.lines_left(session, since) if policies(one).rules.abandoned]
         gone = await store.abandoned(session, since, lines)
         through = await store.got_through(session, since, sorted(CLOSED))
-        again = await store.rang_again(session, since, sorted(CLOSED))
     for call in gone:
         policy, wait = policies(call.line), waited(call)
         if policy.rules.abandoned is not None and wait is not None and wait >= policy.rules.abandoned.after:
             async with database.write() as session:
                 await abandoned.gave_up(session, _about(call), wait, policy=policy, now=now)
+    async with database.read() as session:  # by now without those that were made above
+        again = await store.rang_again(session, since, sorted(CLOSED))
     for call in again:
         async with database.write() as session:
             await asking.rang(session, _about(call), now)

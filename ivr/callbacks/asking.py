@@ -40,7 +40,7 @@ SAID = (*TOLD_APART, "name", "matter", "email", "call_id", "message_id")
 class MessageFacts:
     """Who asked, and for what; `received_at` starts the clock of its due time, `id` is its message's if it has one.
 
-    `reply_wanted` False: 折り返し不要, which has no due time.
+    `reply_wanted` False: 折り返し不要, which has no due time. `joins`: the ticket that somebody adds it to.
     """
 
     id: str
@@ -61,6 +61,7 @@ class MessageFacts:
     email: str | None = None
     preferred_time: str | None = None
     reply_wanted: bool | None = None
+    joins: str | None = None
 
 
 class Promise(Protocol):
@@ -88,7 +89,8 @@ async def create_for_message(
     """
     contact = _contact(message, promise, calendar, "message") | {"message_id": message.id}
     find = lambda: contacts.by_message(session, message.id)  # noqa: E731
-    return await _once(session, f"message {message.id}", find, contact, now, new_ticket)
+    key = f"message {message.id}"
+    return await _once(session, key, find, contact, now, new_ticket, joins=message.joins)
 
 
 async def create_for_request(
@@ -105,7 +107,7 @@ async def create_for_request(
     """The same for who asked without a message. `request`: by which it is found again."""
     contact = _contact(about, promise, calendar, source) | {"request_id": request}
     find = lambda: contacts.by_request(session, request)  # noqa: E731
-    return await _once(session, f"request {request}", find, contact, now, new_ticket)
+    return await _once(session, f"request {request}", find, contact, now, new_ticket, joins=about.joins)
 
 
 async def open_for(
@@ -214,6 +216,8 @@ async def _once(
     contact: dict[str, Any],
     now: datetime,
     new_ticket: Callable[[int], str],
+    *,
+    joins: str | None = None,
 ) -> str:
     doors = [key]
     if contact["number"] is not None:
@@ -222,6 +226,10 @@ async def _once(
     found = await find()
     if found is not None:
         return found.ticket
+    named = await store.find(session, joins, to_change=True) if joins is not None else None
+    if named is not None and named.tenant == contact["tenant"] and named.state not in CLOSED:
+        await _join(session, named, contact, now)
+        return named.ticket
     for row in await _candidates(session, contact):
         if conflict(row, contact) is None:
             await _join(session, row, contact, now)

@@ -75,14 +75,10 @@ async def end(session: AsyncSession, id: int, *, who: Who, now: datetime) -> Bar
     return row
 
 
-async def turned_away(
-    session: AsyncSession, number: str | None, *, tenant: str, now: datetime
-) -> BarredNumber | None:
-    """The approved entry of 着信規制 by which a caller hears the polite announcement."""
-    if number is None:
-        return None
-    found = await barred.standing(session, "incoming", tenant=tenant, now=now, number=number)
-    return next((row for row in found if row.approved_at is not None), None)
+async def turned_away(session: AsyncSession, now: datetime) -> Sequence[BarredNumber]:
+    """The approved entries of 着信規制, of all tenants, by which callers hear the polite announcement."""
+    found = await barred.standing(session, "incoming", tenant=None, now=now)
+    return [row for row in found if row.approved_at is not None]
 
 
 async def listing(session: AsyncSession, kind: Kind, *, who: Who, now: datetime) -> Sequence[BarredNumber]:

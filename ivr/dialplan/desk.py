@@ -8,6 +8,7 @@ from ivr.call import NOBODY_READS, CallbackPromise, CallState, Journal, Mailbox,
 from ivr.clock import Clock
 from ivr.dialplan.callbacks import URGENT
 from ivr.dialplan.model import CallbackModel, Dialplan, LineModel
+from ivr.dialplan.reading import Priority
 from ivr.dialplan.texts import (
     BY_THE_CLOCK,
     IN_A_QUEUE,
@@ -18,6 +19,7 @@ from ivr.dialplan.texts import (
     wait_parts,
 )
 from ivr.hours.calendar import Calendar
+from ivr.known import NOBODY_KNOWN, Customers
 from ivr.staff import Closings, Retrieval
 
 TICKET = "ticket"  # the variable of the state that holds the number of the callback, as texts say it
@@ -46,6 +48,7 @@ class Desk:
     retrieval: Retrieval
     lines: Callable[[str], "Target | None"] = lambda key: None  # the live lines, by key
     reader: Reader = NOBODY_READS
+    customers: Customers = NOBODY_KNOWN
 
     def speak(
         self, state: CallState, text: str, hours: str | None = None, place: Place | None = None
@@ -74,15 +77,21 @@ class Desk:
             return ahead_parts(place.ahead(), self.line.capacity)
         return wait_parts(place.expected_wait())
 
-    def promise(self, state: CallState, callback: CallbackModel) -> CallbackPromise:
-        """What the dialplan promises, by the hours that the call passed last unless it names some."""
+    def promise(
+        self, state: CallState, callback: CallbackModel, urgent: Priority = URGENT
+    ) -> CallbackPromise:
+        """What the dialplan promises, by the hours that the call passed last unless it names some.
+
+        `urgent`: the priority if the caller says by a key that it is urgent.
+        """
         passed = state.variables.get("hours") or next(iter(self.calendars), None)
         hours = callback.hours or self.line.callbacks.hours or passed
         calendar = self.calendars.get(hours or "")
         is_open = calendar is None or calendar.state(self.clock.now()).open
         rules = self.line.callbacks
         due = callback.due or rules.response(callback.priority, is_open=is_open)
-        return CallbackPromise(callback.priority, due, hours, rules.response(URGENT, is_open=is_open))
+        by = rules.response(urgent, is_open=is_open)
+        return CallbackPromise(callback.priority, due, hours, by, None if urgent == URGENT else urgent)
 
     def calendar(self, state: CallState) -> Calendar:
         """The hours that the call passed last, else the line's first."""

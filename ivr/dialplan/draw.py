@@ -21,13 +21,20 @@ TYPES = {
     "survey": "アンケート",
     "say_hours": "営業時間の案内",
     "callback": "折り返し",
+    "ticket": "受付状況の確認",
     "transfer": "転送",
     "notify": "通知",
     "closing": "臨時休業",
     "mailbox": "メッセージの確認",
     "goto": "別の窓口へ",
 }
-WAYS = {"next": "", "open": "営業中", "closed": "営業時間外", "otherwise": "その他"}
+WAYS = {
+    "next": "",
+    "open": "営業中",
+    "closed": "営業時間外",
+    "otherwise": "その他",
+    "message": "ご用件の追加",
+}
 VISIT_OVER = "通話時間の上限"  # no step leads there, but the limit of the visit
 LONGEST_TEXT = 20  # characters of what a step says
 

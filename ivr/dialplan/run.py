@@ -27,6 +27,8 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
         visit.begin(desk, state)
     try:
         await call.answer()
+        if (not resumed or state.outcome == "turned_away") and await _turned_away(call, desk):
+            return
         for _ in range(LONGEST_PATH):
             if state.step is None:
                 break
@@ -57,6 +59,18 @@ async def run(call: Call, dialplan: Dialplan, desk: Desk) -> None:
     except CallerHungUp:
         if state.outcome == "in_progress":
             state.outcome = "abandoned"
+
+
+async def _turned_away(call: Call, desk: Desk) -> bool:
+    """着信規制: such a caller hears the line's announcement and no more."""
+    said = desk.line.turn_away
+    if said is None or not await desk.customers.turned_away(call.caller.number, desk.line.tenant):
+        return False
+    call.state.outcome = "turned_away"
+    desk.journal.entered(call)
+    await call.play(*desk.speak(call.state, said), whole=True)
+    await call.hang_up()
+    return True
 
 
 def _unless_over(dialplan: Dialplan, desk: Desk, state: CallState, following: str | None) -> str | None:

@@ -94,7 +94,7 @@ def day_named(day: date) -> str:
 
 
 def moment_parts(then: datetime, now: datetime) -> list[str]:
-    """`本日、` `午前9時` `5分`: a time of the past, where `then` is told."""
+    """`本日、` `午前9時` `5分`: a time past or to come, where `then` is told."""
     return spoken.moment_parts(then, now.astimezone(then.tzinfo).date())
 
 

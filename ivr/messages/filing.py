@@ -276,8 +276,7 @@ async def _one_callback(
     calendar = _calendar(calendars, facts, facts.promise.hours)
     ticket = await create_for_message(session, _about(facts, row.tenant), facts.promise, calendar, now)
     if facts.urgent:
-        due = facts.promise.if_urgent
-        await pressed_urgent(session, ticket, due, facts.created_at, calendar, now)
+        await pressed_urgent(session, ticket, facts.promise, facts.created_at, calendar, now)
     return ticket
 
 
@@ -293,6 +292,7 @@ def _about(facts: Facts, tenant: str) -> MessageFacts:
         call_id=facts.call_id,
         path=facts.path,
         branch=branch(facts.path),
+        joins=facts.joins,
     )
 
 

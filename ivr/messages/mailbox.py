@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored, Taken, Why
+from ivr.call import JOINS, Call, CallbackPromise, Draft, Notice, Recorded, Stored, Taken, Why
 from ivr.clock import Clock
 from ivr.errors import StoreError
 from ivr.messages import filing
@@ -217,6 +217,7 @@ class StoreMailbox:
             dialplan=call.state.dialplan,
             promise=promise,
             takes=(f"{id}.wav",),
+            joins=call.state.variables.get(JOINS),
         )
 
     async def _finish(self, draft: Draft, recorded: Recorded, urgent: bool) -> Stored:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.call import CallbackPromise
 from ivr.callbacks.due import due_at
 from ivr.callbacks.service import raise_priority
 from ivr.callbacks.who import SYSTEM, Who
@@ -36,14 +37,14 @@ class LineRules(Protocol):
 async def pressed_urgent(
     session: AsyncSession,
     ticket: str,
-    due: str | None,
+    promise: CallbackPromise,
     received: datetime,
     calendar: Calendar | None,
     now: datetime,
 ) -> None:
-    """`due` as the dialplan writes it."""
-    by = _due(ticket, due, received, calendar)
-    await raise_priority(session, ticket, URGENT, who=RULE, why=PRESSED, now=now, due=by)
+    by = _due(ticket, promise.if_urgent, received, calendar)
+    priority = promise.urgent_priority or URGENT
+    await raise_priority(session, ticket, priority, who=RULE, why=PRESSED, now=now, due=by)
 
 
 async def follow_rule(

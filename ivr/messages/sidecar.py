@@ -31,7 +31,8 @@ recording:
 | `dialplan` | content hash of the version, or null |
 | `origin` | `engine` or `fallback` |
 | `created_at`, `ended_at` | RFC 3339 with offset, in the instance's time (`IVR_CLOCK_OFFSET` added) |
-| `promise` | what the dialplan promises (`due` as in the YAML, `hours` by name or null, `if_urgent`, which may be missing: `due` if the caller presses the key for it), or null: no callback |
+| `promise` | what the dialplan promises (`due` as in the YAML, `hours` by name or null, `if_urgent` and `urgent_priority`, which may be missing: `due` and priority if the caller presses the key for it), or null: no callback |
+| `joins` | the ticket that the caller adds it to; missing: whichever callback is open for the number |
 | `takes` | file names in this folder, in the order recorded; each one after the first, `<id>-2.wav` and so on, has a name of its own, for Asterisk refuses one that exists |
 | `why` | why each take was recorded: `first`; `unheard`, `matter`, `number`, when the caller was asked for what was missing; `more`, `instead`, by the caller's key. One that is not said is `unheard`. What is spoken in a take follows what was spoken before; `instead` takes its place |
 | `state` | `recording`, then `recorded` |
@@ -117,6 +118,7 @@ class Facts:
     ended_by: str | None = None
     speech: bool | None = None
     urgent: bool = False
+    joins: str | None = None
 
     def recordings(self) -> list[tuple[str, Why]]:
         """The takes, and why each was recorded."""
@@ -141,6 +143,7 @@ class Facts:
             "takes": list(self.takes),
             "state": self.state,
             **({"request": self.request} if self.request else {}),
+            **({"joins": self.joins} if self.joins else {}),
             **({"notice": _notice_json(self.notice)} if self.notice else {}),
         }
 
@@ -268,7 +271,11 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
             path=tuple(values.get("path") or ()),
             dialplan=values.get("dialplan"),
             promise=CallbackPromise(
-                promise["priority"], promise["due"], promise["hours"], promise.get("if_urgent")
+                promise["priority"],
+                promise["due"],
+                promise["hours"],
+                promise.get("if_urgent"),
+                promise.get("urgent_priority"),
             )
             if promise
             else None,
@@ -281,6 +288,7 @@ def _facts(values: dict[str, Any], expected: str) -> Facts:
             ended_by=values.get("ended_by"),
             speech=values.get("speech"),
             urgent=values.get("urgent") is True,
+            joins=values.get("joins"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenSidecar("a key is missing or wrong") from error

@@ -40,7 +40,7 @@ def time(t: dt.time) -> str:
 
 
 def moment_parts(then: dt.datetime, today: dt.date) -> list[str]:
-    """`本日、` `午後3時` `15分`, `11月` `ついたち、` `正午`: pieces that are few, for a time of the past.
+    """`本日、` `午後3時` `15分`, `11月` `ついたち、` `正午`: pieces that are few, for a time past or to come.
 
     `then` in the zone in which it is told, `today` there.
     """
@@ -54,12 +54,13 @@ def moments() -> list[str]:
     days = [part for day in year for part in _day_parts(day, dt.date(2030, 1, 1))]
     hours = [*(time(dt.time(hour)) for hour in range(24)), "午後れい時"]
     minutes = [f"{minute}分" for minute in range(1, 60)]
-    return list(dict.fromkeys(["本日、", "昨日、", *days, *hours, *minutes]))
+    return list(dict.fromkeys(["本日、", "昨日、", "あす、", *days, *hours, *minutes]))
 
 
 def _day_parts(day: dt.date, today: dt.date) -> list[str]:
-    if (today - day).days in (0, 1):
-        return ["本日、" if day == today else "昨日、"]
+    near = {0: "本日、", 1: "昨日、", -1: "あす、"}.get((today - day).days)
+    if near is not None:
+        return [near]
     # Without a month before it 1日 would be read イチニチ.
     return [f"{day.month}月", "ついたち、" if day.day == 1 else f"{day.day}日、"]
 

@@ -46,6 +46,7 @@ class Queues:
         max_wait: timedelta,
         ring: timedelta,
         entered_at: datetime,
+        first: Sequence[str] = (),
     ) -> "QueuePlace":
         waited = max(0.0, (self.clock.now() - entered_at).total_seconds())
         place = QueuePlace(
@@ -58,6 +59,7 @@ class Queues:
             max_wait.total_seconds(),
             ring.total_seconds(),
             waited,
+            first,
         )
         self._places.append(place)
         self._places.sort(key=lambda each: each.entered)
@@ -124,6 +126,13 @@ class Queues:
             until = now + timedelta(seconds=place.ring) + OFFER_GRACE
             return await self.roster.reserve(place.group, place.call_id, until, now)
 
+    async def offer_to(self, place: "QueuePlace", agent: str) -> Seat | None:
+        """Reserves one agent, whatever the group; None if not free."""
+        async with self._dispatching:
+            now = self.clock.now()
+            until = now + timedelta(seconds=place.ring) + OFFER_GRACE
+            return await self.roster.reserve_agent(agent, place.call_id, until, now)
+
     def left(self, place: "QueuePlace") -> None:
         if place in self._places:
             self._places.remove(place)
@@ -144,6 +153,7 @@ class QueuePlace:
         max_wait: float,
         ring: float,
         waited: float,
+        first: Sequence[str] = (),
     ) -> None:
         loop = asyncio.get_running_loop()
         self.call_id = call_id
@@ -154,6 +164,7 @@ class QueuePlace:
         self.entered = loop.time() - waited
         self.wants_an_offer = False
         self.rang = False
+        self._first = list(first)  # agents who are rung before the group
         self._queues = queues
         self._busy_wait = busy_wait
         self._max_wait = max_wait
@@ -226,7 +237,12 @@ class QueuePlace:
         return Verdict("no_agent")
 
     async def _reserve(self, remaining: float) -> None:
-        seats = await self._queues.offer(self)
+        seats: Sequence[Seat] = ()
+        while self._first and not seats:
+            own = await self._queues.offer_to(self, self._first.pop(0))
+            seats = [own] if own is not None else ()
+        if not seats:
+            seats = await self._queues.offer(self)
         if seats:
             self._pending = QueueOffer(self, seats, min(self.ring, remaining))
 

@@ -15,6 +15,10 @@ class Roster(Protocol):
 
     async def reserve(self, group: str, call_id: str, until: datetime, now: datetime) -> Sequence[Seat]: ...
 
+    async def reserve_agent(
+        self, agent: str, call_id: str, until: datetime, now: datetime
+    ) -> Seat | None: ...
+
     async def answer(self, agent: str, call_id: str, now: datetime) -> bool: ...
 
     async def release(
@@ -39,6 +43,11 @@ class StoreRoster:
         async with self._store.write() as session:
             seats = await agents.reserve(session, group, call_id, until=until, now=now)
         return [Seat(seat.agent, seat.endpoint) for seat in seats]
+
+    async def reserve_agent(self, agent: str, call_id: str, until: datetime, now: datetime) -> Seat | None:
+        async with self._store.write() as session:
+            seat = await agents.reserve_one(session, agent, call_id, until=until, now=now)
+        return None if seat is None else Seat(seat.agent, seat.endpoint)
 
     async def answer(self, agent: str, call_id: str, now: datetime) -> bool:
         async with self._store.write() as session:

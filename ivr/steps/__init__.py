@@ -18,6 +18,7 @@ from ivr.steps.play import Play
 from ivr.steps.queue import Queue
 from ivr.steps.say_hours import SayHours
 from ivr.steps.survey import Survey
+from ivr.steps.ticket import TicketStep
 from ivr.steps.transfer import Transfer
 from ivr.steps.voicemail import Voicemail
 
@@ -33,6 +34,7 @@ STEPS: Mapping[str, type[Step]] = {
     "voicemail": Voicemail,
     "callback": Callback,
     "transfer": Transfer,
+    "ticket": TicketStep,
     "survey": Survey,
     "notify": Notify,
     "closing": ClosingStep,

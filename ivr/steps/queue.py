@@ -12,8 +12,13 @@ support:
 `busy_wait` bounds the time in which no offer was possible, `max_wait` the whole step. The cause
 (`busy`, `no_agent`, `no_answer`, or `asked` by key) goes with the call to what follows. `say` and `waiting` may tell
 `{position}` and `{wait}`; `talk` limits the talk.
+
+A customer whose callback is open is first put to the agent who holds it, and one who has an agent of their own
+(専任担当) to that agent, then the deputy: alone, for `ring`, if 受付可 at that moment, whatever their group.
+Then the group rings as for everybody.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
@@ -113,6 +118,10 @@ class Queue(Step):
         longest = self.max_wait
         if left is not None:
             longest = min(longest, desk.clock.now() - entered_at + timedelta(seconds=left))
+        state = call.state
+        first: Sequence[str] = ()
+        if TALKING not in state.variables:
+            first = await desk.customers.agents_of(call.caller.number, state.line, desk.line.tenant)
         return await desk.seats.enter(
             call,
             self.agents,
@@ -121,6 +130,7 @@ class Queue(Step):
             max_wait=longest,
             ring=self.ring,
             entered_at=entered_at,
+            first=first,
         )
 
     def _announcements(self, call: Call, desk: Desk, place: Place) -> tuple[Announcement, ...]:

@@ -18,7 +18,7 @@ While the caller speaks, the transcriber listens. If the text is there in time a
 the caller withholds it, the caller is asked for it, and the answer is put behind the message; one question is the most.
 
 With `review` the caller then hears the keys that send the message, record it again, play it, record more, or mark it as
-urgent. No key and hanging up send it, and so does a second wrong one. What was said is lost only to something else that
+urgent; `urgent: {key: "9", twice: true, priority: critical}` takes a key that is pressed twice. No key and hanging up send it, and so does a second wrong one. What was said is lost only to something else that
 was said for a second at least after the key that records it again. After six recordings it is sent.
 """
 
@@ -31,6 +31,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from ivr.call import Call, CallerHungUp, Draft, Recorded, Taken, Why
+from ivr.dialplan.callbacks import URGENT
 from ivr.dialplan.desk import TICKET, Desk
 from ivr.dialplan.model import CallbackModel, Duration, Step, StepName, Text, parse_duration
 from ivr.errors import IvrError, StoreError
@@ -117,7 +118,8 @@ class Voicemail(Step):
         if state.message_id is None:
             await self._greet(call, desk)
         # After a take-back the draft knows how far it got.
-        draft = await desk.mailbox.begin(call, desk.promise(state, self.callback))
+        urgent = self.review.urgent_priority if self.review else URGENT
+        draft = await desk.mailbox.begin(call, desk.promise(state, self.callback, urgent))
         state.message_id = draft.id
         desk.journal.entered(call)
         speech = await self._message(call, desk, draft)
@@ -146,7 +148,7 @@ class Voicemail(Step):
                 done, draft = await self._after(call, desk, draft, recorded)
         speech = await self._finish(call, desk, draft, recorded, urgent=done == "urgent")
         if done == "urgent" and self.review is not None:
-            await call.play(*desk.speak(call.state, self.review.marked))
+            await call.play(*desk.speak(call.state, self.review.says_marked))
         return speech
 
     @asynccontextmanager

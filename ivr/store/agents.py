@@ -113,7 +113,8 @@ def state_at(row: AgentRow, now: datetime) -> State:
 # -- offers ----------------------------------------------------------------------------------------------
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
+def is_free(now: datetime) -> ColumnElement[bool]:
+    """受付可, and nobody is offered."""
     rested = and_(AgentRow.state.in_(("wrap_up", "away")), AgentRow.wrap_up_until <= now)
     unoffered = or_(AgentRow.offer_call.is_(None), AgentRow.offer_until <= now)
     return and_(or_(AgentRow.state == "available", rested), unoffered)
@@ -127,10 +128,17 @@ async def reserve(
     return await _reserve(session, members, call_id, until, now)
 
 
+async def reserve_one(
+    session: AsyncSession, name: str, call_id: str, *, until: datetime, now: datetime
+) -> Seat | None:
+    """The same for this agent alone, if free."""
+    return next(iter(await _reserve(session, [name], call_id, until, now)), None)
+
+
 async def _reserve(
     session: AsyncSession, names: Collection[str], call_id: str, until: datetime, now: datetime
 ) -> list[Seat]:
-    free = select(AgentRow).where(AgentRow.name.in_(names), _free(now)).order_by(AgentRow.name)
+    free = select(AgentRow).where(AgentRow.name.in_(names), is_free(now)).order_by(AgentRow.name)
     # The lock is the compare-and-set: PostgreSQL judges the condition again when it has the row, and SQLite
     # has one writer.
     locked = free.with_for_update().execution_options(populate_existing=True)
@@ -199,9 +207,12 @@ async def finish_talk(session: AsyncSession, call_id: str, now: datetime) -> Non
 
 
 def _wrap_up(row: AgentRow, now: datetime) -> None:
-    row.state, row.reason, row.since = "wrap_up", None, now
-    row.wrap_up_until = now + timedelta(seconds=row.wrap_up_seconds)
-    row.offer_call = row.offer_until = None
+    """Who has rung a customer in a pause (ivr/store/seats.py) goes on with it."""
+    if row.reason is None:
+        row.state, row.wrap_up_until = "wrap_up", now + timedelta(seconds=row.wrap_up_seconds)
+    else:
+        row.state, row.wrap_up_until = "away", None
+    row.since, row.offer_call, row.offer_until = now, None, None
 
 
 async def release_all(session: AsyncSession, now: datetime, *, keep: Collection[str] = ()) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.store.tables import CallbackRow, CallRow, ContactRow
 
 MANY = 500
-# These have made a contact of their own, or are not over.
-OWN = ("message", "callback", "abandoned", "in_progress", "rejected", "failed")
+# These have made a contact of their own, or are not over, or nobody was let in.
+OWN = ("message", "callback", "in_progress", "turned_away", "rejected", "failed")
 
 
 def _ended(since: datetime) -> Select[CallRow]:

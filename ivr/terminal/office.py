@@ -17,12 +17,14 @@ from ivr.hours.calendar import Calendar
 from ivr.hours.closings import Closing
 from ivr.hours.table import instant
 from ivr.hours.text import DAY
+from ivr.known import Cancelled, Stands, TicketNow
 from ivr.staff import Cleared, KeptMessage, LineToday, MayRing, NotRung, Rang, Unlocked
 from ivr.store.agents import UNANSWERED_LIMIT, Staffing
 from ivr.terminal.call import Agent, Tape
 from ivr.transcript import Transcript, joined
 
 TICKET = "S-1"  # of the one callback that a simulated call can make
+OPEN_TICKET = "1000002"  # of the one that was open before
 
 
 class MemoryRoster:
@@ -38,6 +40,13 @@ class MemoryRoster:
         free = [agent for agent in free if agent.state == "available" and agent.name not in self._offered]
         self._offered |= {agent.name for agent in free}
         return [Seat(agent.name, agent.name) for agent in free]
+
+    async def reserve_agent(self, agent: str, call_id: str, until: datetime, now: datetime) -> Seat | None:
+        found = self._agents.get(agent)
+        if found is None or found.state != "available" or agent in self._offered:
+            return None
+        self._offered.add(agent)
+        return Seat(agent, agent)
 
     async def answer(self, agent: str, call_id: str, now: datetime) -> bool:
         self._agents[agent].state = "talking"
@@ -237,3 +246,29 @@ class MemoryRetrieval:
 
     async def give_back(self, message: str, tenant: str, by: str) -> None:
         """Nobody else would ring."""
+
+
+class MemoryCustomers:
+    """`Customers` for one call: a callback is open, promised for the full hour after the next; any number is its own."""
+
+    def __init__(self, dialplan: Dialplan, clock: Clock) -> None:
+        self._clock = clock
+        self._zone = zone_of(dialplan)
+        self._state: Stands = "open"
+
+    async def turned_away(self, number: str | None, tenant: str) -> bool:
+        return False
+
+    async def agents_of(self, number: str | None, line: str, tenant: str) -> Sequence[str]:
+        return ()
+
+    async def callback_of(self, number: str | None, line: str, tenant: str) -> TicketNow | None:
+        return await self.callback(OPEN_TICKET, number, tenant) if number and self._state == "open" else None
+
+    async def callback(self, ticket: str, number: str | None, tenant: str) -> TicketNow | None:
+        due = self._clock.now().astimezone(self._zone).replace(minute=0, second=0) + timedelta(hours=2)
+        return TicketNow(ticket, self._state, due)
+
+    async def cancel(self, ticket: str, number: str | None, tenant: str) -> Cancelled:
+        self._state = "cancelled"
+        return "cancelled"

@@ -20,6 +20,7 @@ from ivr.terminal.call import BEEP, Agent, Tape, TerminalCall
 from ivr.terminal.office import (
     Asked,
     MemoryClosings,
+    MemoryCustomers,
     MemoryMailbox,
     MemoryReader,
     MemoryRetrieval,
@@ -263,6 +264,7 @@ async def visit(
         retrieval,
         lines,
         MemoryReader(lambda line: there.dialplan.line.reading if (there := lines(line)) else ReadingRules()),
+        MemoryCustomers(dialplan, clock),
     )
     diary.started(call, clock.now())
     await run(call, dialplan, desk)

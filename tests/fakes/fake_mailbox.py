@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ivr.call import Call, CallbackPromise, Draft, Notice, Recorded, Stored, Taken, Why
+from ivr.call import JOINS, Call, CallbackPromise, Draft, Notice, Recorded, Stored, Taken, Why
 from ivr.errors import StoreError
 from ivr.transcript import Transcript, joined
 from tests.fakes.virtual_time import Life
@@ -28,6 +28,7 @@ class Message:
     state: str = "recording"  # recording | stored | silent | lost
     ended_by: str | None = None
     urgent: bool = False
+    joins: str | None = None  # ticket
     transcript: Transcript | None = None
 
 
@@ -122,6 +123,7 @@ class FakeMailbox:
             message = Message(
                 id, call.id, cause, call.caller.number, path, promise, [(Path(f"{id}.wav"), "first")]
             )
+            message.joins = call.state.variables.get(JOINS)
             self._room.messages[id] = message
         await self._life.takes(DISK)
         return _draft(message)

@@ -72,6 +72,16 @@ class FakeRoster:
         await self._life.takes(LATENCY)
         return seats
 
+    async def reserve_agent(self, agent: str, call_id: str, until: datetime, now: datetime) -> Seat | None:
+        await self._asked()
+        found = next((each for each in self._agents if each.name == agent and each.free_at(now)), None)
+        if found is not None:
+            found.state, found.back_at = "available", None
+            found.offer, found.offer_until = call_id, until
+            self.reserved.append((call_id, agent))
+        await self._life.takes(LATENCY)
+        return None if found is None else Seat(agent, f"PJSIP/{agent}")
+
     async def answer(self, agent: str, call_id: str, now: datetime) -> bool:
         await self._asked()
         offered = {each.name: each for each in self._of(call_id)}

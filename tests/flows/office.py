@@ -21,6 +21,7 @@ from ivr.queues.queues import Queues
 from ivr.steps import STEPS
 from tests.fakes.fake_call import FakeCall
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
+from tests.fakes.fake_customers import Book, FakeCustomers
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom, Message
 from tests.fakes.fake_reader import FakeReader
@@ -89,6 +90,7 @@ class Office:
         self.ledger = Ledger()
         self.book = ClosingBook(self.dialplan.key, self.dialplan.line.tenant)
         self.shelf = Shelf(self.dialplan.key)
+        self.customers = Book()
         self.began = datetime.fromisoformat(start).replace(tzinfo=TOKYO)
         self.clock = FakeClock(self.began)
         self._life = Life()
@@ -181,6 +183,7 @@ class Office:
             FakeRetrieval(self.shelf, self.clock, self._life),
             self.lines.get,
             FakeReader(self._life),
+            FakeCustomers(self.customers, self._life),
         )
         if known is None:
             self.journal.started(call, self.clock.now())

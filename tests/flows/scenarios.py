@@ -18,6 +18,7 @@ from ivr.call import CallbackPromise
 from ivr.dialplan.load import load_beside
 from ivr.dialplan.model import Dialplan
 from ivr.steps import STEPS
+from tests.fakes.fake_customers import Book, Known
 from tests.fakes.fake_retrieval import Message, Shelf, Ticket
 from tests.fakes.fake_roster import Agent
 from tests.fakes.world import AgentTelephone, Do
@@ -44,7 +45,8 @@ class Expected:
     `promise` is of the message's callback and `due` what comes of it; `kept`: digits by name; `never_saved`:
     what no saved state of the call may hold; `rung_back` and `dialled`: the number of the callback if it is
     not the caller's own, and the number outside that was dialled. `takes`: by number, the recordings that the
-    message is made of, `played` those that the caller listened to, `text` what the transcriber heard of it.
+    message is made of, `played` those that the caller listened to, `text` what the transcriber heard of it; `joins`: the ticket
+    that the message is put to.
     """
 
     path: list[str]
@@ -66,6 +68,7 @@ class Expected:
     played: list[int] | None
     urgent: bool
     text: str | None
+    joins: str | None
 
     def talked(self, to: list[str]) -> bool:
         return len(to) == (self.outcome == "answered") if self.talks_to is None else to == self.talks_to
@@ -94,6 +97,7 @@ class Scenario:
         for name, value in self.data.get("closings", {}).items():
             setattr(office.book, name, value)
         _fill(office.shelf, self.data)
+        _know(office.customers, self.data.get("known", {}), self.dialplan)
         office.world.recorder_fails = "recorder" in self.data
         office.room.full = self.data.get("disk") == "full"
         office.world.transcriber = self.data.get("transcriber") != "gone"
@@ -126,6 +130,7 @@ class Scenario:
                 caller.get("played"),
                 caller.get("urgent", False),
                 caller.get("text"),
+                caller.get("joins"),
             )
             for caller in self._callers()
         ]
@@ -142,6 +147,17 @@ def _fill(shelf: Shelf, data: Mapping[str, Any]) -> None:
     for message in data.get("messages", []):
         told = {"line": "flower", "tenant": "flower", **message, "received": _moment(message["received"])}
         shelf.messages.append(Message(**told | ({"number": _number(message)})))
+
+
+def _know(book: Book, data: Mapping[str, Any], dialplan: Dialplan) -> None:
+    """What is known of callers from before."""
+    book.broken = "broken" in data
+    book.refused = data.get("refused", [])
+    book.own = data.get("own", {})
+    for each in data.get("callbacks", []):
+        times = {name: _moment(each.get(name)) for name in ("due", "following")}
+        told = {"line": dialplan.key, "tenant": dialplan.line.tenant, **each, **times}
+        book.callbacks.append(Known(**told | ({"number": _number(each)})))
 
 
 def _script(caller: Mapping[str, Any]) -> list[Do]:

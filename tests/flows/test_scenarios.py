@@ -32,10 +32,14 @@ async def check(scenario: Scenario) -> None:
     assert office.shelf.log == scenario.data.get("dealt", [])
     states = {name: ticket.state for name, ticket in office.shelf.tickets.items()}
     assert states == scenario.data.get("ticket_states", {})
+    stand = {known.ticket: known.state for known in office.customers.callbacks}
+    assert scenario.data.get("stands") in (None, stand)
     order = scenario.data.get("order")
     if order is not None:
         rung = [call_id for name in office.telephones for _, call_id in office.telephones[name].rings]
         assert rung == [f"c{number}" for number in order]
+    for name, times in scenario.data.get("rings", {}).items():
+        assert len(office.telephones[name].rings) == times
     told = [name for name, telephone in office.telephones.items() if telephone.told_taken]
     assert told == ([scenario.data["told_taken"]] if "told_taken" in scenario.data else [])
 
@@ -48,7 +52,7 @@ def check_call(office: Office, visit: Visit, expected: Expected) -> None:
     assert expected.talked(visit.telephone.talked_to)
     check_message(office, visit, expected)
     assert expected.dialled is None or office.world.dialled == [expected.dialled]
-    saved = office.ledger.saved[visit.id]
+    saved = office.ledger.saved.get(visit.id, '{"digits": {}}')  # who was turned away entered no step
     assert expected.kept in (None, json.loads(saved)["digits"])
     assert expected.never_saved is None or expected.never_saved not in saved
     keys = visit.calls[-1].keys
@@ -62,6 +66,7 @@ def check_message(office: Office, visit: Visit, expected: Expected) -> None:
             assert expected.takes in (None, [numbers[file] for file in office.room.standing(message)])
             assert expected.played in (None, [numbers[file] for file in office.world.played])
             assert message.urgent == expected.urgent
+            assert message.joins == expected.joins
             assert expected.text is None or (message.transcript and message.transcript.text) == expected.text
             assert message.transcript is None or office.world.transcriber
 

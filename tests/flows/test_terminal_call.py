@@ -18,6 +18,7 @@ from ivr.terminal.call import Agent, Tape, TerminalCall
 from ivr.terminal.office import MemoryMailbox, MemoryRoster
 from ivr.terminal.virtual import VirtualClock, VirtualLoop
 from tests.fakes.fake_closings import FakeClosings
+from tests.fakes.fake_customers import FakeCustomers
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_reader import FakeReader
 from tests.fakes.fake_retrieval import FakeRetrieval
@@ -150,6 +151,7 @@ async def serve(scenario: Scenario) -> tuple[Visit, MemoryMailbox]:
         retrieval,
         office.lines.get,
         FakeReader(),
+        FakeCustomers(office.customers),
     )
     await run(call, plan, desk)
     return visit, mailbox

@@ -86,6 +86,12 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "wrong input": "contact: a number that is not rung back is refused, and another one taken",
         "hang-up": "contact: hangs up while the number is read",
     },
+    "ticket": {
+        "success": "ticket: the caller's own callback: its number, its state, by when; then cancelled after asking once more",
+        "timeout": "ticket: nothing is open, and no ticket number is typed",
+        "wrong input": "ticket: a wrong ticket number, then the right one; what was typed behind the wrong one is dropped",
+        "hang-up": "ticket: hangs up while the question is asked",
+    },
     "transfer": {
         "success": "contact: the head office answers, talks and hangs up",
         "timeout": "contact: the head office does not answer",

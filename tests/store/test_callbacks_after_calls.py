@@ -67,6 +67,25 @@ async def test_who_rings_again_is_noted_on_the_open_callback(store: Store) -> No
     assert sources == ["message", "call"]
 
 
+async def test_who_rings_again_and_gives_up_is_noted_once_whatever_the_line_does_about_it(
+    store: Store,
+) -> None:
+    for ticket, line in (("1000000", "ecforce"), ("2000000", "sakura")):
+        async with store.write() as session:
+            await callbacks.insert(session, callback(ticket, line=line), who="system", at=NOON)
+            await contacts.add(session, contact(ticket, line=line))
+        await over(store, f"{line} long", "abandoned", after(600), line=line)
+    await look(store, after(900))
+    for line in ("ecforce", "sakura"):
+        await over(store, f"{line} short", "abandoned", after(1200), line=line)
+    await over(store, "turned away", "turned_away", after(1200))
+    rows = {row.line: row.contacts for row in await look(store, after(1500), seconds=5)}
+    assert rows == {"ecforce": 3, "sakura": 3}
+    async with store.read() as session:
+        sources = [one.source for one in await contacts.of_ticket(session, "1000000")]
+    assert sources == ["message", "abandoned", "call"]
+
+
 async def test_what_is_overdue_raises_one_alarm_until_it_is_begun(store: Store) -> None:
     async with store.write() as session:
         await callbacks.insert(session, callback("1000000", due_at=after(60)), who="system", at=NOON)

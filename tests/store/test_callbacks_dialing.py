@@ -156,25 +156,6 @@ async def test_a_barred_number_is_not_dialled_even_before_it_is_approved(desk: S
     assert isinstance(await begin(desk, ticket), Dial)
 
 
-async def test_a_caller_is_turned_away_by_what_was_approved_until_it_expires(desk: Store) -> None:
-    async with desk.write() as session:
-        entry = await lists.ask(
-            session,
-            "incoming",
-            NUMBER,
-            tenant="desk",
-            who=AIKO,
-            reason="迷惑",
-            now=NOON,
-            expires_at=after(60),
-        )
-        assert await lists.turned_away(session, NUMBER, tenant="desk", now=NOON) is None
-        await lists.approve(session, entry.id, who=BOSS, now=NOON)
-        assert await lists.turned_away(session, NUMBER, tenant="desk", now=after(59)) is not None
-        assert await lists.turned_away(session, NUMBER, tenant="desk", now=after(60)) is None
-        assert await lists.turned_away(session, NUMBER, tenant="shop", now=NOON) is None
-
-
 # -- the results ------------------------------------------------------------------------------------
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
-from ivr.call import Call, CallbackPromise, Draft, Recorded, Stored, Taken
+from ivr.call import JOINS, Call, CallbackPromise, Draft, Recorded, Stored, Taken
 from ivr.errors import StoreError
 from ivr.messages import mailbox as mailbox_module
 from ivr.messages.mailbox import StoreMailbox
@@ -432,3 +432,52 @@ async def test_a_full_disk_promises_nothing(room: Room) -> None:
         await room.mailbox.ring_back(visit(), NUMBER, URGENT)
     assert await room.callbacks() == []
     room.folder.mkdir()
+
+
+# -- for a ticket, and urgent ------------------------------------------------------------------
+
+
+async def test_a_message_for_a_ticket_joins_it_whatever_number_and_branch(room: Room) -> None:
+    await room.mailbox.finish(await leave(room, visit()), Recorded("key", 4.0))
+    (callback,) = await room.callbacks()
+    again = visit("ivr-1.2", number=None)
+    again.state.variables[JOINS], again.state.path[:] = callback.ticket, ["mine", "#9", "other_message"]
+    stored = await room.mailbox.finish(await leave(room, again), Recorded("key", 4.0))
+    (callback,) = await room.callbacks()
+    assert (stored.ticket, callback.contacts, callback.number) == (callback.ticket, 2, NUMBER)
+
+
+async def test_a_message_for_a_ticket_of_another_company_or_a_closed_one_stands_alone(room: Room) -> None:
+    await room.mailbox.finish(await leave(room, visit()), Recorded("key", 4.0))
+    (callback,) = await room.callbacks()
+    for number, changes in enumerate(({"tenant": "kelp"}, {"tenant": "ecforce", "state": "done"}), 2):
+        async with room.store.write() as session:
+            await session.execute(
+                update(CallbackRow).where(CallbackRow.ticket == callback.ticket).values(**changes)
+            )
+        again = visit(f"ivr-1.{number}", number=None)
+        again.state.variables[JOINS] = callback.ticket
+        await room.mailbox.finish(await leave(room, again), Recorded("key", 4.0))
+        assert len(await room.callbacks()) == number
+
+
+async def test_a_key_that_declares_an_emergency_makes_it_critical(room: Room) -> None:
+    promise = CallbackPromise("medium", "1 business day", "office", "15m", "critical")
+    draft = await leave(room, visit(), promise)
+    await room.mailbox.finish(draft, Recorded("key", 4.0), urgent=True)
+    (callback,) = await room.callbacks()
+    assert (callback.priority, callback.due_at) == ("critical", EVENING + timedelta(minutes=15))
+
+
+async def test_the_same_from_the_sidecar_alone_after_a_crash(room: Room) -> None:
+    promise = CallbackPromise("medium", "1 business day", "office", "15m", "critical")
+    call = visit()
+    call.state.variables[JOINS] = "1000002"
+    draft = await leave(room, call, promise)
+    sidecar = json.loads((room.folder / f"{draft.id}.json").read_text().splitlines()[0])
+    assert sidecar["joins"] == "1000002"
+    assert (sidecar["promise"]["if_urgent"], sidecar["promise"]["urgent_priority"]) == ("15m", "critical")
+    room.mailbox.release("ivr-1.1")
+    await room.reconcile()
+    (callback,) = await room.callbacks()
+    assert callback.priority == "medium"

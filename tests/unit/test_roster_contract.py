@@ -69,6 +69,15 @@ async def test_all_free_agents_of_the_group_are_reserved_for_one_call(roster: Ro
     assert await reserve(roster, "c3", 1, "nobody") == []
 
 
+async def test_one_agent_alone_is_reserved_if_free(roster: Roster) -> None:
+    seat = await roster.reserve_agent("sato", "c1", at(30), at(0))
+    assert seat is not None and (seat.agent, seat.endpoint) == ("sato", "PJSIP/sato")
+    assert await roster.reserve_agent("sato", "c2", at(31), at(1)) is None
+    assert await roster.reserve_agent("nobody", "c2", at(31), at(1)) is None
+    assert await reserve(roster, "c2", 2) == ["suzuki"]
+    assert await roster.answer("sato", "c1", at(3))
+
+
 async def test_reservation_ends_with_its_time(roster: Roster) -> None:
     await reserve(roster, "c1", 0)
     assert await reserve(roster, "c2", 29) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.web.desk import PASSWORD
 
@@ -28,17 +28,23 @@ async def launched() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def logged_in(
-    browser: Browser, visitor: TestClient, size: tuple[int, int], name: str, path: str, *, script: bool = True
-) -> Page:
-    """At `path`, by the keyboard. What the browser's console says is kept for `complaints`."""
-    context = await browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script
-    )
+async def watched(context: BrowserContext) -> Page:
+    """What the browser's console says is kept for `complaints`."""
     page = await context.new_page()
     page.complaints = []  # type: ignore[attr-defined]
     page.on("console", lambda message: page.complaints.append(message.text))  # type: ignore[attr-defined]
     page.on("pageerror", lambda error: page.complaints.append(str(error)))  # type: ignore[attr-defined]
+    return page
+
+
+async def logged_in(
+    browser: Browser, visitor: TestClient, size: tuple[int, int], name: str, path: str, *, script: bool = True
+) -> Page:
+    """At `path`, by the keyboard."""
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script
+    )
+    page = await watched(context)
     await page.clock.install()
     await page.goto(str(visitor.make_url(path)))
     await expect(page).to_have_title("ログイン")

@@ -10,15 +10,16 @@ from ivr.dialplan.form import Asked, FormRules
 from ivr.dialplan.notices import mail_address
 from ivr.web.request import numbers
 
-LONGEST: Final = {"name": 100, "company": 100, "member": 40, "number": 40, "email": 254, "matter": 2000}
+# In the order of the form
+LONGEST: Final = {"name": 100, "company": 100, "member": 40, "matter": 2000, "number": 40, "email": 254}
 NAMES: Final = {
     "name": "お名前",
     "company": "会社名",
     "member": "会員ID・お客様番号",
-    "number": "お電話番号",
-    "email": "メールアドレス",
     "matter": "ご用件",
+    "number": "お電話番号",
     "time": "ご希望の時間帯",
+    "email": "メールアドレス",
 }
 TIMES: Final = ("午前", "午後", "夕方")
 TICK: Final = "お電話での折返し案内を希望する"
@@ -76,9 +77,8 @@ def read(
         wrong["time"] = "ご希望の時間帯を、もう一度お選びください。"
     if not program and given.get("consent") != "yes":
         wrong["consent"] = "個人情報の取扱いをご確認のうえ、チェックを入れてください。"
-    order = [name for name in (*typed, "time", "consent") if name in wrong]
-    if order:
-        return None, {name: wrong[name] for name in order}
+    if wrong:
+        return None, {name: wrong[name] for name in (*NAMES, "consent") if name in wrong}
     words = {name: typed[name] or None for name in ("company", "member", "email", "matter")}
     at_once = call and rules.now is not None and given.get("now") == "yes"
     return Entry(typed["name"], call, at_once, number, time=time or None, **words), {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.errors import Conflict, NotFound
+from ivr.errors import CalendarError, ClosingError, Conflict, NotFound
 from ivr.store import tokens
 from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER, Viewer
 from ivr.web.refusals import BadRequest, Forbidden, Gone, NotDialled, unexpected
@@ -24,7 +24,9 @@ KEY_NEEDED = 'send "Authorization: Bearer KEY" with the key of IVR_TRANSCRIBER_K
 CONFLICTS = {
     "conflict": "it is not possible now",
     "changed": "somebody changed it first; look at it again and decide anew",
+    "calendar": "no calendar knows this time",
     "choice": "this is none of those that can be chosen",
+    "closing": "the line cannot be closed so",
     "contacts": "at least one contact must go, and at least one must stay",
     "email": "this is no mail address",
     "held": "another agent has this callback, and the lease runs",
@@ -96,6 +98,10 @@ def _told(error: Exception) -> web.StreamResponse:
             return problem(404, "not_found", str(error))
         case Conflict():
             return _conflict(error)
+        case ClosingError():
+            return problem(409, "closing", str(error))
+        case CalendarError():
+            return problem(409, "calendar", str(error))
         case Gone():
             return problem(410, "gone", "it was deleted", said=error.said)
         case web.HTTPException():

@@ -7,7 +7,18 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.web.api import actions, callbacks, calls, changes, gate, messages, requests
+from ivr.web.api import (
+    actions,
+    agents,
+    callbacks,
+    calls,
+    changes,
+    gate,
+    lines,
+    lists,
+    messages,
+    requests,
+)
 from ivr.web.api.document import document
 from ivr.web.api.operation import Operation
 
@@ -59,6 +70,9 @@ OPERATIONS = [
     *(_on_one(name, do) for name, do in ACTIONS.items()),
     *messages.OPERATIONS,
     *calls.OPERATIONS,
+    *agents.OPERATIONS,
+    *lines.OPERATIONS,
+    *lists.OPERATIONS,
     Operation("GET", gate.DOCUMENT, get_document, "document", content=("application/json",)),
 ]
 ROUTES = [operation.route() for operation in OPERATIONS]

@@ -25,6 +25,7 @@ from ivr.store.tables import CallbackRow, DialRow
 
 RINGING = timedelta(minutes=3)  # how long a dial of which nothing more is heard holds its lock
 BY_HAND = timedelta(minutes=15)  # the same on a telephone that no engine sees
+AFTERWARDS = timedelta(minutes=15)  # how long an agent has after a talk to say how it went
 FROM = ("claimed", "working", "waiting")
 
 
@@ -101,7 +102,7 @@ async def _facts(session: AsyncSession, row: CallbackRow, policy: Policy, now: d
 
 async def answered(session: AsyncSession, key: str, *, until: datetime, now: datetime) -> bool:
     """Somebody is on the line. False if this dial is over or has lost its lock: then it must be hung up."""
-    found = await _going_on(session, key, until)
+    found = await going_on(session, key, until)
     if found is None:
         return False
     dial, row = found
@@ -114,12 +115,12 @@ async def answered(session: AsyncSession, key: str, *, until: datetime, now: dat
 
 async def keep(session: AsyncSession, key: str, *, until: datetime) -> bool:
     """The telephones still ring, or people talk: lock and lease hold until then. False as of `answered`."""
-    return await _going_on(session, key, until) is not None
+    return await going_on(session, key, until) is not None
 
 
-async def _going_on(session: AsyncSession, key: str, until: datetime) -> tuple[DialRow, CallbackRow] | None:
+async def going_on(session: AsyncSession, key: str, until: datetime) -> tuple[DialRow, CallbackRow] | None:
     """A dial that is not over, and its callback, with lock and lease until then."""
-    found = await _held(session, key)
+    found = await held(session, key)
     if found is None or found[1].state not in ("dialing", "talking"):
         return None
     if not await dials.keep(session, key, until):
@@ -129,7 +130,7 @@ async def _going_on(session: AsyncSession, key: str, until: datetime) -> tuple[D
     return found
 
 
-async def _held(session: AsyncSession, key: str) -> tuple[DialRow, CallbackRow] | None:
+async def held(session: AsyncSession, key: str) -> tuple[DialRow, CallbackRow] | None:
     """A dial that is not over, and its callback, which nobody else changes. Whoever holds both took that one first."""
     dial = await dials.by_key(session, key)
     if dial is None:
@@ -140,13 +141,20 @@ async def _held(session: AsyncSession, key: str) -> tuple[DialRow, CallbackRow] 
 
 
 async def ended(
-    session: AsyncSession, key: str, outcome: Result | None, *, policy: Policy, now: datetime
+    session: AsyncSession,
+    key: str,
+    outcome: Result | None,
+    *,
+    policy: Policy,
+    now: datetime,
+    why: str | None = None,
 ) -> None:
     """The telephones are hung up; the number is free. Twice does no harm.
 
-    Nobody had answered: the ticket is open again, with the next attempt. After a talk the agent says how it went.
+    Nobody had answered: the ticket is open again, with the next attempt; `why` for the history. After a talk the agent
+    says how it went, within AFTERWARDS.
     """
-    found = await _held(session, key)
+    found = await held(session, key)
     if found is None:
         return
     dial, row = found
@@ -154,7 +162,10 @@ async def ended(
     await session.flush()
     await dials.unlock(session, key)
     if row.state == "dialing":
-        await _missed(session, row, dial, outcome or "no_answer", SYSTEM, policy, now)
+        await _missed(session, row, dial, outcome or "no_answer", SYSTEM, policy, now, why=why)
+    elif row.state == "talking":
+        row.lease_until = max(now + AFTERWARDS, row.lease_until or now)
+        await session.flush()
 
 
 async def record(
@@ -262,6 +273,7 @@ async def _missed(
     *,
     next_at: datetime | None = None,
     note: str | None = None,
+    why: str | None = None,
 ) -> CallbackRow:
     if dial is not None:
         dial.outcome = result
@@ -285,9 +297,9 @@ async def _missed(
         changes["wrong_number"] = row.number
     if result == "no_more_calls" and row.number is not None:
         await _ask_to_bar(session, row, who, now)
-    why = note or result
+    said = why or note or result
     return await service.change(
-        session, row, "open", who=who, what="result", now=now, why=why, changes=changes
+        session, row, "open", who=who, what="result", now=now, why=said, changes=changes
     )
 
 
@@ -295,7 +307,8 @@ async def _tries(
     session: AsyncSession, row: CallbackRow, made: Sequence[tuple[datetime, str | None]]
 ) -> list[datetime]:
     """Of the dials `made`, as of `in_a_row`, those since somebody last asked: who asks again can be reached."""
-    asked = max(one.created_at for one in await contacts.of_ticket(session, row.ticket))
+    of = await contacts.of_ticket(session, row.ticket)
+    asked = max((one.created_at for one in of), default=row.created_at)
     return [at for at in in_a_row(made) if at >= asked]
 
 

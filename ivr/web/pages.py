@@ -14,6 +14,7 @@ from ivr.web.auth import session
 from ivr.web.callbacks import offered
 from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, SETTINGS, TEMPLATES, VIEWER
 from ivr.web.people.seat import REASONS, seat
+from ivr.web.people.words import ROLES
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -63,6 +64,7 @@ def environment() -> jinja2.Environment:
         channels=words.CHANNELS,
         notice_states=words.NOTICE_STATES,
         away_reasons=REASONS,
+        role_words=ROLES,
     )
     return made
 

@@ -5,6 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ivr.callbacks import results
+from ivr.callbacks.edits import Field
 from ivr.callbacks.states import State
 from ivr.callbacks.who import SYSTEM
 from ivr.hours import Reason
@@ -108,6 +109,7 @@ EVENTS: Final = {
     "begin": "対応を始めました",
     "cancel": "取り消しました",
     "dial": "発信しました",
+    "decline": "引き継ぎをやめました",
     "edit": "内容を直しました",
     "escalate": "期限を過ぎたため、上位に上げました",
     "flag": "目印を変えました",
@@ -118,13 +120,31 @@ EVENTS: Final = {
     "message": "録音し直されました",
     "near_due": "期限が近づいています",
     "news": "経過をご連絡しました",
+    "not_rung": "お電話できませんでした",
+    "at_once": "今すぐの折り返し",
     "next": "次回の日時を変えました",
     "number": "折り返し先を変えました",
     "offer": "引き継ぎを依頼しました",
     "result": "結果を記録しました",
     "second": "二次対応中",
     "split": "別の受付番号に分けました",
+    "undo": "元に戻しました",
+    "waiting": "お客様待ちにしました",
     "wanted": "折り返し「要」に変えました",
+    "working": "確認中にしました",
+}
+RESULTS: Final = results.WORDS
+# What a person may change of a callback.
+FIELDS: Final[dict[Field, str]] = {
+    "name": "お名前",
+    "company": "会社名",
+    "number": "電話番号",
+    "email": "メールアドレス",
+    "addressee": "宛先",
+    "member": "会員番号",
+    "matter": "ご用件",
+    "preferred_time": "希望時間帯",
+    "reply_wanted": "折り返しの要・不要",
 }
 # Of a contact: how somebody asked.
 SOURCES: Final = {
@@ -196,6 +216,20 @@ def full_moment(at: datetime) -> str:
     return f"{local.year}/{_day(local)} {local.hour}:{local.minute:02}"
 
 
+def day_and_time(at: datetime, now: datetime) -> str:
+    """As it is said to a customer: 本日午前10時50分, 昨日午後3時5分, 11月20日午後1時."""
+    local, today = at.astimezone(ZONE), now.astimezone(ZONE).date()
+    days = (today - local.date()).days
+    day = {0: "本日", 1: "昨日"}.get(days, f"{local.month}月{local.day}日")
+    minutes = f"{local.minute}分" if local.minute else ""
+    return f"{day}{'午前' if local.hour < 12 else '午後'}{local.hour % 12}時{minutes}"
+
+
+def field_time(at: datetime | None) -> str:
+    """As a field for date and time takes it, in Japanese time."""
+    return "" if at is None else f"{at.astimezone(ZONE):%Y-%m-%dT%H:%M}"
+
+
 def _day(local: datetime) -> str:
     return f"{local.month}/{local.day}({'月火水木金土日'[local.weekday()]})"
 
@@ -265,4 +299,9 @@ def said_why(event: CallbackEvent) -> str:
         return f"{PRIORITIES.get(level, level)}、{reason}" if reason else PRIORITIES.get(level, level)
     if event.what == "escalate":  # "tier 2"
         return why.replace("tier ", "第") + "階層"
+    if event.what == "undo":
+        return EVENTS.get(why, why)
+    if event.what == "edit":  # "name, company"
+        named: dict[str, str] = dict(FIELDS.items())
+        return "・".join(named.get(one, one) for one in why.split(", "))
     return next((word for code, word in [*SOURCES.items(), *results.WORDS.items()] if code == why), why)

@@ -1,55 +1,63 @@
-"""What an agent does with the text of a message: puts it right, and takes over what was read out of it."""
-
-from aiohttp import web
+"""What an agent does with the messages of a ticket: puts a text right, takes over what was read out of it, runs a stage again."""
 
 from ivr.callbacks import edits, service
-from ivr.errors import Conflict, NotFound
-from ivr.store import callbacks, messages
+from ivr.errors import Conflict
+from ivr.store import callbacks, messages, stages
+from ivr.store.tables import MessageRow
 from ivr.web import words
 from ivr.web.callbacks import read
-from ivr.web.callbacks.actions import as_it_was_seen, back_to_ticket, who_asks
+from ivr.web.callbacks.doing import Act, Doing
 from ivr.web.callbacks.offered import FIELDS, can_take_over, kept_as
-from ivr.web.keys import CLOCK, STORE, VIEWER
-
-LONGEST = 5000  # letters of a corrected text
 
 
-async def correct(request: web.Request) -> web.Response:
+async def correct(doing: Doing) -> None:
     """An empty text takes the correction back."""
-    form, now, viewer = await request.post(), request.app[CLOCK].now(), request[VIEWER]
-    text = str(form.get("text", "")).replace("\r\n", "\n").strip()[:LONGEST] or None
-    async with request.app[STORE].write() as db:
-        row = await read.own_callback(db, request.match_info["ticket"], tenant=viewer.tenant)
-        if row.message_id is None:
-            raise NotFound(f"callback {row.ticket} has no message")
-        message = await messages.get(db, row.message_id)
-        as_seen = str(message.corrected_at or "") == form.get("seen")
-        done = as_seen and await messages.correct(db, row.message_id, text, by=viewer.name, at=now)
-        if done:
-            await callbacks.note(db, row, who=viewer.name, what="corrected", at=now)
-    raise back_to_ticket(request, None if done else "changed")
+    message, text = await _shown(doing), doing.form.text("text") or None
+    if str(message.corrected_at or "") != doing.form.text("seen"):
+        by = message.corrected_by or "ほかの人"
+        raise Conflict(
+            f"{by}さんが、先に文字を直しました。確かめてから、もう一度保存してください。", id="changed"
+        )
+    if not await messages.correct(doing.db, message.id, text, by=doing.who.name, at=doing.now):
+        raise Conflict("この録音の文字は、もう直せません。", id="state")
+    await callbacks.note(doing.db, doing.row, who=doing.who.name, what="corrected", at=doing.now)
 
 
-async def accept(request: web.Request) -> web.Response:
+async def accept(doing: Doing) -> None:
     """A suggestion, as it stands in the reading; what the form says of it only names which one."""
-    form, now = await request.post(), request.app[CLOCK].now()
-    kind, value = str(form.get("kind", "")), str(form.get("value", ""))
-    try:
-        async with request.app[STORE].write() as db:
-            ticket = await as_it_was_seen(request, db)
-            row = await callbacks.get(db, ticket)
-            message = await messages.get(db, row.message_id) if row.message_id else None
-            read_out = (message.reading or {}).get("suggestions", []) if message else []
-            if not any(one["kind"] == kind and one["value"] == value for one in read_out):
-                raise Conflict
-            if not can_take_over(row, kind, value):
-                raise Conflict
-            who, why = who_asks(request), f"{words.SUGGESTED[kind]}：{words.suggested(kind, value)}"
-            filling = kept_as(kind, value)
-            if kind == "priority":
-                await service.raise_priority(db, ticket, value, who=who, why="候補を採用", now=now)
-            elif filling is not None:
-                await edits.edit(db, ticket, {FIELDS[kind]: filling}, who=who, now=now, taken=why)
-    except Conflict:
-        raise back_to_ticket(request, "changed") from None
-    raise back_to_ticket(request)
+    kind, value = doing.form.text("kind"), doing.form.text("value")
+    message = await _shown(doing)
+    read_out = (message.reading or {}).get("suggestions", [])
+    offered = any(one["kind"] == kind and one["value"] == value for one in read_out)
+    if not offered or not can_take_over(doing.row, kind, value):
+        raise Conflict("この候補は、もう採用できません。今の内容を確かめてください。", id="changed")
+    who, now = doing.who, doing.now
+    if kind == "priority":
+        await service.raise_priority(doing.db, doing.ticket, value, who=who, why="候補を採用", now=now)
+        return
+    taken = f"{words.SUGGESTED[kind]}：{words.suggested(kind, value)}"
+    said = {FIELDS[kind]: kept_as(kind, value)}
+    await edits.edit(doing.db, doing.ticket, said, who=who, now=now, taken=taken)
+
+
+async def run_again(doing: Doing) -> None:
+    """A stage that is over."""
+    message = await _shown(doing)
+    stage = next((one for one in stages.STAGES if one == doing.form.text("stage")), None)
+    if stage is None or not await stages.again(doing.db, stage, message.id, doing.now):
+        said = "いまはやり直せません。処理の途中か、もとの録音や文字がありません。"
+        raise Conflict(said, id="state")
+    doing.wakes.append("jobs")
+
+
+async def _shown(doing: Doing) -> MessageRow:
+    """The message of the form, which must be one of the ticket's."""
+    named = doing.form.text("message")
+    for _, message in await read.contacts_of(doing.db, doing.row):
+        if message is not None and message.id == named:
+            return message
+    raise Conflict("この受付番号に、その録音はありません。", id="message")
+
+
+SEEN: dict[str, Act] = {"accept": accept}
+UNSEEN: dict[str, Act] = {"correct": correct, "run": run_again}

@@ -2,51 +2,175 @@
 
 import logging
 import re
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks import asking, states
+from ivr.callbacks import asking, dialing, escalation, results, undo
+from ivr.callbacks.policy import Policy
+from ivr.callbacks.results import Result
+from ivr.callbacks.states import CLOSED
+from ivr.callbacks.undo import Done
+from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
 from ivr.messages.transcription import seconds_left
-from ivr.store import audit, deliveries
+from ivr.store import audit, deliveries, dials
 from ivr.store import callbacks as store
-from ivr.store.tables import CallbackRow
+from ivr.store.tables import AgentRow, CallbackRow, DialRow
+from ivr.web import words
 from ivr.web.callbacks import read
-from ivr.web.callbacks.actions import PROBLEMS
+from ivr.web.callbacks.actions import colleagues, own_telephone
+from ivr.web.callbacks.doing import LAST, Failed, who_asks
 from ivr.web.callbacks.heard import heard
-from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER
+from ivr.web.callbacks.read import View
+from ivr.web.keys import CLOCK, LINES, SETTINGS, STORE, VIEWER
 
 log = logging.getLogger("ivr.web")
 
 ONE_VIEW = timedelta(minutes=30)  # a page that stays open and keeps itself fresh is looked at once
+FAILED = web.RequestKey("failed", Failed)  # what the form that is answered could not do
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What the person who looks at a ticket has in hand.
+
+    `held_by`: another agent whose lease runs. `ringing`: a dial that is not over; `wants_result`: the last dial is the
+    person's own and nobody has said how it went.
+    """
+
+    mine: bool
+    held_by: str | None
+    offered: bool
+    closed: bool
+    on_the_line: bool
+    ringing: DialRow | None
+    wants_result: bool
+    agent: AgentRow | None
+    tel_link: bool
+    undo: Done | None
+
+    @property
+    def may_dial(self) -> bool:
+        return not (self.closed or self.held_by or self.on_the_line)
+
+    @property
+    def may_record(self) -> bool:
+        return self.mine and not self.closed
 
 
 async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[str, Any]:
     """For ticket.html. `ticket` may be a number that was merged into another. NotFound past the wall between tenants.
 
-    That it was looked at is noted, in a transaction of its own.
+    `?message=`: which of its messages is shown. That it was looked at is noted, in a transaction of its own.
     """
-    now = request.app[CLOCK].now()
+    app, now = request.app, request.app[CLOCK].now()
     view = await read.one(db, ticket, tenant=request[VIEWER].tenant, now=now)
     row = view.callback
+    contacts = await read.contacts_of(db, row)
+    named = request.query.get("message")
+    view = next(
+        (replace(view, message=one) for _, one in contacts if one is not None and one.id == named), view
+    )
     await _seen(request, db, row)
-    async with request.app[STORE].read() as after:  # what was just noted
+    await app[LINES].reload(app[STORE])
+    rules, live = app[LINES].callbacks(row.line), app[LINES].get(row.line)
+    hand = await _hand(request, db, row, rules, now)
+    async with app[STORE].read() as after:  # what was just noted
         notices = await deliveries.of_subject(after, row.ticket)
-    several = len(request.app[SETTINGS].transcriber)
+    failed = request.get(FAILED)
     return {
         "view": view,
+        "hand": hand,
+        "failed": failed,
+        "typed": _typed(failed),
         "events": await store.events(db, row.ticket),
-        "contacts": await read.contacts_of(db, row),
+        "contacts": contacts,
         "others": await asking.others(db, row),
-        "text_in": await seconds_left(db, view.message, several) if view.message else None,
+        "colleagues": await colleagues(db, row.tenant, request[VIEWER].name),
+        "text_in": await seconds_left(db, view.message, len(app[SETTINGS].transcriber))
+        if view.message
+        else None,
         "heard": heard(view.message) if view.message else None,
         "notices": notices,
-        "can_finish": any(row.state == s and "done" in after for s, after in states.TRANSITIONS.items()),
-        "can_reopen": row.state == "done",
-        "problem": PROBLEMS.get(request.query.get("problem", "")),
+        "affected": live is not None and escalation.affected(row, live.closings),
+        "outcomes": await _outcomes(db, row, app[LINES].policy(row.line), now),
+        "script": script(view, rules, request[VIEWER].name, now),
+        "key": uuid4().hex,
+    }
+
+
+def _typed(failed: Failed | None) -> Any:
+    """(form, field, what stands there otherwise) -> what had been typed in a form that was not carried out."""
+
+    def typed(action: str, name: str, usual: str | None = "") -> str:
+        if failed is not None and failed.action == action:
+            return next(iter(failed.typed.get(name, ())), "")
+        return usual or ""
+
+    return typed
+
+
+async def _hand(
+    request: web.Request, db: AsyncSession, row: CallbackRow, rules: CallbackRules, now: datetime
+) -> Hand:
+    who = who_asks(request)
+    leased = row.lease_until is not None and row.lease_until > now
+    made = await dials.of_ticket(db, row.ticket)
+    last = made[-1] if made else None
+    closed = row.state in CLOSED
+    on_the_line = row.state in ("dialing", "talking")
+    own_dial = last is not None and last.agent == who.name and last.outcome is None
+    over = last is not None and (last.ended_at is not None or last.by_hand)
+    done = request.app[LAST].get(who.name)
+    return Hand(
+        mine=row.agent == who.name,
+        held_by=row.agent if row.agent not in (None, who.name) and leased else None,
+        offered=row.offered_to == who.name,
+        closed=closed,
+        on_the_line=on_the_line,
+        ringing=last if last is not None and on_the_line and last.ended_at is None else None,
+        wants_result=row.agent == who.name and own_dial and over and not closed,
+        agent=await own_telephone(db, who, row.tenant),
+        tel_link=rules.tel_links,
+        undo=done if done is not None and undo.may(done, now) else None,
+    )
+
+
+async def _outcomes(
+    db: AsyncSession, row: CallbackRow, policy: Policy, now: datetime
+) -> Sequence[tuple[Result, str, datetime | None]]:
+    """Each result, its word, and when it proposes to ring again."""
+    if row.state in CLOSED:
+        return ()
+    proposed = await dialing.proposals(db, row, policy, now)
+    return [(one, words.RESULTS[one], proposed.get(one)) for one in results.RESULTS]
+
+
+def script(view: View, rules: CallbackRules, agent: str, now: datetime) -> dict[str, str]:
+    """What the agent says: to whoever answers, to others, on an answering machine, and to the customer."""
+    row = view.callback
+    plain = {
+        "agent": agent,
+        "line": view.line_name,
+        "customer": f"{row.name}様" if row.name else "お客様",
+    }
+    told = {
+        **plain,
+        "asked": words.day_and_time(row.created_at, now),
+        "matter": f"「{row.matter}」" if row.matter else "",
+    }
+    said = rules.script
+    return {
+        "opening": said.opening.format(**plain),
+        "family": said.family.format(**plain),
+        "machine": said.machine.format(**plain),
+        "confirmed": said.confirmed.format(**told),
     }
 
 

@@ -1,0 +1,83 @@
+// What makes one ticket quicker to work on; all of it can be done without, by the forms alone.
+const one = document.querySelector("[data-one]");
+const ACTIVE_EVERY = 60000; // ms: while somebody types or listens, the lease goes on
+const dirty = "input:not([type=hidden]), textarea, select";
+
+// The answer to a form that was not carried out stands at the form's address; the ticket has its own.
+if (!location.pathname.endsWith(one.dataset.one) && document.getElementById("failed")) {
+  history.replaceState(null, "", `/callbacks/${one.dataset.one}`);
+}
+
+// What was typed before stays typed: a field that was set by hand is left alone when the page keeps itself fresh.
+if (document.getElementById("failed")) {
+  for (const field of one.querySelectorAll(dirty)) {
+    if (field.type === "radio" || field.type === "checkbox") field.checked = field.checked;
+    else field.value = field.value;
+  }
+}
+
+let said = 0;
+async function active() {
+  if (!one.querySelector("[data-mine]") || Date.now() - said < ACTIVE_EVERY) return;
+  said = Date.now();
+  const token = one.querySelector("[name=token]").value;
+  const answer = await fetch(`/callbacks/${one.dataset.one}/active`, {
+    method: "POST",
+    body: new URLSearchParams({ token }),
+    redirect: "manual",
+  }).catch(() => null);
+  if (answer?.status === 409) lost(await answer.text());
+}
+
+function lost(why) {
+  const box = document.getElementById("lost");
+  box.textContent = why;
+  box.hidden = false;
+}
+
+one.addEventListener("input", active);
+one.addEventListener("play", active, true);
+one.addEventListener("timeupdate", (event) => event.target.paused || active(), true);
+
+// The next attempt that a result proposes, until somebody writes another one.
+const next = document.getElementById("result-next");
+let proposed = next.value === "";
+next.addEventListener("input", () => (proposed = next.value === ""));
+one.addEventListener("change", (event) => {
+  if (event.target.name === "result" && proposed) next.value = event.target.dataset.next;
+});
+
+// A panel that is opened takes the keyboard; Esc closes it. One that opens by itself takes it from nobody who types.
+one.addEventListener(
+  "toggle",
+  (event) => {
+    const panel = event.target;
+    if (!panel.open || !panel.matches(".act")) return;
+    const typing = document.activeElement?.matches("textarea, input:not([type=radio], [type=checkbox])");
+    if (typing && !panel.contains(document.activeElement)) return;
+    const first = [...panel.querySelectorAll(".act-panel :is(input:not([type=hidden]), textarea, select, button)")];
+    first.find((field) => field.checkVisibility())?.focus();
+  },
+  true,
+);
+one.addEventListener("keydown", (event) => {
+  const panel = event.target.closest(".act[open]");
+  if (event.key === "Escape" && panel && !event.isComposing) {
+    panel.open = false;
+    panel.querySelector("summary").focus();
+  }
+  // The Enter that confirms a conversion sends nothing; Safari tells it by 229 alone.
+  if (event.key === "Enter" && (event.isComposing || event.keyCode === 229) && event.target.matches("input")) {
+    event.preventDefault();
+  }
+  const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
+  if (digit && event.target.name === "result" && !event.altKey && !event.ctrlKey && !event.metaKey) {
+    const box = panel?.querySelectorAll("[name=result]")[digit - 1];
+    if (box) {
+      event.preventDefault();
+      box.focus();
+      box.click();
+    }
+  }
+});
+if (one.querySelector(".act[data-wanted]")) one.querySelector(".act[data-wanted] [name=result]").focus();

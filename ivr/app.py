@@ -32,6 +32,8 @@ from ivr.prompts import tones
 from ivr.queues.queues import Queues
 from ivr.queues.roster import StoreRoster
 from ivr.retrieval import StoreRetrieval
+from ivr.ringing_back.book import StoreBook
+from ivr.ringing_back.desk import RingingBack
 from ivr.settings import Settings
 from ivr.sounds import LiveSounds
 from ivr.store import calls, health
@@ -112,7 +114,8 @@ async def engine(settings: Settings) -> None:
             StoreCustomers(store, lines, clock),
         )
 
-        carry_out = partial(_carry_out, store, desk, live_sounds, trunks)
+        back = RingingBack(desk, StoreBook(store, lines, settings.engine, clock))
+        carry_out = partial(_carry_out, store, desk, back, live_sounds, trunks)
         # What the start made stays: to look through it again would hold up every caller for 50 ms.
         gc.collect()
         gc.freeze()
@@ -121,6 +124,7 @@ async def engine(settings: Settings) -> None:
             group.create_task(heartbeat.beat("engine"), name="heartbeat"),
             group.create_task(journal.run(), name="journal"),
             group.create_task(desk.serve(), name="calls"),
+            group.create_task(back.look_after(), name="dials"),
             group.create_task(_health(store, clock, desk), name="health"),
             group.create_task(orders.serve(settings.run, store, clock, "engine", carry_out), name="orders"),
         ]
@@ -135,10 +139,14 @@ async def engine(settings: Settings) -> None:
 
 
 async def _carry_out(
-    store: Store, desk: Engine, live_sounds: LiveSounds, trunks: LiveTrunks, order: Order
+    store: Store, desk: Engine, back: RingingBack, live_sounds: LiveSounds, trunks: LiveTrunks, order: Order
 ) -> None:
     """An order to the engine."""
-    if order.kind == "reload":
+    if order.kind == "dial":
+        back.dial(order.data["key"], order.data["to"])
+    elif order.kind == "now":
+        back.now(order.data["ticket"], str(order.id))
+    elif order.kind == "reload":
         live_sounds.reload()
         await desk.lines.reload(store)
     elif order.kind == "trunks":

@@ -56,6 +56,7 @@ class Engine:
         )
         self.draining = False
         self._adopted = False
+        self.freed = asyncio.Event()  # agents whom the engine before this one had, save those who still talk
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -69,9 +70,8 @@ class Engine:
         """At the first link, the talks of the engine before; later, who hung up while the link was broken."""
         if not self._adopted:
             self._adopted = True
-            self.start(
-                OldTalks(self.queues.roster, self.clock, self._agents_legs).adopt(self.calls), "old talks"
-            )
+            talks = OldTalks(self.queues.roster, self.clock, self._agents_legs, self.freed.set)
+            self.start(talks.adopt(self.calls), "old talks")
             return
         before = list(self.calls.values())  # a call that begins while we ask may be missing in the answer
         there = await self._channels()
@@ -126,7 +126,7 @@ class Engine:
         dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
         if channel["dialplan"].get("app_name") == "Stasis":  # asked by name, with a timer until somebody has it
             timer = f"channels/{channel['id']}/variable?variable=TIMEOUT(absolute)&value=0"
-            self._start(self.ari.send("POST", timer), "timer")
+            self.start(self.ari.send("POST", timer), "timer")
         about = channel["caller"]
         who = numbers.caller(about["number"], about["name"], channel.get("language") or "ja")
         known = self.lines.answering(numbers.to_e164(dialled))

@@ -70,8 +70,9 @@ class Rescue:
             return  # it was never connected
         channels = {one["id"]: one for one in await self._ari.http("GET", "channels")}
         bridged = await self._bridged()
-        # A telephone that rings is known by its caller's id.
-        mine = {id: one for id, one in channels.items() if id in owned or id.split(AGENT)[0] in owned}
+        # A telephone that rings is known by the id of its call, or of the agent who rings back by it.
+        calls = {id.split(AGENT)[0] for id in owned}
+        mine = {id: one for id, one in channels.items() if id.split(AGENT)[0] in calls}
         self._talking |= mine.keys() & bridged
         recording = await asyncio.to_thread(self._unfinished)
         alone = [one for id, one in mine.items() if id not in bridged]

@@ -21,6 +21,7 @@ from ivr.lines import Lines, as_closings
 from ivr.orders import do_pending
 from ivr.prompts import tones
 from ivr.prompts.library import PromptLibrary
+from ivr.ringing_back.texts import HEARD
 from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import agents, alarms, closures, orders
@@ -30,7 +31,7 @@ from ivr.wake import wake
 from ivr.watch import Watch
 
 # What is said on every line: made before any dialplan goes live.
-BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER, SUDDENLY_CLOSED)
+BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER, SUDDENLY_CLOSED, *HEARD)
 # Who publishes, and why, when a file was changed by an editor.
 BY_FILE = (publish.FILE, "changed on disk")
 AT_START = ("start", "found at the start")

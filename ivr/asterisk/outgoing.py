@@ -12,7 +12,8 @@ from typing import Literal
 from ivr.asterisk.ari import Ari, AriRefused
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
-from ivr.call import Caller, CallerHungUp, CallState
+from ivr.asterisk.waiting import dial
+from ivr.call import Announcement, Caller, CallerHungUp, CallState
 from ivr.errors import AsteriskError
 from ivr.outside import NoWay, Outside, Way, national
 
@@ -60,6 +61,7 @@ _BY_STATUS: Mapping[int, NotReached] = {
     **dict.fromkeys((415, 488, 606), _FORMAT),
 }
 _BY_CAUSE: Mapping[int, NotReached] = {  # Q.850
+    16: NotReached("no_answer", "応答の直後に切れました。"),
     17: _BUSY,
     **dict.fromkeys((18, 19), _NO_ANSWER),
     20: _ABSENT,
@@ -136,12 +138,12 @@ class Outgoing:
         return used
 
     async def ring(
-        self, to: str | Way, ours: str, seconds: float, *, id: str, line: str
+        self, to: str | Way, seconds: float, *, id: str, line: str, ours: str = ""
     ) -> AriCall | NotReached:
         """Rings for `seconds` at most; who answers is hung up by `end`, in a `finally`.
 
-        `to`: an endpoint such as "PJSIP/tanaka", a number (E.164), or a way whose place is held. `ours`: the number
-        (E.164) that is shown. `id`: of the channel, with AGENT in it; one that is there already rings no second time.
+        `to`: an endpoint such as "PJSIP/tanaka", a number (E.164), or a way whose place is held; the first two are shown
+        `ours` (E.164). `id`: of the channel, with AGENT in it; one that is there already rings no second time.
         """
         if isinstance(to, str) and to.startswith("+"):
             way = self.way(to, ours)
@@ -199,7 +201,23 @@ class Outgoing:
             raise
         return None
 
+    async def put_through(self, call: AriCall, way: Way, seconds: float, *texts: str) -> NotReached | None:
+        """Says `texts`, then music, while a further telephone rings; None: the two are bridged, and `talk`."""
+        if call.gone or call.leaving:
+            raise CallerHungUp
+        dialled = await dial(call, way.endpoint, seconds, [Announcement(lambda: texts)])
+        if dialled.ended_by == "answered":
+            return None
+        if dialled.ended_by == "failed" and not dialled.cause:
+            return _FAILED
+        return explained(dialled.cause, dialled.status)
+
     async def end(self, call: AriCall) -> None:
-        """Hangs up, wherever the call is. A talk that is to go on without us has lost its bridge before."""
+        """Hangs up, wherever the call is."""
         await call.hang_up()
+        await self._over(call)
+
+    async def leave(self, call: AriCall) -> None:
+        """We stop, and who talks goes on talking."""
+        call.bridge = None
         await self._over(call)

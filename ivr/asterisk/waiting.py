@@ -127,7 +127,7 @@ async def dial(call: "AriCall", endpoint: str, ring: float, announcements: Seque
             if joined:
                 return Dialled("answered")
             await call.until(lambda: not call.leaving, HANGING_UP)
-        return Dialled(_not_reached(leg))
+        return Dialled(_not_reached(leg), leg.cause, leg.status)
     finally:
         await _stop(call, announcer)
         if not joined:
@@ -229,7 +229,7 @@ async def _winner(offer: Offer, legs: Sequence[AgentLeg]) -> AgentLeg | None:
 
 async def _join(call: "AriCall", agent: AgentLeg, announcer: "asyncio.Task[None]") -> bool:
     """False if caller or agent left in this very moment; then, and when cancelled, the agent is hung up."""
-    bridge = Bridge(call.ari, f"{call.id}-b", agent)
+    bridge = Bridge(call.ari, f"{call.id.partition(AGENT)[0]}-b", agent)
     try:
         await _stop(call, announcer)  # first: Asterisk would let an announcement end before it joins them
         await bridge.join(call.id)

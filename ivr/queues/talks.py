@@ -14,11 +14,16 @@ LOOK = 1.0  # seconds
 
 
 class OldTalks:
-    """`legs`: the agents' telephones that are in use now, each with its call."""
+    """`legs`: the agents' telephones that are in use now, each with its call. `freed`: told when all others are free."""
 
     def __init__(
-        self, roster: Roster, clock: Clock, legs: Callable[[], Awaitable[Mapping[str, str]]]
+        self,
+        roster: Roster,
+        clock: Clock,
+        legs: Callable[[], Awaitable[Mapping[str, str]]],
+        freed: Callable[[], None] = lambda: None,
     ) -> None:
+        self._freed = freed
         self._roster = roster
         self._clock = clock
         self._legs = legs
@@ -32,6 +37,7 @@ class OldTalks:
                 if legs is None:
                     legs = {leg: call for leg, call in there.items() if call not in running}
                     await self._roster.release_all(self._clock.now(), keep={*running, *legs.values()})
+                    self._freed()
                 for leg in legs.keys() - there.keys():
                     await self._roster.finish_talk(legs[leg], self._clock.now())
                     del legs[leg]

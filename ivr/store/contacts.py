@@ -55,6 +55,16 @@ async def begun(session: AsyncSession, ticket: str, at: datetime) -> None:
     )
 
 
+async def unbegun(session: AsyncSession, ticket: str, at: datetime) -> None:
+    """What was begun at that moment was not begun after all."""
+    await session.execute(
+        update(ContactRow)
+        .where(ContactRow.ticket == ticket, ContactRow.begun_at == at)
+        .values(begun_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def open_callbacks(
     session: AsyncSession,
     *,

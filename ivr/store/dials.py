@@ -62,6 +62,12 @@ async def of_ticket(session: AsyncSession, ticket: str) -> Sequence[DialRow]:
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
+async def of_engine(session: AsyncSession, engine: str) -> Sequence[DialRow]:
+    """Those that are not over."""
+    query = select(DialRow).where(DialRow.engine == engine, DialRow.ended_at.is_(None)).order_by(DialRow.id)
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
 async def since(session: AsyncSession, tenant: str, number: str, begin: datetime) -> int:
     """How many dials to a number began since then."""
     query = select(func.count()).where(

@@ -67,6 +67,7 @@ ALLOWED: dict[str, set[str]] = {
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,
     "retrieval": {"staff", "call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "customers": {"known", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
+    "ringing_back": {"asterisk", "call", "callbacks", "engine", "lines", "store"} | BASE,
     "models": {"messages", "store"} | BASE,
     "callbacks_admin": {"callbacks", "store"} | BASE,
     "messages_admin": {"messages", "store", "wake"} | BASE,

@@ -50,7 +50,7 @@ class Office:
         self.calls.remove(call)
 
     def rings(self, to: str | Way, id: str = LEG) -> "asyncio.Task[AriCall | NotReached]":
-        return asyncio.create_task(self.outgoing.ring(to, OURS, 30, id=id, line="ecforce"))
+        return asyncio.create_task(self.outgoing.ring(to, 30, id=id, line="ecforce", ours=OURS))
 
     async def nothing_is_left(self) -> None:
         await asyncio.sleep(SOON)

@@ -4,7 +4,7 @@ leaves a trace in the audit. `tenant` of who does it: NotFound past the wall, No
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200
 _MAIL = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\".]+(\.[^\s@<>,;\".]+)+", re.ASCII)
 AT_MOST = 5  # mails for one request, if several people share a mailbox
+MAILS_AN_HOUR = 3  # to one person, whoever asks
 
 
 def mail_address(text: str) -> str | None:
@@ -92,7 +93,7 @@ async def mail_link(session: AsyncSession, user: UserRow, *, by: str, now: datet
         "tenant": user.tenant or "",
         "line": "",
         "event": _kind(user),
-        "subject": f"user/{user.name}",
+        "subject": _subject(user),
         "channel": "mail",
         "target": user.email,
         "key": secrets.token_hex(20),
@@ -111,8 +112,14 @@ def _kind(user: UserRow) -> links.Kind:
 async def ask_reset(session: AsyncSession, text: str, now: datetime) -> None:
     """`text`: a name or a mail address, as somebody typed it. Whether there is such a person stays untold."""
     for user in (await users.by_name_or_mail(session, text.strip()))[:AT_MOST]:
-        if user.email is not None and user.disabled_at is None:
+        before = await deliveries.of_subject(session, _subject(user))
+        many = sum(one.created_at > now - timedelta(hours=1) for one in before) >= MAILS_AN_HOUR
+        if user.email is not None and user.disabled_at is None and not many:
             await mail_link(session, user, by=user.name, now=now)
+
+
+def _subject(user: UserRow) -> str:
+    return f"user/{user.name}"
 
 
 async def set_password(session: AsyncSession, user: UserRow, hashed: str, *, by: str, now: datetime) -> None:

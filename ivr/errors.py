@@ -105,6 +105,11 @@ class AccountError(IvrError):
         "no_mail": "no mail address is known; give one, or hand over the link",
         "disabled": "the account is closed; open it again first",
         "short": "a password has 10 to 200 characters",
+        "differ": "the two entries differ; type it again",
+        "role": "there is no such role",
+        "tenant": "there is no such tenant",
+        "locked": "too many tries; wait five minutes",
+        "wrong": "the present password is wrong",
         "easy": "this password is easily guessed; take a longer one without the user's name",
     }
 

@@ -53,6 +53,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/readyz", health.readyz),
             web.get("/", _home),
             *auth.ROUTES,
+            *way_back.ROUTES,
             *request_form.ROUTES,
             *people.ROUTES,
             *callbacks.ROUTES,

@@ -15,6 +15,11 @@ def make_hash(password: str) -> str:
     return _HASHER.hash(password)
 
 
+async def hashed(password: str) -> str:
+    """As `make_hash`, without holding up the pages."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, make_hash, password)
+
+
 async def is_right(password: str, password_hash: str | None) -> bool:
     """`password_hash` None (no such user) takes as long as a wrong password and is never right."""
     return await asyncio.get_running_loop().run_in_executor(_THREADS, _verify, password, password_hash)

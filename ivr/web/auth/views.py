@@ -21,7 +21,8 @@ LOCKED = "続けて間違えたため、しばらくログインできません�
 async def show_login(request: web.Request) -> web.Response:
     if VIEWER in request:
         raise web.HTTPSeeOther(HOME)
-    return _page(request, next=request.query.get("next", ""))
+    done = "パスワードを設定しました。ログインしてください。" if "set" in request.query else ""
+    return _page(request, next=request.query.get("next", ""), done=done)
 
 
 async def login(request: web.Request) -> web.Response:
@@ -123,9 +124,9 @@ def _code_page(target: str) -> str:
 
 
 def _page(
-    request: web.Request, status: int = 200, next: str = "", name: str = "", problem: str = ""
+    request: web.Request, status: int = 200, next: str = "", name: str = "", problem: str = "", done: str = ""
 ) -> web.Response:
-    return render(request, "login.html", status=status, next=next, name=name, problem=problem)
+    return render(request, "login.html", status=status, next=next, name=name, problem=problem, done=done)
 
 
 ROUTES = [

@@ -1,5 +1,5 @@
 """The pages about people: accounts, the audit, the telephone's state, the end of a shift."""
 
-from ivr.web.people import state
+from ivr.web.people import account, state, users
 
-ROUTES = [*state.ROUTES]
+ROUTES = [*account.ROUTES, *state.ROUTES, *users.ROUTES]

@@ -1,0 +1,106 @@
+"""The ways to a password for who is not logged in: a link from an invitation or a mail, and the form that asks for one."""
+
+import logging
+
+from aiohttp import web
+
+from ivr import accounts
+from ivr.errors import AccountError
+from ivr.store import links, users
+from ivr.store.tables import UserRow
+from ivr.wake import wake
+from ivr.web.auth import lockout, passwords, session
+from ivr.web.keys import CLOCK, SETTINGS, STORE
+from ivr.web.pages import render
+
+log = logging.getLogger("ivr.web.auth")
+
+REFUSED = {
+    "short": "パスワードは、10文字以上200文字以下にしてください。",
+    "easy": "推測されやすいパスワードです。ユーザー名を含まない、別のパスワードにしてください。",
+    "differ": "2回の入力が一致していません。もう一度入力してください。",
+}
+
+
+async def show_forgot(request: web.Request) -> web.Response:
+    return _forgot(request, asked=False)
+
+
+async def forgot(request: web.Request) -> web.Response:
+    """The answer is the same, and takes as long, whether or not there is such a person."""
+    text = str((await request.post()).get("who", "")).strip()[:254]
+    settings, store, now = request.app[SETTINGS], request.app[STORE], request.app[CLOCK].now()
+    if settings.smtp is None:
+        return _forgot(request, asked=False)
+    if await lockout.admit(store, text.lower(), request.remote or "", now, "reset"):
+        async with store.write() as db:
+            await accounts.ask_reset(db, text, now)
+        wake(settings.run, "jobs")
+    log.info("a way back to a password was asked for")
+    return _forgot(request, asked=True)
+
+
+def _forgot(request: web.Request, *, asked: bool) -> web.Response:
+    mails = request.app[SETTINGS].smtp is not None
+    return render(request, "people/forgot.html", asked=asked, mails=mails)
+
+
+async def show_link(request: web.Request) -> web.Response:
+    """Looking at it uses nothing up: programs that read mails open links, too."""
+    user = await _whose(request)
+    return _gone(request) if user is None else _form(request, user)
+
+
+async def use_link(request: web.Request) -> web.Response:
+    form, now = await request.post(), request.app[CLOCK].now()
+    user = await _whose(request)
+    if user is None:
+        return _gone(request)
+    try:
+        new = chosen(user.name, str(form.get("new", "")), str(form.get("again", "")))
+    except AccountError as error:
+        return _form(request, user, REFUSED[error.code])
+    hashed = await passwords.hashed(new)
+    async with request.app[STORE].write() as db:
+        taken = await links.take(db, request.match_info["token"], now)
+        if taken is not None:
+            user = await accounts.one(db, taken.user, tenant=None)
+            await accounts.set_password(db, user, hashed, by=user.name, now=now)
+    if taken is None:
+        return _gone(request)
+    log.info("a password was set by a link", extra={"user": user.name})
+    answer = web.HTTPSeeOther("/login?set=1")
+    answer.del_cookie(session.COOKIE, path="/")  # somebody else may be logged in here
+    raise answer
+
+
+def chosen(name: str, new: str, again: str) -> str:
+    """AccountError with a code of REFUSED."""
+    if new != again:
+        raise AccountError("differ")
+    return accounts.new_password(name, new)
+
+
+async def _whose(request: web.Request) -> UserRow | None:
+    async with request.app[STORE].read() as db:
+        link = await links.find(db, request.match_info["token"], request.app[CLOCK].now())
+        user = await users.get(db, link.user) if link is not None else None
+    return user if user is not None and user.disabled_at is None else None
+
+
+def _form(request: web.Request, user: UserRow, problem: str = "") -> web.Response:
+    status = 422 if problem else 200
+    return render(request, "people/password.html", status=status, whose=user, problem=problem)
+
+
+def _gone(request: web.Request) -> web.Response:
+    return render(request, "people/password.html", status=410, whose=None, problem="")
+
+
+ROUTES = [
+    web.get("/forgot", show_forgot),
+    web.post("/forgot", forgot),
+    web.get("/password/{token}", show_link),
+    web.post("/password/{token}", use_link),
+]
+PUBLIC = frozenset(route.path for route in ROUTES)

@@ -136,7 +136,8 @@ _ToCustomer = Annotated[_Said, _names("agent", "line", "customer", "asked", "mat
 class CallScript(Part):
     """What the screen gives an agent to say who rings a customer back.
 
-    `{agent}`: the agent's name; `{line}`: the line's; `{customer}`: 佐藤花子様, or お客様 of whom no name is known.
+    `{agent}`: the agent's name; `{line}`: the line's; `{customer}`: 佐藤花子様; ○○商店のご担当者様 or
+    お電話をくださった方 where no name is known.
     """
 
     opening: _ToAnybody = "{agent}と申します。{customer}でいらっしゃいますでしょうか。"

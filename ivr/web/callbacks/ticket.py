@@ -126,7 +126,7 @@ async def _hand(
     closed = row.state in CLOSED
     on_the_line = row.state in ("dialing", "talking")
     own_dial = last is not None and last.agent == who.name and last.outcome is None
-    over = last is not None and (last.ended_at is not None or last.by_hand)
+    over = last is not None and last.ended_at is not None
     done = request.app[LAST].get(who.name)
     return Hand(
         mine=row.agent == who.name,
@@ -155,10 +155,11 @@ async def _outcomes(
 def script(view: View, rules: CallbackRules, agent: str, now: datetime) -> dict[str, str]:
     """What the agent says: to whoever answers, to others, on an answering machine, and to the customer."""
     row = view.callback
+    of_company = f"{row.company}のご担当者様" if row.company else "お電話をくださった方"
     plain = {
         "agent": agent,
         "line": view.line_name,
-        "customer": f"{row.name}様" if row.name else "お客様",
+        "customer": f"{row.name}様" if row.name else of_company,
     }
     told = {
         **plain,

@@ -53,6 +53,7 @@ one.addEventListener(
   (event) => {
     const panel = event.target;
     if (!panel.open || !panel.matches(".act")) return;
+    if (!matchMedia("(pointer: fine)").matches) return; // a keyboard on the screen would cover what was opened
     const typing = document.activeElement?.matches("textarea, input:not([type=radio], [type=checkbox])");
     if (typing && !panel.contains(document.activeElement)) return;
     const first = [...panel.querySelectorAll(".act-panel :is(input:not([type=hidden]), textarea, select, button)")];
@@ -79,5 +80,9 @@ one.addEventListener("keydown", (event) => {
       box.click();
     }
   }
+});
+// Who comes back from a call by hand is asked how it went.
+one.addEventListener("click", (event) => {
+  if (event.target.closest("#tel")) document.getElementById("act-result").open = true;
 });
 if (one.querySelector(".act[data-wanted]")) one.querySelector(".act[data-wanted] [name=result]").focus();

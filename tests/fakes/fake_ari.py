@@ -161,6 +161,8 @@ class FakeAri:
                 return (200 if id in self._playbacks else 404), None
             case "DELETE", "playbacks", id:
                 self._played(id)
+            case "GET", "bridges", id:
+                return (200, {"channels": self.bridges[id]}) if id in self.bridges else (404, None)
             case "POST", "bridges", id:
                 self.bridges.setdefault(id, [])
             case "POST", "bridges", id, "addChannel":

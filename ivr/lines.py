@@ -14,6 +14,7 @@ from ivr.call import CallbackPromise, since_goto
 from ivr.callbacks.policy import Policy
 from ivr.clock import JAPAN
 from ivr.dialplan.callbacks import CallbackRules
+from ivr.dialplan.form import CustomerMails
 from ivr.dialplan.load import load_text
 from ivr.dialplan.model import CallbackModel, Dialplan
 from ivr.dialplan.notices import NoticeRule
@@ -96,6 +97,16 @@ class Lines:
         live = self._by_key.get(line)
         return live.dialplan.line.notify if live else ()
 
+    def customers(self) -> dict[str, CustomerMails]:
+        """Line -> what its customers are told of; of lines that tell them anything."""
+        told = {key: live.dialplan.line.customers for key, live in self._by_key.items()}
+        return {key: rules for key, rules in told.items() if rules is not None}
+
+    def closings(self, line: str) -> Sequence[Closing]:
+        """臨時休業 that are not over."""
+        live = self._by_key.get(line)
+        return live.closings if live else ()
+
     def reading(self, line: str) -> ReadingRules:
         """How texts of its messages are read; as usual, if the line does not live."""
         live = self._by_key.get(line)
@@ -127,12 +138,16 @@ class Lines:
         """What its owner wrote about callbacks, with its calendars."""
         return Policy(self.callbacks(line), lambda hours: self.calendar(line, hours))
 
+    def in_queue(self, line: str, path: Sequence[str]) -> bool:
+        """Whether this path ends where a caller waits for an agent, as far as the live version of the line knows."""
+        live = self._by_key.get(line)
+        return live is not None and isinstance(live.dialplan.steps.get(since_goto(path)[-1]), Queue)
+
     def waited(self, call: CallRow) -> timedelta | None:
         """How long the caller stood in a queue when the call ended; None if that was not where it ended."""
-        live = self._by_key.get(call.line)
-        if live is None or not call.path or not call.path_times or call.ended_at is None:
+        if not call.path or not call.path_times or call.ended_at is None:
             return None
-        if not isinstance(live.dialplan.steps.get(since_goto(call.path)[-1]), Queue):
+        if not self.in_queue(call.line, call.path):
             return None
         return call.ended_at - call.started_at - timedelta(seconds=call.path_times[-1])
 

@@ -109,6 +109,16 @@ def _add_times(times: defaultdict[tuple[str, str], "array[float]"], names: Names
             times[what, row.priority].append(passed)
 
 
+async def calls_of(session: AsyncSession, asked: Asked) -> dict[str, Counter[str]]:
+    """Line -> the figures of its calls, by name."""
+    found: dict[str, Counter[str]] = {}
+    for span in asked.spans:
+        async for row, _, many in store.counted(session, store.CALLS, span, asked.tenant):
+            for name in of_call(row, asked.in_queue):
+                found.setdefault(row.line, Counter())[name] += many
+    return found
+
+
 async def rows_of(
     session: AsyncSession, asked: Asked, kind: Kind, name: str, scope: str
 ) -> AsyncIterator[tuple[Any, datetime]]:

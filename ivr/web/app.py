@@ -18,6 +18,7 @@ from ivr.web.callbacks import inbox, stream
 from ivr.web.callbacks import routes as ticket_routes
 from ivr.web.callbacks import views as callbacks
 from ivr.web.callbacks.doing import LAST
+from ivr.web.live import views as live
 from ivr.web.people import routes as people
 from ivr.web.proxy import seen_through
 from ivr.web.request import door
@@ -59,6 +60,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             *callbacks.ROUTES,
             *ticket_routes.ROUTES,
             *ROUTES,
+            *live.ROUTES,
             web.get("/silent", silent.show),
             web.post("/silent/{id}/promote", silent.promote),
             web.get("/messages/{id}/audio", message_playback),

@@ -185,10 +185,10 @@ def time_left(due: datetime | None, now: datetime) -> str:
         return "期限なし"
     late = now > due
     minutes = int(abs(due - now) / timedelta(minutes=1))
-    return ("超過" if late else "あと") + _span(minutes)
+    return ("超過" if late else "あと") + span(minutes)
 
 
-def _span(minutes: int) -> str:
+def span(minutes: int) -> str:
     days, hours = minutes // 1440, minutes // 60
     if days >= 2:
         return f"{days}日"
@@ -240,7 +240,7 @@ def about(seconds: float) -> str:
         return "まもなく"
     if seconds < 55:
         return f"あと約{round(seconds / 10)}0秒"
-    return f"あと約{_span(max(1, round(seconds / 60)))}"
+    return f"あと約{span(max(1, round(seconds / 60)))}"
 
 
 def suggested(kind: str, value: str) -> str:

@@ -1,0 +1,65 @@
+"""What the pages of supervisors share: who may see them, the lines and their zones, what is noted of who looked."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from ivr.dialplan.pick import zone_of
+from ivr.errors import StoreError
+from ivr.lines import Lines, LiveLine
+from ivr.store import audit
+from ivr.store.audit import Kind
+from ivr.web.keys import CLOCK, STORE, VIEWER
+from ivr.web.pages import problem
+
+log = logging.getLogger("ivr.web")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def for_supervisors(handler: Handler) -> Handler:
+    """The others are told that it is not for them."""
+
+    @wraps(handler)
+    async def admitted(request: web.Request) -> web.StreamResponse:
+        if not request[VIEWER].manages:
+            return problem(request, 403, "この画面は管理者用です", "使うには、管理者の権限が必要です。")
+        return await handler(request)
+
+    return admitted
+
+
+def own_lines(request: web.Request, lines: Lines) -> dict[str, str]:
+    """Key -> name of the live lines that the user may see, by name."""
+    tenant = request[VIEWER].tenant
+    names = {
+        key: live.dialplan.line.name
+        for key, live in _live(lines).items()
+        if tenant in (None, live.dialplan.line.tenant)
+    }
+    return dict(sorted(names.items(), key=lambda item: item[1]))
+
+
+def zones(lines: Lines) -> dict[str, ZoneInfo]:
+    return {key: zone_of(live.dialplan) for key, live in _live(lines).items()}
+
+
+def _live(lines: Lines) -> dict[str, LiveLine]:
+    keys = lines.keys()
+    return {key: live for key in keys if (live := lines.get(key)) is not None}
+
+
+async def looked_at(request: web.Request, what: str, kind: Kind, about: str) -> None:
+    """Into the audit. The page does not depend on it."""
+    viewer = request[VIEWER]
+    try:
+        async with request.app[STORE].write() as db:
+            now = request.app[CLOCK].now()
+            await audit.note(
+                db, who=viewer.name, tenant=viewer.tenant, what=what, kind=kind, about=about[:200], at=now
+            )
+    except StoreError:
+        log.exception("it was not noted who looked")

@@ -1,0 +1,150 @@
+"""What a supervisor sees of the running day, and that it never shows what nobody knows."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from ivr.store import agents, callbacks, calls, health
+from ivr.store.database import Store
+from tests.store import rows
+from tests.web.conftest import Login, StoppedClock
+from tests.web.desk import NOW
+from tests.web.lines import Office
+
+ENGINE = {"calls": 5, "lines": 2, "draining": False}
+
+
+def words(html: str) -> str:
+    """One blank between what stands in different elements."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
+
+
+def part(html: str, id: str) -> str:
+    """The words of the element with this id, to the end of it or of its row."""
+    found = re.search(rf'<(\w+)[^>]* id="{id}".*?</\1>', html, re.DOTALL)
+    assert found, id
+    return words(found[0])
+
+
+async def page(client: TestClient) -> str:
+    answer = await client.get("/live")
+    assert answer.status == 200, await answer.text()
+    return await answer.text()
+
+
+async def beats(
+    store: Store, queues: dict[str, Any], *, ok: bool = True, ago: int = 0, **detail: Any
+) -> None:
+    async with store.write() as session:
+        at = NOW - timedelta(seconds=ago)
+        await health.beat(session, "engine", at, ok=ok, detail={**ENGINE, "queues": queues, **detail})
+
+
+def crowd(waiting: int, talking: int, seconds: int) -> dict[str, Any]:
+    return {"waiting": waiting, "talking": talking, "since": (NOW - timedelta(seconds=seconds)).isoformat()}
+
+
+@pytest.fixture
+async def day(office: Office) -> Office:
+    """A Tuesday morning of the line `shop`, beside the one of another company."""
+    store = office.store
+    await beats(store, {"shop": crowd(2, 1, 65), "sakura": crowd(7, 0, 600)})
+    midnight = NOW.replace(hour=0, minute=0)
+    ended = [
+        *(("answered", None, NOW - timedelta(minutes=n)) for n in range(6)),
+        ("message", "busy", NOW - timedelta(hours=1)),
+        ("abandoned", "no_answer", NOW - timedelta(hours=1)),
+        ("message", "closed", midnight),
+        ("answered", None, midnight - timedelta(minutes=5)),
+    ]
+    async with store.write() as session:
+        for number, (outcome, cause, at) in enumerate(ended):
+            of = {"line": "shop", "tenant": "shop", "started_at": at, "ended_at": at + timedelta(seconds=30)}
+            await calls.save(session, [rows.call(f"c{number}", outcome=outcome, cause=cause, **of)])
+        for name, tenant, group in (
+            ("aiko", "shop", "shop"),
+            ("ben", "shop", "shop"),
+            ("otto", "sakura", "x"),
+        ):
+            place = {"groups": [group], "endpoint": f"PJSIP/{name}", "secret": "x", "tenant": tenant}
+            await agents.add(session, name, **place, at=NOW - timedelta(minutes=3))  # type: ignore[arg-type]
+        await agents.set_state(session, "ben", "away", "会議", NOW - timedelta(minutes=2))
+        dues = {"1": -600, "2": -1, "3": 1700, "4": 1900}
+        for ticket, seconds in dues.items():
+            of = {"line": "shop", "tenant": "shop", "due_at": NOW + timedelta(seconds=seconds)}
+            await callbacks.insert(session, rows.callback(ticket, **of), who="x", at=NOW)
+        await callbacks.insert(
+            session,
+            rows.callback("5", line="sakura", tenant="sakura", due_at=NOW - timedelta(days=1)),
+            who="x",
+            at=NOW,
+        )
+    return office
+
+
+async def test_the_day_at_a_glance(day: Office, login: Login) -> None:
+    html = await page(await login("sam"))
+    tiles = part(html, "tiles")
+    assert "お待ちの方 2 人" in tiles and "最長の待ち時間 1分05秒" in tiles
+    assert "受付可のオペレーター 1 人 2人中" in tiles
+    assert "期限を過ぎた折り返し 2 件 30分以内 1件" in tiles
+    # six of eight who wanted somebody; the closed hours count for nobody, nor does yesterday
+    assert "応答率（今日） 75% 6/8件" in tiles and "放棄率（今日） 12% 1/8件" in tiles
+    # waiting, longest, talking, free, overdue, near, calls, rates
+    assert part(html, "line-shop").endswith("2 1分05秒 1 1 2 1 9 75% 12%")
+    assert part(html, "seat-ben").startswith("ben ○ 離席 会議 2分00秒 shop")
+    assert part(html, "seat-aiko").startswith("aiko ● 受付可 3分00秒")
+    assert 'role="alert">電話' not in html
+
+
+async def test_another_company_is_behind_the_wall(day: Office, login: Login) -> None:
+    html = await page(await login("sam"))
+    for secret in ("さくら", "sakura", "otto", "10分00秒"):
+        assert secret not in html, secret
+    html = await page(await login("root"))
+    assert "お待ちの方 9 人" in part(html, "tiles") and "otto" in html
+
+
+async def test_agents_are_told_that_it_is_for_supervisors(
+    office: Office, login: Login, visitor: TestClient
+) -> None:
+    answer = await visitor.get("/live", allow_redirects=False)
+    assert answer.headers["Location"].startswith("/login")
+    answer = await (await login("alice")).get("/live")
+    assert answer.status == 403 and "管理者用です" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ago": 4}, "電話の受付が応答していません。"),
+        ({"ok": False}, "接続が切れています。"),
+        (None, "電話の受付が応答していません。"),
+    ],
+)
+async def test_a_dead_engine_shows_no_old_numbers(
+    day: Office, login: Login, given: dict[str, Any] | None, said: str, clock: StoppedClock
+) -> None:
+    if given is None:  # it wrote before, and time went on
+        clock.at = NOW + timedelta(minutes=1)
+    else:
+        await beats(day.store, {"shop": crowd(2, 1, 65)}, **given)
+    html = await page(await login("sam"))
+    assert said in part(html, "engine")
+    assert "お待ちの方 不明" in part(html, "tiles") and "最長の待ち時間 不明" in part(html, "tiles")
+    assert "不明 不明 不明" in part(html, "line-shop") and "1分05秒" not in html
+    assert "期限を過ぎた折り返し 2 件" in part(html, "tiles"), "what the store knows is shown"
+
+
+async def test_while_it_stops_its_numbers_are_true(day: Office, login: Login) -> None:
+    await beats(day.store, {"shop": crowd(1, 3, 5)}, ok=False, draining=True)
+    html = await page(await login("sam"))
+    assert "停止の準備中" in part(html, "engine") and "お待ちの方 1 人" in part(html, "tiles")
+
+
+async def test_a_line_without_callers_has_zero_and_no_wait(day: Office, login: Login) -> None:
+    await beats(day.store, {})
+    assert "0 — 0" in part(await page(await login("sam")), "line-shop")

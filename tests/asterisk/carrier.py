@@ -4,7 +4,6 @@ import hashlib
 import re
 import socket
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -15,17 +14,15 @@ NONCE = "5f2c9a"
 class Carrier:
     """`with Carrier("127.0.0.2", {"0003": "secret"}) as carrier:` answers until the body ends.
 
-    `answer` decides what an INVITE gets: its final status.
+    `answer`: what an INVITE gets, its final status.
     """
 
-    def __init__(
-        self, host: str, users: dict[str, str], answer: Callable[[str], int] = lambda _: 486
-    ) -> None:
+    def __init__(self, host: str, users: dict[str, str], answer: int = 486) -> None:
         self.refuse = 0  # status that every registration gets
         self.registered: dict[str, str] = {}  # user -> Contact
         self.invited: list[str] = []  # requests that bore the right password, or to which none was asked
         self._users = users
-        self._answer = answer
+        self.answer = answer
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
         self._socket.settimeout(0.2)
@@ -76,7 +73,7 @@ class Carrier:
             self._reply(text, peer, 407, challenge)
             return
         self.invited.append(text)
-        self._reply(text, peer, self._answer(text))
+        self._reply(text, peer, self.answer)
 
     def _known(self, text: str, method: str) -> str | None:
         """Whose password the request proves (RFC 2617, without qop)."""

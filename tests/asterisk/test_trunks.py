@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ivr.asterisk import conf, trunks
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.caller import AriCall
 from ivr.asterisk.install import AsteriskInstall
+from ivr.asterisk.outgoing import NotReached, Outgoing
 from ivr.asterisk.private import PrivateAsterisk
+from ivr.outside import Outside, Way
 from ivr.trunks.load import load_trunks
 from tests.asterisk.bare_engine import BareEngine
 from tests.asterisk.carrier import Carrier, header
@@ -270,3 +275,48 @@ async def test_we_ring_somebody_over_a_trunk(
     (invite,) = carrier.invited[before:]
     assert invite.startswith(f"INVITE sip:{request_user}@127.0.0.2:")
     assert header(invite, "From").partition(";")[0] == from_
+
+
+# What a carrier answers when we ring somebody, and what it means (RFC 3261 and 3398)
+ANSWERS = {
+    486: ("busy", "お話し中でした。"),
+    600: ("busy", "お話し中でした。"),
+    480: ("no_answer", "電源が入っていないか、電波の届かない場所におられます。"),
+    603: ("refused", "着信を拒否されたか、事業者の規制により、つながりませんでした。"),
+    403: ("refused", "着信を拒否されたか、事業者の規制により、つながりませんでした。"),
+    404: ("not_in_use", "この電話番号は、現在使われていません。"),
+    484: ("not_in_use", "この電話番号は、現在使われていません。"),
+    503: (
+        "failed",
+        "事業者の設備が混み合っているか、停止しています。しばらくしてからおかけ直しください。",
+    ),
+    488: ("failed", "事業者と音声の形式が合いません。管理者にご連絡ください。"),
+}
+
+
+async def test_what_a_carrier_answers_is_told_in_words(asterisk: PrivateAsterisk, carrier: Carrier) -> None:
+    ari = Ari(asterisk.settings.ari, "ivr-8", conf.ENGINE, asterisk.passwords.engine)
+    linked = asyncio.create_task(ari.run(lambda _: None))
+    ended: list[str] = []
+
+    async def over(call: AriCall) -> None:
+        ended.append(call.id)
+        await call.aclose()
+
+    nothing: Any = None
+    outside = Outside(way=lambda number, ours: Way(f"PJSIP/{number}@trunk.carrier", "0311112222"))
+    outgoing = Outgoing(ari, nothing, Path(), outside, lambda call: None, over)
+    try:
+        await until(lambda: ari.connected, 10, "the link")
+        told = {}
+        for status in ANSWERS:
+            carrier.answer = status
+            found = await outgoing.ring("+81311119999", 5, id=f"back-{status}-a-aiko", line="desk")
+            assert isinstance(found, NotReached)
+            told[status] = (found.reason, found.said)
+        assert told == ANSWERS
+        assert len(ended) == len(ANSWERS)
+    finally:
+        carrier.answer = 486
+        linked.cancel()
+        await asyncio.gather(linked, return_exceptions=True)

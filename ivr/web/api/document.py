@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from ivr.web.api.fields import PLACES, Told, Versioned
 from ivr.web.api.gate import CONFLICTS, DOCUMENT, RECORDING
-from ivr.web.api.operation import KEY, Operation, adapter, models_of
+from ivr.web.api.operation import KEY, VERSION, Operation, adapter, models_of
 
 REF = "#/components/schemas/{model}"
 WHY = {
@@ -143,7 +143,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
                 "in": "header",
                 "required": False,
                 "description": "The ETag that was seen: 412 if the callback has changed since.",
-                "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+                "schema": {"type": "string", "pattern": f"^{VERSION}$"},
             }
         )
     if "key" in operation.hints:

@@ -20,6 +20,7 @@ from ivr.web.refusals import BadRequest, Forbidden
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 KEY = "Idempotency-Key"
+VERSION = r'"?([0-9]{1,9})"?'  # of If-Match: an ETag, also without its quotes
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _seen(given: str | None) -> int | None:
     """The version that the client saw; None: whatever it is now."""
     if given is None or given.strip() == "*":
         return None
-    digits = re.fullmatch(r'\s*"([0-9]{1,9})"\s*', given)
+    digits = re.fullmatch(VERSION, given.strip())
     if digits is None:
         raise BadRequest('If-Match: write the ETag that you were given, like "3"')
     return int(digits[1])

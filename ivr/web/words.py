@@ -4,14 +4,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ivr.callbacks import results
-from ivr.callbacks.edits import Field
+from ivr.callbacks import results, said
 from ivr.callbacks.states import State
-from ivr.callbacks.who import SYSTEM
 from ivr.hours import Reason
 from ivr.outside import spelled
 from ivr.publish import FILE
-from ivr.store.tables import CallbackEvent, MessageRow
+from ivr.store.tables import MessageRow
 
 ZONE: Final = ZoneInfo("Asia/Tokyo")
 
@@ -34,7 +32,6 @@ CAUSES: Final = {
     "closed": "営業時間外",
     "asked": "折り返し希望",
 }
-PRIORITIES: Final = {"critical": "緊急", "high": "高", "medium": "中", "low": "低"}
 WITHHELD: Final = {
     "anonymous": "非通知",
     "payphone": "公衆電話",
@@ -93,68 +90,14 @@ CLOSED_BECAUSE: Final = {  # kinds of `ivr.hours.Reason`
     "exception": "臨時の変更",
     "sudden": "臨時休業",
 }
-EVENTS: Final = {
-    "created": "受付",
-    "claim": "担当になりました",
-    "give_back": "担当を外れました",
-    "done": "対応済みにしました",
-    "reopen": "未対応に戻しました",
-    "corrected": "文字を直しました",
-    "filled": "候補を採用しました",
-    "priority": "優先度を変えました",
-    "contact": "同じお客様からのお問い合わせ",
-    "accept": "引き継ぎました",
-    "answered": "お客様が応答しました",
-    "assign": "担当を変えました",
-    "begin": "対応を始めました",
-    "cancel": "取り消しました",
-    "dial": "発信しました",
-    "decline": "引き継ぎをやめました",
-    "edit": "内容を直しました",
-    "escalate": "期限を過ぎたため、上位に上げました",
-    "flag": "目印を変えました",
-    "give_up": "連絡不能としました",
-    "lease_end": "担当の時間が切れました",
-    "memo": "メモ",
-    "merge": "ほかの受付番号をまとめました",
-    "message": "録音し直されました",
-    "near_due": "期限が近づいています",
-    "news": "経過をご連絡しました",
-    "not_rung": "お電話できませんでした",
-    "at_once": "今すぐの折り返し",
-    "next": "次回の日時を変えました",
-    "number": "折り返し先を変えました",
-    "offer": "引き継ぎを依頼しました",
-    "result": "結果を記録しました",
-    "second": "二次対応中",
-    "split": "別の受付番号に分けました",
-    "undo": "元に戻しました",
-    "waiting": "お客様待ちにしました",
-    "wanted": "折り返し「要」に変えました",
-    "working": "確認中にしました",
-}
+# Of the history; notices say it in the same words.
+PRIORITIES: Final = said.PRIORITIES
+EVENTS: Final = said.EVENTS
+FIELDS: Final = said.FIELDS
+SOURCES: Final = said.SOURCES
+who = said.who
+said_why = said.why
 RESULTS: Final = results.WORDS
-# What a person may change of a callback.
-FIELDS: Final[dict[Field, str]] = {
-    "name": "お名前",
-    "company": "会社名",
-    "number": "電話番号",
-    "email": "メールアドレス",
-    "addressee": "宛先",
-    "member": "会員番号",
-    "matter": "ご用件",
-    "preferred_time": "希望時間帯",
-    "reply_wanted": "折り返しの要・不要",
-}
-# Of a contact: how somebody asked.
-SOURCES: Final = {
-    "message": "留守番電話",
-    "key": "番号を押して希望",
-    "form": "フォーム",
-    "abandoned": "お待ちの間に切断",
-    "agent": "オペレーターの入力",
-    "call": "お客様からの再入電",
-}
 
 
 def phone(number: str | None, withheld: str | None) -> str:
@@ -285,23 +228,3 @@ def no_sound(row: MessageRow) -> str:
     if row.audio_deleted_at is not None:
         return row.audio_reason or DELETED
     return SILENT_BECAUSE.get(row.state, SILENT_BECAUSE["lost"])
-
-
-def who(name: str) -> str:
-    return {SYSTEM.name: "自動", "rule": "自動（規則）"}.get(name, name)
-
-
-def said_why(event: CallbackEvent) -> str:
-    """Why something was done, as the history tells it."""
-    why = event.why or ""
-    if event.what == "priority":  # "high: its reason"
-        level, _, reason = why.partition(": ")
-        return f"{PRIORITIES.get(level, level)}、{reason}" if reason else PRIORITIES.get(level, level)
-    if event.what == "escalate":  # "tier 2"
-        return why.replace("tier ", "第") + "階層"
-    if event.what == "undo":
-        return EVENTS.get(why, why)
-    if event.what == "edit":  # "name, company"
-        named: dict[str, str] = dict(FIELDS.items())
-        return "・".join(named.get(one, one) for one in why.split(", "))
-    return next((word for code, word in [*SOURCES.items(), *results.WORDS.items()] if code == why), why)

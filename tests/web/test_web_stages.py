@@ -23,7 +23,7 @@ async def test_a_failed_stage_says_why_and_is_done_again(alice: TestClient, desk
     await change(desk, "m1000012", audio_state="failed", audio_reason=reason, transcript_state="done")
     html = await page(alice, "/callbacks/1000012")
     assert reason in html and "音声の変換をやり直す" in html
-    assert (await send(alice, "1000012", "run", stage="audio"))[0] == 303
+    assert (await send(alice, "1000012", "run", message="m1000012", stage="audio"))[0] == 303
     async with desk.read() as db:
         row = await messages.get(db, "m1000012")
     assert (row.audio_state, row.audio_reason, row.audio_attempts) == ("waiting", None, 0)
@@ -38,12 +38,12 @@ async def test_the_state_of_each_stage_is_told_and_what_is_done_is_done_again(
     for told in ("音声の変換：処理中", "文字起こし：完了", "内容の読み取り：順番待ち"):
         assert told in html, told
     assert "文字起こしをもう一度行う" in html and "音声の変換をもう一度行う" not in html
-    assert (await send(alice, "1000012", "run", stage="transcript"))[0] == 303
+    assert (await send(alice, "1000012", "run", message="m1000012", stage="transcript"))[0] == 303
     assert "文字起こし：順番待ち" in await page(alice, "/callbacks/1000012")
 
 
 async def test_another_companys_stage_and_a_stage_that_is_none(alice: TestClient, desk: Store) -> None:
-    assert (await send(alice, "1000012", "run", stage="everything"))[0] == 404
+    assert (await send(alice, "1000012", "run", message="m1000012", stage="everything"))[0] == 409
     token_page = "/callbacks/1000012"
     html = await page(alice, token_page)
     token = html.split('name="token" value="')[1].split('"')[0]

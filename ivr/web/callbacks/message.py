@@ -2,10 +2,9 @@
 
 from ivr.callbacks import edits, service
 from ivr.errors import Conflict
-from ivr.store import callbacks, messages, stages
+from ivr.store import callbacks, contacts, messages, stages
 from ivr.store.tables import MessageRow
 from ivr.web import words
-from ivr.web.callbacks import read
 from ivr.web.callbacks.doing import Act, Doing
 from ivr.web.callbacks.offered import FIELDS, can_take_over, kept_as
 
@@ -53,10 +52,13 @@ async def run_again(doing: Doing) -> None:
 async def _shown(doing: Doing) -> MessageRow:
     """The message of the form, which must be one of the ticket's."""
     named = doing.form.text("message")
-    for _, message in await read.contacts_of(doing.db, doing.row):
-        if message is not None and message.id == named:
-            return message
-    raise Conflict("この受付番号に、その録音はありません。", id="message")
+    own = {
+        doing.row.message_id,
+        *(one.message_id for one in await contacts.of_ticket(doing.db, doing.ticket)),
+    }
+    if not named or named not in own:
+        raise Conflict("この受付番号に、その録音はありません。", id="message")
+    return await messages.get(doing.db, named)
 
 
 SEEN: dict[str, Act] = {"accept": accept}

@@ -39,7 +39,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     app[keys.TEMPLATES] = pages.environment()
     app[keys.LINES] = Lines()
     app[keys.FORM_LIMITS] = FORM_LIMITS
-    app[keys.FOR_SUPERVISORS] = FOR_SUPERVISORS
+    app[keys.FOR_SUPERVISORS] = FOR_SUPERVISORS | people.FOR_SUPERVISORS
     app[keys.PUBLIC] = auth.PUBLIC | way_back.PUBLIC | request_form.PUBLIC
     app[keys.RENEWS] = request_form.RENEWS
     app[door.DOOR] = door.opened(store, clock)

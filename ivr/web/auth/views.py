@@ -1,4 +1,4 @@
-"""Login, with a second factor where there is one, and logout."""
+"""Login, with a second factor where there is one."""
 
 import logging
 from urllib.parse import urlencode
@@ -95,12 +95,6 @@ async def _failed(request: web.Request, user: UserRow | None) -> None:
             await accounts.note(db, user, "login_failed", user.name, now, request.remote)
 
 
-async def logout(request: web.Request) -> web.Response:
-    answer = web.Response(status=303, headers={"Location": "/login"})
-    answer.del_cookie(session.COOKIE, path="/")
-    return answer
-
-
 def set_session(request: web.Request, answer: web.StreamResponse, value: session.Session) -> None:
     answer.set_cookie(
         session.COOKIE,
@@ -134,6 +128,5 @@ ROUTES = [
     web.post("/login", login),
     web.get("/login/code", show_code),
     web.post("/login/code", code),
-    web.post("/logout", logout),
 ]
 PUBLIC = frozenset({"/login", "/login/code"})

@@ -1,0 +1,159 @@
+"""The end of a shift: each ticket is handed over or freed, and only then is somebody logged out."""
+
+from datetime import timedelta
+
+import pytest
+from aiohttp.test_utils import TestClient
+from sqlalchemy import select, update
+
+from ivr.store import agents, audit, callbacks, users
+from ivr.store.database import Store
+from ivr.store.tables import CallbackRow
+from ivr.web.auth.passwords import make_hash
+from tests.web.conftest import Login, form_token
+from tests.web.desk import NOW
+
+pytestmark = pytest.mark.usefixtures("desk")
+
+MINE = ("1000012", "1000045", "1000078")  # open, open, working
+
+
+@pytest.fixture
+async def holding(store: Store) -> None:
+    """Alice holds three; Carol is a colleague of hers, Dave was shut out, Erin has not come yet."""
+    async with store.write() as db:
+        for name, password in (("carol", make_hash("x")), ("dave", make_hash("x")), ("erin", "")):
+            await users.add(db, name, password, tenant="ecforce", at=NOW)
+        (await users.to_change(db, "dave")).disabled_at = NOW
+        held = {"agent": "alice", "lease_until": NOW + timedelta(minutes=20)}
+        await db.execute(update(CallbackRow).where(CallbackRow.ticket.in_(MINE)).values(**held))
+        await db.execute(update(CallbackRow).where(CallbackRow.ticket.in_(MINE[:2])).values(state="claimed"))
+
+
+async def post(client: TestClient, path: str, **form: str) -> tuple[int, str, str]:
+    form["token"] = await form_token(client, "/account")
+    answer = await client.post(path, data=form, allow_redirects=False)
+    return answer.status, answer.headers.get("Location", ""), await answer.text()
+
+
+async def held(store: Store) -> dict[str, tuple[str, str | None]]:
+    """Ticket -> state and to whom it is offered, of what Alice holds."""
+    async with store.read() as db:
+        rows = await db.scalars(select(CallbackRow).where(CallbackRow.agent == "alice"))
+        return {row.ticket: (row.state, row.offered_to) for row in rows if row.state != "done"}
+
+
+async def logged_in(client: TestClient) -> bool:
+    return (await client.get("/callbacks", allow_redirects=False)).status == 200
+
+
+async def test_who_holds_nothing_is_logged_out_at_once(login: Login) -> None:
+    alice = await login("alice")
+    assert (await post(alice, "/logout"))[:2] == (303, "/login")
+    assert not await logged_in(alice)
+
+
+@pytest.mark.usefixtures("holding")
+async def test_who_holds_tickets_is_shown_them_first(login: Login) -> None:
+    alice = await login("alice")
+    assert (await post(alice, "/logout"))[:2] == (303, "/leave")
+    assert await logged_in(alice)
+    text = await (await alice.get("/leave")).text()
+    assert all(f"受付 {ticket}" in text for ticket in MINE) and "受付 1000023" not in text
+    options = text.split("<select", 1)[1].split("</select>", 1)[0]
+    assert 'value="carol"' in options
+    # nobody of another company, nobody who cannot log in, not oneself
+    assert all(f'value="{name}"' not in options for name in ("bob", "root", "dave", "erin", "alice"))
+
+
+@pytest.mark.usefixtures("holding")
+async def test_all_is_freed_with_one_button(login: Login, store: Store) -> None:
+    alice = await login("alice")
+    assert (await post(alice, "/leave"))[:2] == (303, "/login")
+    assert not await logged_in(alice)
+    assert await held(store) == {}
+    async with store.read() as db:
+        for ticket in MINE:
+            row = await callbacks.get(db, ticket)
+            assert (row.state, row.agent, row.lease_until) == ("open", None, None)
+            assert (await callbacks.events(db, ticket))[-1].what == "give_back"
+        noted = await audit.listing(db, tenant="ecforce", who="alice")
+    assert [(row.what, row.about) for row in noted if row.detail == "give-back"] == [
+        ("change", ticket) for ticket in reversed(("1000012", "1000045", "1000078"))
+    ]
+    assert noted[0].what == "logout"
+
+
+@pytest.mark.usefixtures("holding")
+async def test_one_is_handed_over_with_a_memo_and_the_others_are_freed(login: Login, store: Store) -> None:
+    alice = await login("alice")
+    assert (await post(alice, "/leave/1000012/offer", to="carol", memo="夕方にもう一度"))[0] == 303
+    assert (await held(store))["1000012"] == ("claimed", "carol")
+    assert (await post(alice, "/leave/1000045/free"))[0] == 303
+    assert (await post(alice, "/logout"))[1] == "/leave", "one is left"
+    assert (await post(alice, "/leave"))[1] == "/login"
+    assert await held(store) == {"1000012": ("claimed", "carol")}
+    async with store.read() as db:
+        event = (await callbacks.events(db, "1000012"))[-1]
+    assert (event.what, event.why) == ("offer", "夕方にもう一度")
+
+
+@pytest.mark.usefixtures("holding")
+@pytest.mark.parametrize(
+    ("to", "memo", "said"),
+    [
+        ("carol", " ", "引き継ぎには、メモが必要です。"),
+        ("bob", "x", "引き継ぐ相手を選んでください。"),
+        ("dave", "x", "引き継ぐ相手を選んでください。"),
+        ("", "x", "引き継ぐ相手を選んでください。"),
+    ],
+)
+async def test_a_handover_needs_a_memo_and_somebody_who_can_take_it(
+    login: Login, store: Store, to: str, memo: str, said: str
+) -> None:
+    alice = await login("alice")
+    status, _, text = await post(alice, "/leave/1000012/offer", to=to, memo=memo)
+    assert status == 409 and said in text
+    assert (await held(store))["1000012"] == ("claimed", None)
+
+
+@pytest.mark.usefixtures("holding")
+async def test_nobody_leaves_a_customer_on_the_line(login: Login, store: Store) -> None:
+    alice = await login("alice")
+    async with store.write() as db:
+        changed = update(CallbackRow).where(CallbackRow.ticket == "1000012").values(state="talking")
+        await db.execute(changed)
+    for path in ("/leave", "/leave/1000012/free"):
+        status, _, text = await post(alice, path)
+        assert status == 409 and "受付 1000012 は、発信中か通話中です。" in text
+    assert await logged_in(alice)
+    assert len(await held(store)) == 3, "nothing was freed halfway"
+
+
+@pytest.mark.usefixtures("holding")
+async def test_nobody_hands_over_or_frees_what_is_not_theirs(login: Login, store: Store) -> None:
+    bob = await login("bob")
+    for path, form in (("offer", {"to": "carol", "memo": "x"}), ("free", {})):
+        for ticket in ("1000012", "1000023", "2000015", "none"):
+            assert (await post(bob, f"/leave/{ticket}/{path}", **form))[0] == 404
+    assert len(await held(store)) == 3
+
+
+@pytest.mark.usefixtures("holding")
+async def test_the_telephone_is_left_with_the_page(login: Login, store: Store) -> None:
+    async with store.write() as db:
+        await agents.add(db, "alice", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW)
+    alice = await login("alice")
+    assert (await post(alice, "/leave", away="1"))[0] == 303
+    async with store.read() as db:
+        row = await agents.get(db, "alice")
+    assert (row.state, row.reason) == ("away", "勤務終了")
+
+
+@pytest.mark.usefixtures("holding")
+@pytest.mark.parametrize("path", ["/leave", "/leave/1000012/free", "/leave/1000012/offer"])
+async def test_no_forged_form(login: Login, store: Store, path: str) -> None:
+    alice = await login("alice")
+    form = {"token": "0" * 64, "to": "carol", "memo": "x"}
+    assert (await alice.post(path, data=form, allow_redirects=False)).status == 403
+    assert {offered for _, offered in (await held(store)).values()} == {None}

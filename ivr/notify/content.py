@@ -7,9 +7,33 @@ from urllib.parse import quote
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.store.tables import CallbackRow, CallRow, Delivery, Line, MessageRow
+from ivr.callbacks import said
+from ivr.callbacks.results import RESULTS
+from ivr.store import callbacks
+from ivr.store.tables import CallbackEvent, CallbackRow, CallRow, ContactRow, Delivery, Line, MessageRow
 
 LARGEST_AUDIO = 10_000_000  # bytes; many mail servers take no more
+
+
+# What stands behind these is a code or a name, and nothing that somebody wrote.
+_CODED = frozenset({"contact", "escalate", "merge", "assign", "lease_end", "edit", "undo"})
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Of a callback's history. `why` None, too, where it is in somebody's own words and the matter is not included.
+
+    `said`: the same as people read it.
+    """
+
+    id: int
+    what: str
+    who: str
+    at: datetime
+    why: str | None
+    said: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -33,11 +57,19 @@ class Content:
     reply_wanted: bool = False
     about: str | None = None  # the words of a `notify` step
     later: bool = False  # nobody had looked in time
+    agent: str | None = None  # who has the callback; so below
+    state: str | None = None
+    outcome: str | None = None
+    next_at: datetime | None = None
+    happened: Happened | None = None
+    history: tuple[Happened, ...] | None = None  # None unless it is included
     with_number: bool = False
     number: str | None = None
     withheld: str | None = None
     with_matter: bool = False
     matter: str | None = None
+    heard_by: str | None = None  # the model that made the matter of what was said
+    trial: bool = False  # it is of no model for real callers
     audio: Path | None = None
 
 
@@ -49,6 +81,10 @@ async def gather(session: AsyncSession, row: Delivery, base_url: str, recordings
     call = await session.get(CallRow, row.subject.partition("/")[0]) if row.event == "step" else None
     include = row.data.get("include", [])
     who = callback or message or call
+    contact = await session.get(ContactRow, row.data["asked_by"]) if "asked_by" in row.data else None
+    event = await session.get(CallbackEvent, row.data["happened"]) if "happened" in row.data else None
+    words = "matter" in include
+    heard = message is not None and message.corrected_text is None
     page = f"/callbacks/{quote(callback.ticket)}" if callback else "/callbacks"
     return Content(
         delivery=row.id,
@@ -56,8 +92,8 @@ async def gather(session: AsyncSession, row: Delivery, base_url: str, recordings
         event=row.event,
         line=row.line,
         line_name=line.name if line else row.line,
-        # The message's: a callback that was joined is older than who asks now.
-        at=message.created_at if message else callback.created_at if callback else row.created_at,
+        # Of who asks now: a callback that was joined is older.
+        at=next((one.created_at for one in (contact, message, callback) if one is not None), row.created_at),
         url=f"{base_url}{page}?notice={row.id}",
         ticket=callback.ticket if callback else None,
         message=message.id if message else None,
@@ -69,11 +105,19 @@ async def gather(session: AsyncSession, row: Delivery, base_url: str, recordings
         reply_wanted=callback is not None and callback.reply_wanted is not False,
         about=row.data.get("about"),
         later="unless_seen" in row.data,
+        agent=callback.agent if callback else None,
+        state=callback.state if callback else None,
+        outcome=callback.outcome if callback else None,
+        next_at=callback.next_at if callback else None,
+        happened=_told(event, words) if event else None,
+        history=await _history(session, callback, words) if callback and "history" in include else None,
         with_number="number" in include,
         number=who.number if who and "number" in include else None,
         withheld=who.withheld if who else None,
-        with_matter="matter" in include and message is not None,
-        matter=_matter(message) if "matter" in include else None,
+        with_matter=words and (message is not None or (contact or callback) is not None),
+        matter=_matter(message, contact or callback) if words else None,
+        heard_by=message.transcript_model if message and heard else None,
+        trial=message is not None and heard and message.transcript_trial,
         audio=_audio(message, recordings) if "audio" in include and row.channel == "mail" else None,
     )
 
@@ -83,12 +127,27 @@ def is_urgent(message: MessageRow | None, callback: CallbackRow | None) -> bool:
     return pressed or (callback is not None and callback.priority == "critical")
 
 
-def _matter(message: MessageRow | None) -> str | None:
-    """For reading, if it has been made so; None while there is no text, and when nothing was understood."""
-    if message is None or message.text_deleted_at is not None:
+def _matter(message: MessageRow | None, asked: ContactRow | CallbackRow | None) -> str | None:
+    """As a person put it right, else for reading, if it has been made so; without a message what was typed.
+
+    None while there is no text, and when nothing was understood.
+    """
+    if message is None:
+        return asked.matter if asked else None
+    if message.text_deleted_at is not None:
         return None
-    read = (message.reading or {}).get("text")
+    read = message.corrected_text or (message.reading or {}).get("text")
     return str(read or message.transcript_text or "").strip() or None
+
+
+async def _history(session: AsyncSession, callback: CallbackRow, words: bool) -> tuple[Happened, ...]:
+    return tuple(_told(event, words) for event in await callbacks.events(session, callback.ticket))
+
+
+def _told(event: CallbackEvent, words: bool) -> Happened:
+    shown = words or event.what in _CODED or event.why in RESULTS
+    why, as_read = (event.why, said.why(event)) if shown else (None, "")
+    return Happened(event.id, event.what, event.who, event.at, why, as_read, event.before, event.after)
 
 
 def _audio(message: MessageRow | None, recordings: Path) -> Path | None:

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.clock import Clock
-from ivr.dialplan.notices import NoticeRule, When
+from ivr.dialplan.notices import When
 from ivr.errors import DeliveryFailed, IvrError
 from ivr.hours.calendar import Calendar
-from ivr.notify import letters, mail, places, texts, webhook
+from ivr.notify import changes, customers, letters, mail, places, texts, webhook
 from ivr.notify.content import Content, gather, is_urgent
 from ivr.notify.rules import told
 from ivr.settings import Settings
@@ -38,10 +38,8 @@ TEXT_PATIENCE = timedelta(minutes=5)
 LIMIT = 100
 
 
-class Rules(Protocol):
+class Rules(changes.Live, Protocol):
     """The live lines: `ivr.lines.Lines`."""
-
-    def notices(self, line: str) -> Sequence[NoticeRule]: ...
 
     def calendar(self, line: str, hours: str | None) -> Calendar | None: ...
 
@@ -96,7 +94,9 @@ class Notices:
                     await deliveries.was_told(session, MessageRow, message.id, now)
                 for callback, contact in asked:
                     await self._tell(session, None, callback, contact, now)
+                    await customers.received(session, self._rules, contact, now)
                     await deliveries.was_told(session, ContactRow, contact.id, now)
+        await changes.sweep(self._store, self._rules, self._was_open, now)
         if awaiting or untold:
             async with self._store.write() as session:
                 await deliveries.text_is_there(session, now)
@@ -119,6 +119,8 @@ class Notices:
             data: dict[str, Any] = {"include": list(one.include), "reply": one.reply}
             awaits = message is not None and message.state == "stored" and "matter" in one.include
             begins = now + (TEXT_PATIENCE if awaits else timedelta())
+            if contact is not None:
+                data["asked_by"] = contact.id
             if one.after is not None:
                 data["unless_seen"] = int(one.after.total_seconds())
                 begins, awaits = now + one.after, False
@@ -175,12 +177,12 @@ class Notices:
                 return
             await deliveries.begin(session, row)
             await session.refresh(row)
-            if letters.is_letter(row):
+            if letters.is_letter(row) or customers.is_one(row):
                 letter = await self._letter(session, row)
                 if letter is None:
                     await deliveries.spare(session, row)
                     return
-                go_out = partial(self._mailed, row, letter)
+                go_out = partial(self._mailed, *letter)
             else:
                 content = await gather(session, row, self._ways.base_url, self._ways.recordings)
                 go_out = partial(self._over, row, content)
@@ -198,12 +200,16 @@ class Notices:
                 await alarms.clear(session, alarm_key(row), self._clock.now())
             log.info("a notice was sent", extra={"delivery": row.id, "action": row.channel})
 
-    async def _letter(self, session: AsyncSession, row: Delivery) -> bytes | None:
+    async def _letter(self, session: AsyncSession, row: Delivery) -> tuple[str, bytes] | None:
+        """To whom, and what; None if nobody needs it any more."""
         sender = self._ways.server.sender if self._ways.server else ""
-        return await letters.write(session, row, sender, self._ways.base_url, self._clock.now())
+        if customers.is_one(row):
+            return await customers.write(session, self._rules, row, sender)
+        composed = await letters.write(session, row, sender, self._ways.base_url, self._clock.now())
+        return None if composed is None else (row.target, composed)
 
-    async def _mailed(self, row: Delivery, composed: bytes) -> str:
-        return await mail.send(self._server(), composed, row.target)
+    async def _mailed(self, to: str, composed: bytes) -> str:
+        return await mail.send(self._server(), composed, to)
 
     def _server(self) -> mail.MailServer:
         if self._ways.server is None:
@@ -218,7 +224,7 @@ class Notices:
                 composed = await asyncio.to_thread(mail.compose, content, sender, row.target)
             except OSError as error:
                 raise DeliveryFailed(f"録音ファイルを読み込めません：{error.strerror}") from error
-            return await self._mailed(row, composed)
+            return await self._mailed(row.target, composed)
         place = await asyncio.to_thread(places.find, self._ways.places, row.channel, row.target)
         if row.channel == "slack":
             return await webhook.post(place.url, webhook.to_bytes({"text": texts.slack_text(content)}), {})
@@ -241,7 +247,9 @@ class Notices:
                 await deliveries.failed(session, row, str(failure))
             else:
                 await deliveries.again(session, row, str(failure), now + pause, unsure=failure.unsure)
-            if over or row.attempts >= ALARM_AFTER:
+            # An address that a customer mistyped is nobody's alarm.
+            mistyped = customers.is_one(row) and not failure.retryable
+            if (over or row.attempts >= ALARM_AFTER) and not mistyped:
                 whose = row.tenant or None  # of who logs in for the operator: none
                 await alarms.raise_(session, alarm_key(row), _alarm(row, over), tenant=whose, at=now)
 
@@ -263,6 +271,8 @@ async def _is_spared(session: AsyncSession, row: Delivery) -> bool:
     """Told later, and somebody was there in time; or no reply is wanted."""
     callback = await session.get(CallbackRow, row.subject)
     if row.data.get("reply") == "wanted" and (callback is None or callback.reply_wanted is False):
+        return True
+    if changes.is_over(row, callback):
         return True
     if "unless_seen" not in row.data:
         return False

@@ -4,11 +4,19 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.notify.content import Content
+from ivr.callbacks import said
+from ivr.notify.content import Content, Happened
 from ivr.outside import spelled
 
 ZONE = ZoneInfo("Asia/Tokyo")
 REPLY, CALLED = "折り返し必要のご案内", "入電のご案内"
+TRIAL = "試験用モデル"
+_SUBJECTS = {
+    "near_due": "折り返し期限が近づいているご案内",
+    "tier2": "折り返し期限を過ぎたご案内（二次対応）",
+    "tier3": "折り返し期限を過ぎたご案内（三次対応）",
+    "exhausted": "連絡不能のご判断のお願い",
+}
 
 _WITHHELD = {
     "anonymous": "非通知",
@@ -20,6 +28,12 @@ _LEADS = {
     "silent": "留守番電話に着信がございましたが、お声を確認することができませんでした。",
     "message": "お客様より、留守番電話にメッセージをお預かりいたしました。",
     "step": "お客様よりお電話をいただきましたので、お知らせいたします。",
+}
+_DUE = {
+    "near_due": "折り返しのお約束の時刻が近づいておりますが、まだ対応が始まっておりません。",
+    "tier2": "折り返しのお約束の時刻となりましたが、まだ対応が始まっておりません。\n二次対応として、ご確認をお願いいたします。",
+    "tier3": "折り返しのお約束の時刻を過ぎておりますが、まだ対応が始まっておりません。\n三次対応として、至急ご確認をお願いいたします。",
+    "exhausted": "お客様に何度かお電話いたしましたが、つながりませんでした。\n連絡不能とするかどうか、ご判断をお願いいたします。",
 }
 _WANTED = (
     "お客様よりお電話をいただき、折り返しのご連絡が必要となっております。\n"
@@ -37,31 +51,35 @@ FOOT = (
 
 
 def subject(content: Content) -> str:
-    return REPLY if content.reply_wanted else CALLED
+    return _SUBJECTS.get(content.event) or (REPLY if content.reply_wanted else CALLED)
 
 
 def mail_text(content: Content) -> str:
-    said = [f"{content.line_name}\nご担当者様", "\n".join(_lead(content))]
-    said.append("\n".join(f"{name}：{value}" for name, value in _facts(content)))
+    parts = [f"{content.line_name}\nご担当者様", "\n".join(_lead(content))]
+    parts.append("\n".join(f"{name}：{value}" for name, value in _facts(content)))
     if content.with_matter:
-        said.append(f"ご用件：\n{content.matter or _NO_MATTER}")
+        parts.append(f"{_heading(content)}：\n{content.matter or _NO_MATTER}")
+    if content.history is not None:
+        parts.append("\n".join(["経緯：", *map(_line, content.history)]))
     if content.audio is not None:
-        said.append("音声を、このメールに添付しております。")
-    said.append(f"詳しくは、次のページでご確認ください（ログインが必要です）。\n{content.url}")
-    return "\n\n".join([*said, FOOT]) + "\n"
+        parts.append("音声を、このメールに添付しております。")
+    parts.append(f"詳しくは、次のページでご確認ください（ログインが必要です）。\n{content.url}")
+    return "\n\n".join([*parts, FOOT]) + "\n"
 
 
 def slack_text(content: Content) -> str:
     """In Slack's own markup."""
     facts = [f"{name}：{_plain(value)}" for name, value in _facts(content)]
-    matter = [f">{_plain(line)}" for line in (content.matter or _NO_MATTER).splitlines()]
+    matter = [f"{_heading(content)}："]
+    matter += [f">{_plain(line)}" for line in (content.matter or _NO_MATTER).splitlines()]
+    history = [_plain(_line(one)) for one in content.history or ()]
     first = [
         f"*{subject(content)}*",
         *([_URGENT] if content.urgent else []),
         *([_LATER] if content.later else []),
     ]
     link = f"<{content.url}|詳しく見る>"
-    return "\n".join([" ".join(first), *facts, *(matter if content.with_matter else []), link])
+    return "\n".join([" ".join(first), *facts, *(matter if content.with_matter else []), *history, link])
 
 
 def as_json(content: Content) -> dict[str, Any]:
@@ -86,11 +104,39 @@ def as_json(content: Content) -> dict[str, Any]:
         told["number"] = content.number
     if content.with_matter:
         told["matter"] = content.matter
+        told["matter_model"] = content.heard_by and content.heard_by + (
+            f"（{TRIAL}）" if content.trial else ""
+        )
+    if content.history is not None:
+        told["history"] = [_event(one) for one in content.history]
+    if content.event == "change" and content.happened is not None:
+        told |= {"change": _event(content.happened), "state": content.state, "agent": content.agent}
+        told |= {"outcome": content.outcome, "next_at": _iso(content.next_at) if content.next_at else None}
     return told
 
 
+def _event(one: Happened) -> dict[str, Any]:
+    """`id` tells their order, for notices may overtake each other."""
+    told = {"id": one.id, "what": one.what, "by": one.who, "at": _iso(one.at)}
+    return told | {"why": one.why, "before": one.before, "after": one.after}
+
+
+def _heading(content: Content) -> str:
+    return f"ご用件（{TRIAL}による文字起こし）" if content.matter and content.trial else "ご用件"
+
+
+def _line(one: Happened) -> str:
+    """Of the history: 11月24日 11:05　発信しました（tanaka）"""
+    local = one.at.astimezone(ZONE)
+    what = said.EVENTS.get(one.what, one.what)
+    why = f"：{one.said}" if one.said else ""
+    return f"{local.month}月{local.day}日 {local.hour}:{local.minute:02}　{what}（{said.who(one.who)}）{why}"
+
+
 def _lead(content: Content) -> list[str]:
-    if content.event in _LEADS and content.ticket is None:
+    if content.event in _DUE:
+        lead = _DUE[content.event]
+    elif content.event in _LEADS and content.ticket is None:
         lead = _LEADS[content.event]
     else:
         lead = _WANTED if content.reply_wanted else _NOT_WANTED
@@ -100,6 +146,8 @@ def _lead(content: Content) -> list[str]:
 def _facts(content: Content) -> list[tuple[str, str]]:
     facts = [("受付番号", content.ticket), ("窓口", content.line_name), ("受付日時", moment(content.at))]
     facts.append(("折り返し期限", moment(content.due) if content.due else None))
+    if content.event in _DUE:
+        facts.append(("担当", content.agent or "決まっておりません"))
     if content.with_number:
         known = (
             spelled(content.number) if content.number else _WITHHELD.get(content.withheld or "", "番号不明")

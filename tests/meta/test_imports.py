@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "queues": {"callbacks", "store", "hours"} | PROTOCOLS,
     "reports": {"callbacks", "store"} | BASE,
     "messages": {"alerts", "callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
-    "notify": {"dialplan", "store", "hours", "wake"} | PROTOCOLS,
+    "notify": {"callbacks", "dialplan", "store", "hours", "wake"} | PROTOCOLS,
     "journal": {"alerts", "store"} | PROTOCOLS,
     "lines": {"callbacks", "call", "steps", "dialplan", "hours", "store", "errors"},
     "orders": {"store", "wake"} | BASE,

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from ivr.dialplan.form import CustomerMails
 from ivr.dialplan.notices import NoticeRule
 from ivr.hours.calendar import Calendar
+from ivr.hours.closings import Closing
 from ivr.messages import filing
 from ivr.messages.sidecar import new_id
 from ivr.notify import mail
@@ -35,12 +37,20 @@ class Live:
 
     def __init__(self) -> None:
         self.rules: Sequence[NoticeRule] = ()
+        self.mails: CustomerMails | None = None
+        self.closed: Sequence[Closing] = ()
 
     def be(self, *rules: Mapping[str, Any]) -> None:
         self.rules = [NoticeRule.model_validate(rule) for rule in rules]
 
     def notices(self, line: str) -> Sequence[NoticeRule]:
         return self.rules if line == "ecforce" else ()
+
+    def customers(self) -> Mapping[str, CustomerMails]:
+        return {"ecforce": self.mails} if self.mails else {}
+
+    def closings(self, line: str) -> Sequence[Closing]:
+        return self.closed if line == "ecforce" else ()
 
     def calendar(self, line: str, hours: str | None) -> Calendar | None:
         return calendars(line, hours)

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import lists
 from ivr.callbacks.who import Who
 from ivr.settings import Settings
-from ivr.store import agents, contacts, dials, tokens
+from ivr.store import agents, contacts, dials, messages, tokens
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, CallRow
-from tests.web.desk import CALLBACKS, CLOSED_PATH, NOW, add_callback
+from tests.web.desk import CALLBACKS, CLOSED_PATH, NOW, add_callback, tone
 
 AGENT, BOSS, NEXT_DOOR, ROOT = (f"token-of-{name}-that-is-long" for name in ("alice", "sam", "dave", "root"))
 # token, name, company, role
@@ -55,6 +55,13 @@ async def furnish(store: Store, settings: Settings) -> None:
             {"tenant": "shop", "line": "shop", "number": "+819087654321", "ticket": "1000078", "agent": "tanaka",
              "by_hand": False, "key": "k1", "began_at": NOW - timedelta(hours=1), "ended_at": NOW, "outcome": "reached"},
         )  # fmt: skip
+        tone(recordings / "messages" / "quiet.wav", 1.0)
+        facts = {"line": "shop", "tenant": "shop", "cause": "busy", "number": None, "withheld": None}
+        row = {"id": "quiet", "call_id": None, "audio": "messages/quiet.wav", "origin": "engine"}
+        await messages.intend(db, {**facts, **row, "created_at": NOW})
+        await messages.stored(
+            db, "quiet", state="silent", ended_at=NOW, ended_by="hangup", duration=1.0, kind="tone"
+        )
         for call, line in (("1700000000.1", "shop"), ("1700000000.2", "shop"), ("1700000000.9", "sakura")):
             db.add(
                 CallRow(

@@ -13,9 +13,12 @@ from ivr.settings import Settings, load
 from ivr.store.database import Store
 from ivr.store.migrate import migrate
 from ivr.web.app import build_app
+from tests.web.api_desk import furnish
 from tests.web.chromium import launched
 from tests.web.desk import NOW, PASSWORD, SESSION_KEY, fill
 from tests.web.lines import Office, open_office
+
+DATA = {"desk": "desk_data", "programs": "api_data"}
 
 
 @dataclass
@@ -70,10 +73,27 @@ def desk_data(empty_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return made.data
 
 
+async def _furnish(settings: Settings) -> None:
+    store = await Store.open(settings.database_url)
+    await open_office(settings, store, StoppedClock())
+    await furnish(store, settings)
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def api_data(empty_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("api")
+    names = {"IVR_DATA": "var", "IVR_DIALPLANS": "dialplans", "IVR_PROMPTS": "prompts"}
+    settings = load({name: str(made / folder) for name, folder in names.items()})
+    shutil.copytree(empty_data, settings.data)
+    asyncio.run(_furnish(settings))
+    return settings.data
+
+
 @pytest.fixture
 def filled(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """Empty, or tests/web/desk.py for a test that asks for `desk` too."""
-    wanted = "desk_data" if "desk" in request.fixturenames else "empty_data"
+    """Empty, or tests/web/desk.py for a test that asks for `desk` too, or tests/web/api_desk.py for one that asks for `programs`."""
+    wanted = next((data for name, data in DATA.items() if name in request.fixturenames), "empty_data")
     shutil.copytree(request.getfixturevalue(wanted), settings.data)
     return settings
 
@@ -87,6 +107,11 @@ async def store(filled: Settings) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def desk(store: Store) -> Store:
+    return store
+
+
+@pytest.fixture
+def programs(store: Store) -> Store:
     return store
 
 

@@ -22,6 +22,7 @@ KEY_NEEDED = 'send "Authorization: Bearer KEY" with the key of IVR_TRANSCRIBER_K
 
 # Ids of conflicts -> what each means; `said` beside it has the words of the pages.
 CONFLICTS = {
+    "agent_busy": "the telephone of the agent is in use",
     "conflict": "it is not possible now",
     "changed": "somebody changed it first; look at it again and decide anew",
     "calendar": "no calendar knows this time",
@@ -116,7 +117,8 @@ def _conflict(error: Conflict) -> web.Response:
     if error.id == "supervisor":
         return problem(403, "forbidden", "this needs a token of a supervisor", said=str(error))
     more = {"refused": error.code, "may_insist": error.may_insist} if isinstance(error, NotDialled) else {}
-    return problem(409, error.id, CONFLICTS[error.id], said=str(error), **more)
+    id = error.id if error.id in CONFLICTS else "conflict"
+    return problem(409, id, CONFLICTS[id], said=str(error), **more)
 
 
 def _http(error: web.HTTPException) -> web.StreamResponse:

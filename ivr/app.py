@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import signal
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from ivr.callbacks.escalation import Escalation
 from ivr.clock import SystemClock
 from ivr.closings import StoreClosings, announce
 from ivr.customers import StoreCustomers
+from ivr.duty import Duty, EngineTelephones
+from ivr.duty import StoreBook as DutyBook
 from ivr.engine import Engine
 from ivr.errors import IvrError, StoreError
 from ivr.journal import StoreJournal
@@ -113,9 +116,9 @@ async def engine(settings: Settings) -> None:
             trunks.default_line,
             StoreCustomers(store, lines, clock),
         )
-
         back = RingingBack(desk, StoreBook(store, lines, settings.engine, clock))
-        carry_out = partial(_carry_out, store, desk, back, live_sounds, trunks)
+        on_duty = Duty(DutyBook(store, lines, clock), EngineTelephones(desk), lines.model, clock)
+        carry_out = partial(_carry_out, store, desk, back, on_duty, live_sounds, trunks)
         # What the start made stays: to look through it again would hold up every caller for 50 ms.
         gc.collect()
         gc.freeze()
@@ -132,20 +135,32 @@ async def engine(settings: Settings) -> None:
         await desk.drain(DRAIN)
         await mailbox.close()
         reader.close()
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await _ended(background)
         await journal.flush()
 
 
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _carry_out(
-    store: Store, desk: Engine, back: RingingBack, live_sounds: LiveSounds, trunks: LiveTrunks, order: Order
+    store: Store,
+    desk: Engine,
+    back: RingingBack,
+    on_duty: Duty,
+    live_sounds: LiveSounds,
+    trunks: LiveTrunks,
+    order: Order,
 ) -> None:
     """An order to the engine."""
     if order.kind == "dial":
         back.dial(order.data["key"], order.data["to"])
     elif order.kind == "now":
         back.now(order.data["ticket"], str(order.id))
+    elif order.kind == "duty":
+        desk.start(on_duty.lead(order.data["ticket"]), "duty")
     elif order.kind == "reload":
         live_sounds.reload()
         await desk.lines.reload(store)

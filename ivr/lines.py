@@ -16,7 +16,7 @@ from ivr.clock import JAPAN
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.dialplan.form import CustomerMails
 from ivr.dialplan.load import load_text
-from ivr.dialplan.model import CallbackModel, Dialplan
+from ivr.dialplan.model import CallbackModel, Dialplan, LineModel
 from ivr.dialplan.notices import NoticeRule
 from ivr.dialplan.reading import ReadingRules
 from ivr.dialplan.retention import RetentionRules
@@ -133,6 +133,11 @@ class Lines:
         """As usual, if the line does not live."""
         live = self._by_key.get(line)
         return live.dialplan.line.callbacks if live else CallbackRules()
+
+    def model(self, line: str) -> LineModel | None:
+        """What its owner wrote under `line`; None if it does not live."""
+        live = self._by_key.get(line)
+        return live.dialplan.line if live else None
 
     def policy(self, line: str) -> Policy:
         """What its owner wrote about callbacks, with its calendars."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import tickets
 from ivr.callbacks.due import due_at
-from ivr.callbacks.priority import higher
+from ivr.callbacks.priority import became, higher
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.who import SYSTEM
 from ivr.errors import CalendarError, StoreError
@@ -267,13 +267,15 @@ async def _new(
         row = {"ticket": ticket, "state": "open", **own}
         if await store.insert(session, row, who=SYSTEM.name, at=now):
             await contacts.add(session, {"ticket": ticket, "told_ticket": ticket, **contact})
+            await became(session, ticket, None, contact["priority"], now)
             return ticket
     raise StoreError("No free ticket number was found for a callback; try again.")
 
 
 async def _join(session: AsyncSession, row: CallbackRow, contact: dict[str, Any], now: datetime) -> None:
     await contacts.add(session, {"ticket": row.ticket, "told_ticket": row.ticket, **contact})
-    state = row.state
+    state, changes = row.state, joined(row, contact)
+    await became(session, row.ticket, row.priority, changes["priority"], now)
     await store.transition(
         session,
         row.ticket,
@@ -283,7 +285,7 @@ async def _join(session: AsyncSession, row: CallbackRow, contact: dict[str, Any]
         what="contact",
         at=now,
         why=contact["source"],
-        changes=joined(row, contact),
+        changes=changes,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks import service
+from ivr.callbacks import duty, service
 from ivr.callbacks.after_calls import Waited, look
 from ivr.callbacks.due import due_at
 from ivr.callbacks.policy import Policies, Policy
@@ -158,6 +158,7 @@ class Escalation:
         await look(self._store, self._policies, self._waited, now)
         steps = await sweep(self._store, self._policies, now)
         async with self._store.write() as session:
+            await duty.sweep(session, self._policies, now)
             for step in steps:
                 await events.put(session, "callback", step.ticket, {"what": step.happened}, now)
             late = await callbacks.overdue(session, sorted(CLOSED), now)

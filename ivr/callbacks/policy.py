@@ -1,6 +1,6 @@
 """What the owner of a line wrote about its callbacks, together with its calendars. The models are the dialplan's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Protocol
@@ -71,6 +71,9 @@ class Rules(Protocol):
     def abandoned(self) -> Abandoned | None: ...
     @property
     def escalation(self) -> Escalation: ...
+
+    @property
+    def duty(self) -> Sequence[str]: ...
 
     def target(self, priority: str) -> Target: ...
 

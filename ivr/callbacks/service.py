@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import results, states
-from ivr.callbacks.priority import rank
+from ivr.callbacks.priority import became, rank
 from ivr.callbacks.results import Result
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict
@@ -256,6 +256,7 @@ async def raise_priority(
     if due is not None and row.begun_at is None and row.reply_wanted is not False:
         changes["due_at"] = due if row.due_at is None else min(row.due_at, due)
         changes["warned_at"] = None
+    await became(session, row.ticket, row.priority, priority, now)
     return await change(
         session, row, None, who=who, what="priority", now=now, why=f"{priority}: {why}", changes=changes
     )

@@ -44,6 +44,7 @@ def _dial_hours(text: str) -> str:
 
 
 Due = Annotated[str, BeforeValidator(parse_due)]
+AgentName = Annotated[str, Field(min_length=1, max_length=64)]
 DialHours = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_dial_hours)]
 
 
@@ -178,6 +179,10 @@ class CallbackRules(Part):
     """what agents say: `{family: "{agent}と申します。またお電話いたします。"}`"""
     tel_links: bool = False
     """true: on the screen of a mobile an agent may ring with that telephone, whose number the customer then sees"""
+
+    duty: Annotated[tuple[AgentName, ...], Field(max_length=20)] = ()
+    """the agents on duty (当番), `[tanaka, sato]`: rung one after the other, by mobile if one is registered, for a
+    critical callback that comes while the line is closed, until one accepts; none: nobody"""
 
     def target(self, priority: str) -> TargetModel:
         found: dict[str, TargetModel] = {

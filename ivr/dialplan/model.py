@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from ivr.call import Call
+from ivr.dialplan import duty
 from ivr.dialplan.callbacks import CallbackModel as CallbackModel
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.dialplan.form import CustomerMails, FormRules
@@ -133,7 +134,9 @@ class LineModel(Part):
     def says(self) -> dict[str, str]:
         """YAML path under `line` -> text."""
         visit = {"visit.warning": self.visit.warning, "visit.over": self.visit.over} if self.visit else {}
-        return visit | ({"turn_away": self.turn_away} if self.turn_away else {})
+        turned_away = {"turn_away": self.turn_away} if self.turn_away else {}
+        on_duty = duty.TEXTS if self.callbacks.duty else ()
+        return visit | turned_away | {f"callbacks.duty.{number}": text for number, text in enumerate(on_duty)}
 
 
 class GroupModel(Part):

@@ -126,7 +126,7 @@ class Review(Part):
             (self.replace, "instead"),
             (self.listen, "listen"),
             (self.append, "more"),
-            (self.urgent and self.urgent.key, "urgent"),
+            (self.urgent.key if self.urgent else None, "urgent"),
         ]
         return [(key, choice) for key, choice in offered if key is not None]
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
-from ivr.store import search
+from ivr.store import duty, search
 from ivr.store.pages import beyond
 from ivr.store.tables import AliasRow, CallbackEvent, CallbackRow, ContactRow, Delivery, DialRow, UtcTime
 from ivr.store.upsert import dialect_of, insert_new
@@ -158,6 +158,7 @@ async def move(session: AsyncSession, ticket: str, to: str) -> None:
     """All that belongs to `ticket` belongs to `to`; the ticket is gone and its number leads there."""
     await session.flush()
     await search.forget(session, ticket)
+    await duty.move(session, ticket, to)
     kept = func.coalesce(CallbackEvent.merged_from, CallbackEvent.ticket)
     for statement in (
         update(CallbackEvent).where(CallbackEvent.ticket == ticket).values(ticket=to, merged_from=kept),

@@ -48,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "messages": {"alerts", "callbacks", "dialplan", "store", "hours"} | PROTOCOLS,
     "notify": {"callbacks", "dialplan", "store", "hours", "wake"} | PROTOCOLS,
     "journal": {"alerts", "store"} | PROTOCOLS,
-    "lines": {"callbacks", "call", "steps", "dialplan", "hours", "store", "errors"},
+    "lines": {"callbacks", "call", "clock", "steps", "dialplan", "hours", "store", "errors"},
     "orders": {"store", "wake"} | BASE,
     "publish": {"dialplan", "hours", "prompts", "store", "errors", "outside"},
     "fallback": {"asterisk", "call", "dialplan", "hours", "steps", "errors"},
@@ -80,6 +80,7 @@ ALLOWED: dict[str, set[str]] = {
     "editing": {"checking", "dialplan", "orders", "store", "settings", "errors"},
     # the edges: Asterisk, browsers, the job engine, the guard
     "asterisk": {"trunks"} | PROTOCOLS,
+    "duty": {"asterisk", "call", "callbacks", "dialplan", "engine", "lines", "store"} | BASE,
     "engine": {"asterisk", "dialplan", "queues", "lines"} | PROTOCOLS,
     "web": {
         "accounts",

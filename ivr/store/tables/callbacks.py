@@ -215,5 +215,5 @@ class DutyRing(Base):
     turn: Mapped[int]
     began_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(16))  # accepted | declined | no_answer | failed
+    outcome: Mapped[str | None] = mapped_column(String(16))  # accepted | declined | no_answer | failed | taken
     __table_args__ = (UniqueConstraint("ticket", "turn"),)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp.test_utils import TestClient
+from sqlalchemy import select
 
 from ivr.call import CallbackPromise
 from ivr.callbacks import asking
@@ -134,7 +135,7 @@ async def ordered(store: Store) -> list[Order]:
 async def audited(store: Store, ticket: str) -> list[tuple[str, str, str | None]]:
     """who, what, detail"""
     async with store.read() as db:
-        found = await db.scalars(AuditRow.__table__.select().where(AuditRow.about == ticket))
+        found = await db.scalars(select(AuditRow).where(AuditRow.about == ticket).order_by(AuditRow.id))
         return [(row.who, row.what, row.detail) for row in found]
 
 

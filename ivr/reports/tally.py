@@ -122,18 +122,18 @@ async def calls_of(session: AsyncSession, asked: Asked) -> dict[str, Counter[str
 async def rows_of(
     session: AsyncSession, asked: Asked, kind: Kind, name: str, scope: str
 ) -> AsyncIterator[tuple[Any, datetime]]:
-    """Each row of a figure, with its time by the clock of its line; in no order."""
+    """Each row of a figure, with its time by the clock of its line; of each span the oldest first."""
     names_of = _namer(kind, asked)
     for span in asked.spans:
-        async for row, local in _rows(session, asked, kind, span):
+        async for row, local in _rows(session, asked, kind, span, by_time=True):
             if name in names_of(row) and scope in scopes(local, own_scope(kind, row)):
                 yield row, local
 
 
 async def _rows(
-    session: AsyncSession, asked: Asked, kind: Kind, span: Span
+    session: AsyncSession, asked: Asked, kind: Kind, span: Span, *, by_time: bool = False
 ) -> AsyncIterator[tuple[Any, datetime]]:
-    async for piece in store.rows(session, SOURCES[kind], span, asked.tenant):
+    async for piece in store.rows(session, SOURCES[kind], span, asked.tenant, by_time=by_time):
         for row in piece:
             yield row, row.at.astimezone(span.zone)
 

@@ -153,10 +153,12 @@ MESSAGES = Source(
 
 
 async def rows(
-    session: AsyncSession, source: Source, span: Span, tenant: str | None
+    session: AsyncSession, source: Source, span: Span, tenant: str | None, *, by_time: bool = False
 ) -> AsyncIterator[Sequence[Row[Any]]]:
-    """In pieces, in no order. `tenant` None: of all; so below."""
+    """In pieces; `by_time`: the oldest first. `tenant` None: of all; so below."""
     query = source.within(span, tenant).execution_options(yield_per=PIECE)
+    if by_time:
+        query = query.order_by(source.at)
     async for piece in (await session.stream(query)).partitions():
         yield piece
 

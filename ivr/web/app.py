@@ -21,6 +21,7 @@ from ivr.web.callbacks.doing import LAST
 from ivr.web.live import views as live
 from ivr.web.people import routes as people
 from ivr.web.proxy import seen_through
+from ivr.web.reports import views as reports
 from ivr.web.request import door
 from ivr.web.request import views as request_form
 
@@ -61,6 +62,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             *ticket_routes.ROUTES,
             *ROUTES,
             *live.ROUTES,
+            *reports.ROUTES,
             web.get("/silent", silent.show),
             web.post("/silent/{id}/promote", silent.promote),
             web.get("/messages/{id}/audio", message_playback),

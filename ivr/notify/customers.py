@@ -14,11 +14,12 @@ from ivr.callbacks.states import CLOSED
 from ivr.dialplan.form import Change, CustomerMails
 from ivr.hours.closings import Closing
 from ivr.notify import mail, wording
-from ivr.store import contacts, deliveries, untold
+from ivr.store import callbacks, contacts, deliveries, untold
 from ivr.store.tables import CallbackEvent, CallbackRow, ContactRow, Delivery, Line
 
 CUSTOMER: Final = "お客様"  # target of their deliveries
-SETTLE = timedelta(minutes=1)  # whoever claims often rings at once; then nobody is told that it begins
+# Before all but what cannot be untrue: whoever claims often rings at once, and what was done may be undone.
+SETTLE = timedelta(minutes=1)
 FORGOTTEN = timedelta(days=2)  # what is late for longer was told, or is no news
 LIMIT = 200
 _TAKEN_UP = frozenset({"claim", "accept", "assign", "begin", "dial"})
@@ -56,8 +57,7 @@ async def happened(
     for contact in await contacts.of_ticket(session, callback.ticket):
         theirs = event.merged_from in (None, contact.told_ticket)
         if theirs and contact.created_at <= event.at:
-            begins = now + SETTLE if change == "begun" else now
-            await _put(session, live, contact, change, mark, begins)
+            await _put(session, live, contact, change, mark, now + SETTLE, event=event.id)
 
 
 def _change(event: CallbackEvent, callback: CallbackRow) -> tuple[Change | None, str]:
@@ -143,7 +143,7 @@ async def write(session: AsyncSession, live: Live, row: Delivery, sender: str) -
     if contact is None or contact.email is None or callback is None or rules is None:
         return None
     change = next((one for one in rules.tell if one == row.event), None)
-    if change is None or _is_untrue(change, contact, callback):
+    if change is None or _is_untrue(change, contact, callback) or await _is_undone(session, row, callback):
         return None
     line = await session.get(Line, row.line)
     told = wording.Told(
@@ -171,10 +171,19 @@ def _is_untrue(change: Change, contact: ContactRow, callback: CallbackRow) -> bo
         case "begun":
             return callback.state in (*CLOSED, *_ON_THE_LINE)
         case "not_reached":
-            reached = callback.outcome in ANSWERS or callback.state in _ON_THE_LINE
+            reached = callback.outcome in (None, *ANSWERS) or callback.state in _ON_THE_LINE
             return reached or callback.state in CLOSED
         case "delayed":
             return contact.begun_at is not None or callback.state in CLOSED
-        case "done":
-            return callback.state != "done"
-    return False
+    return change != "received" and callback.state != change
+
+
+async def _is_undone(session: AsyncSession, row: Delivery, callback: CallbackRow) -> bool:
+    if row.event not in CLOSED:
+        return False
+    later = [
+        event.what
+        for event in await callbacks.events(session, callback.ticket)
+        if event.id > row.data["event"]
+    ]
+    return "undo" in later or "reopen" in later

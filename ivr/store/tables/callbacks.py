@@ -6,10 +6,13 @@ through merging and splitting.
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.store.tables.base import GOING_ON, UNTOLD, Base
+
+# A customer with a mail address waits, and is told when the promise is not kept.
+_ASKED = text("email IS NOT NULL AND begun_at IS NULL")
 
 
 class CallbackRow(Base):
@@ -62,6 +65,7 @@ class CallbackRow(Base):
         Index(None, "state", "due_at"),
         Index(None, "line", "created_at"),
         Index(None, "tenant", "number"),
+        Index(None, "tenant", "done_at"),
     )
 
 
@@ -99,6 +103,9 @@ class ContactRow(Base):
     __table_args__ = (
         Index(None, "call_id"),
         Index("ix_callback_contacts_untold", "created_at", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
+        Index(
+            "ix_callback_contacts_promised", "line", "due_at", sqlite_where=_ASKED, postgresql_where=_ASKED
+        ),
     )
 
 
@@ -215,5 +222,7 @@ class DutyRing(Base):
     turn: Mapped[int]
     began_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(16))  # accepted | declined | no_answer | failed | taken
+    outcome: Mapped[str | None] = mapped_column(
+        String(16)
+    )  # accepted | declined | no_answer | failed | taken
     __table_args__ = (UniqueConstraint("ticket", "turn"),)

@@ -69,6 +69,14 @@ def _people() -> None:
 def _customers() -> None:
     op.add_column("callbacks", sa.Column("email", sa.Text(), nullable=True))
     op.add_column("callback_contacts", sa.Column("email", sa.Text(), nullable=True))
+    asked = sa.text("email IS NOT NULL AND begun_at IS NULL")
+    op.create_index(
+        "ix_callback_contacts_promised",
+        "callback_contacts",
+        ["line", "due_at"],
+        sqlite_where=asked,
+        postgresql_where=asked,
+    )
     op.add_column("callback_events", sa.Column("told_at", sa.DateTime(), nullable=True))
     op.execute("UPDATE callback_events SET told_at = at")  # nobody waits for what happened before
     untold = sa.text("told_at IS NULL")
@@ -113,6 +121,7 @@ def _dials() -> None:
 
 def _search() -> None:
     """What is there already is found, too."""
+    op.create_index("ix_callbacks_tenant_done_at", "callbacks", ["tenant", "done_at"])
     texts = op.create_table(
         "callback_texts",
         sa.Column("id", sa.Integer(), nullable=False),

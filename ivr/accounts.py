@@ -17,7 +17,7 @@ from ivr.store.users import Role
 ROLES: tuple[Role, ...] = get_args(Role)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200
-_MAIL = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\".]+(\.[^\s@<>,;\".]+)+", re.ASCII)
+_MAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")  # as browsers take it
 AT_MOST = 5  # mails for one request, if several people share a mailbox
 MAILS_AN_HOUR = 3  # to one person, whoever asks
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.store.tables import DialLock, DialRow
@@ -69,8 +69,9 @@ async def of_engine(session: AsyncSession, engine: str) -> Sequence[DialRow]:
 
 
 async def since(session: AsyncSession, tenant: str, number: str, begin: datetime) -> int:
-    """How many dials to a number began since then."""
+    """How many dials to a number began since then, save those that never rang there."""
+    rang = or_(DialRow.ended_at.is_(None), DialRow.answered_at.is_not(None), DialRow.outcome.is_not(None))
     query = select(func.count()).where(
-        DialRow.tenant == tenant, DialRow.number == number, DialRow.began_at >= begin
+        DialRow.tenant == tenant, DialRow.number == number, DialRow.began_at >= begin, rang
     )
     return await session.scalar(query) or 0

@@ -27,6 +27,7 @@ LINES = {  # what is other than in ecforce.yaml, so that scenarios run beside ea
     "050-3185-9087": {"agents": "rung"},
     "050-3185-9091": {"agents": "typed"},
     "050-3185-9092": {"agents": "left"},
+    "050-3185-9093": {"agents": "back"},
 }
 AGENTS = {
     "tanaka": "support",
@@ -40,6 +41,12 @@ AGENTS = {
     "ikeda": "left",
     "t0312345678": "contact",  # a telephone outside
     "ueda": "timed",
+    # Who rings customers back, customers, and a mobile
+    "aoki": "contact",
+    "t09011180001": "contact",
+    "endo": "back",
+    "t09011180002": "contact",
+    "t08011180003": "contact",
 }
 # 050-3185-9089, and a line that it leads to
 CONTACT = [

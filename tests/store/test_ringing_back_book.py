@@ -244,8 +244,11 @@ async def test_a_customer_who_was_never_rung_was_no_attempt_and_no_promise_is_ke
         "not_rung",
         "claim",
     ]
-    await office.pressed(ticket, key="k2")
-    assert await office.book.take("k2") is not None
+    for turn in range(10):  # the limit of a day is one of telephones that rang
+        await office.pressed(ticket, key=f"again {turn}")
+        job = await office.book.take(f"again {turn}")
+        assert job is not None
+        await office.book.not_rung(job, "外線がすべて使用中です。")
 
 
 async def test_work_that_had_begun_before_stays_begun(office: Office) -> None:

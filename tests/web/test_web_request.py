@@ -3,7 +3,9 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from sqlalchemy import select
 
 from ivr.callbacks import lists
 from ivr.callbacks.who import Who
-from ivr.settings import Settings
+from ivr.settings import Address, Settings
 from ivr.store import agents, tokens
 from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, CallRow, ContactRow, Order
@@ -48,7 +50,7 @@ TYPED = {
 class Customer:
     """A browser on the form."""
 
-    def __init__(self, client: TestClient) -> None:
+    def __init__(self, client: TestClient[Any, Any]) -> None:
         self.client = client
         self.page = ""
 
@@ -90,7 +92,12 @@ async def shop(office: Office) -> Office:
 
 
 @pytest.fixture
-def customer(shop: Office, visitor: TestClient) -> Customer:
+def settings(settings: Settings) -> Settings:
+    return replace(settings, smtp=Address("127.0.0.1", 25), mail_from="ivr@example.co.jp")
+
+
+@pytest.fixture
+def customer(shop: Office, visitor: TestClient[Any, Any]) -> Customer:
     return Customer(visitor)
 
 
@@ -266,9 +273,6 @@ async def test_one_address_sends_twenty_forms_in_ten_minutes(customer: Customer,
 async def test_a_proxy_is_believed_only_if_the_operator_names_it(
     shop: Office, store: Store, settings: Settings, clock: StoppedClock
 ) -> None:
-    from dataclasses import replace
-    from ipaddress import ip_network
-
     named = replace(settings, proxies=(ip_network("127.0.0.1"),))
     for given, expected in ((named, [422] * 2), (settings, [422, 429])):
         app = build_app(store, given, clock, session_key=SESSION_KEY)
@@ -361,7 +365,9 @@ BODY = {"line": "shop", "name": "田中", "number": "+81 (0)90-1234-5678", "matt
 
 
 @pytest.fixture
-async def program(shop: Office, store: Store, visitor: TestClient) -> AsyncIterator[TestClient]:
+async def program(
+    shop: Office, store: Store, visitor: TestClient[Any, Any]
+) -> AsyncIterator[TestClient[Any, Any]]:
     async with store.write() as db:
         await tokens.add(db, "shop-token-that-is-long-enough", name="crm", tenant="shop", at=NOW)
         await tokens.add(db, "sakura-token-that-is-long-enough", name="other", tenant="sakura", at=NOW)
@@ -369,7 +375,7 @@ async def program(shop: Office, store: Store, visitor: TestClient) -> AsyncItera
 
 
 async def ask(
-    client: TestClient,
+    client: TestClient[Any, Any],
     body: dict[str, Any],
     key: str | None = "k-1",
     token: str = "shop-token-that-is-long-enough",
@@ -379,7 +385,7 @@ async def ask(
     return answer.status, await answer.json()
 
 
-async def test_a_program_asks_for_a_callback_once(program: TestClient, store: Store) -> None:
+async def test_a_program_asks_for_a_callback_once(program: TestClient[Any, Any], store: Store) -> None:
     first, again = await ask(program, BODY), await ask(program, BODY)
     assert first == again and first[0] == 201
     (row,) = await rows(store, CallbackRow)
@@ -393,7 +399,7 @@ async def test_a_program_asks_for_a_callback_once(program: TestClient, store: St
     assert (status, told["error"]) == (409, "key_reused")
 
 
-async def test_a_program_is_told_what_is_wrong(program: TestClient, store: Store) -> None:
+async def test_a_program_is_told_what_is_wrong(program: TestClient[Any, Any], store: Store) -> None:
     assert (await ask(program, BODY, key=None))[0] == 400
     status, told = await ask(program, {**BODY, "number": "110"})
     assert status == 400 and told["fields"][0]["where"] == "number"
@@ -404,7 +410,9 @@ async def test_a_program_is_told_what_is_wrong(program: TestClient, store: Store
     assert await rows(store, CallbackRow) == []
 
 
-async def test_a_program_may_want_no_reply_or_a_call_at_once(program: TestClient, store: Store) -> None:
+async def test_a_program_may_want_no_reply_or_a_call_at_once(
+    program: TestClient[Any, Any], store: Store
+) -> None:
     await add_agent(store)
     status, told = await ask(program, {"line": "shop", "name": "田中", "reply_wanted": False})
     assert (status, told["due_at"], told["at_once"]) == (201, None, False)
@@ -413,7 +421,7 @@ async def test_a_program_may_want_no_reply_or_a_call_at_once(program: TestClient
     assert await rung_now(store) == [{"ticket": told["ticket"]}]
 
 
-async def test_a_program_reads_how_crowded_a_line_is(program: TestClient) -> None:
+async def test_a_program_reads_how_crowded_a_line_is(program: TestClient[Any, Any]) -> None:
     path, headers = "/api/v1/lines/shop/crowd", {"Authorization": "Bearer shop-token-that-is-long-enough"}
     told = await (await program.get(path, headers=headers)).json()
     assert told == {"line": "shop", "now": "busy", "free": False, "opens": None, "usual": None}

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ivr.callbacks.due import due_at
-from ivr.dialplan.form import FormRules
+from ivr.dialplan.form import Change, FormRules
 from ivr.dialplan.numbers import e164
 from ivr.errors import CalendarError, StoreError
 from ivr.lines import LiveLine
@@ -87,7 +87,6 @@ async def received(request: web.Request) -> web.Response:
     if contact is None:
         return _none(request)
     age = now - contact.created_at
-    customers = live.dialplan.line.customers
     return render(
         request,
         "request/received.html",
@@ -99,7 +98,7 @@ async def received(request: web.Request) -> web.Response:
         number=spelled(contact.number) if contact.number else None,
         due=say.day_and_time(contact.due_at) if contact.due_at else None,
         by_mail=_by_mail(live, contact),
-        mailed=customers is not None and "received" in customers.tell and contact.email is not None,
+        mailed=_tells(request, live, "received") and contact.email is not None,
     )
 
 
@@ -146,6 +145,7 @@ async def _form(
         "usual": say.USUAL,
         "now_possible": rules.now is not None and await _possible(request, live),
         "by_mail": say.within(rules.by_mail) if rules.by_mail else None,
+        "tells": _tells(request, live, None),
     }
     return render(request, "request/form.html", status=status, **values)
 
@@ -156,6 +156,14 @@ async def _possible(request: web.Request, live: LiveLine) -> bool:
             return await can_ring_now(db, live, request.app[CLOCK].now())
     except (StoreError, CalendarError):
         return False
+
+
+def _tells(request: web.Request, live: LiveLine, change: Change | None) -> bool:
+    """Whether customers are told by mail of `change`, or None: of anything; never without a mail server."""
+    customers = live.dialplan.line.customers
+    if customers is None or request.app[SETTINGS].smtp is None:
+        return False
+    return change is None or change in customers.tell
 
 
 def _by_mail(live: LiveLine, contact: ContactRow) -> str | None:

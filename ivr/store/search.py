@@ -6,7 +6,7 @@ of. Numbers stand there as people dial them, without hyphens.
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, delete, func, select
@@ -49,11 +49,22 @@ def _dialled(number: str) -> str:
     return "0" + digits.removeprefix("81") if number.startswith("+81") else digits
 
 
+MANY: Final = 1000
+
+
 def holds(session: AsyncSession, text: str) -> ColumnElement[bool]:
     """Of a row of CallbackText; `text` as people write it."""
     find = func.instr if dialect_of(session) == "sqlite" else func.strpos
     found: ColumnElement[bool] = find(CallbackText.text, sought(text)) > 0
     return found
+
+
+async def latest(session: AsyncSession, text: str, tenant: str | None) -> Sequence[str]:
+    """Tickets, the latest first, at most MANY; reads the narrow table through if it must."""
+    query = select(CallbackText.ticket).where(holds(session, text))
+    if tenant is not None:
+        query = query.where(CallbackText.tenant == tenant)
+    return (await session.scalars(query.order_by(CallbackText.id.desc()).limit(MANY))).all()
 
 
 async def keep(session: AsyncSession, *tickets: str) -> None:

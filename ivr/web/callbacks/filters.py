@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, or_
 
-from ivr.callbacks.states import CLOSED, STATES
+from ivr.callbacks.states import CLOSED
 from ivr.store.tables import CallbackRow
 
 Show = Literal["todo", "mine", "handed", "due", "open", "waiting", "decide", "unread", "handled"]
@@ -29,7 +29,6 @@ SOON: Final = timedelta(minutes=30)  # so long before the due time it is near
 ROOM: Final = 100  # rows at first, and more with each step
 MOST: Final = 500
 LONGEST: Final = 100  # letters that are looked for
-LEFT: Final = tuple(state for state in STATES if state not in CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Filter:
 
 def read(query: Mapping[str, str]) -> Filter:
     """What makes no sense is as if it was not said."""
-    show = next((one for one in get_args(Show) if one == query.get("show")), "todo")
+    show: Show = next((one for one in WORDS if one == query.get("show")), "todo")
     rows = query.get("rows", "")
     room = min(MOST, max(ROOM, int(rows))) if rows.isascii() and rows.isdigit() and len(rows) < 5 else ROOM
     facets = {name: query.get(name, "")[:64] for name in FACETS}

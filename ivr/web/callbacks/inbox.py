@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks.escalation import affected
@@ -17,7 +17,7 @@ from ivr.lines import as_closings
 from ivr.store import closures, search
 from ivr.store.tables import CallbackEvent, CallbackRow, CallbackText, Event, Line, MessageRow
 from ivr.web.callbacks import filters
-from ivr.web.callbacks.filters import FACETS, LEFT, NO_BRANCH, WORDS, Filter, Show
+from ivr.web.callbacks.filters import FACETS, NO_BRANCH, WORDS, Filter, Show
 
 T = TypeVar("T")
 
@@ -63,8 +63,8 @@ class Counts:
 
     shows: Mapping[Show, int]
     facets: Mapping[str, Sequence[tuple[str, int]]]
-    agents: Mapping[str, int]
-    offered: Mapping[str, int]
+    agents: Mapping[str | None, int]
+    offered: Mapping[str | None, int]
     late: int
 
     def of(self, show: Show, name: str) -> int | None:
@@ -114,7 +114,7 @@ async def line_names(session: AsyncSession, tenant: str | None) -> dict[str, str
 
 
 async def counts(session: AsyncSession, tenant: str | None, now: datetime) -> Counts:
-    left = [CallbackRow.state.in_(LEFT), *_of(tenant)]
+    left = _left(tenant)
     sums = [func.count().filter(*filters.shown(show, "", now)) for show in WORDS if show != "todo"]
     late = func.count().filter(CallbackRow.begun_at.is_(None), CallbackRow.due_at < now)
     by = [getattr(CallbackRow, name) for name in FACETS]
@@ -124,44 +124,39 @@ async def counts(session: AsyncSession, tenant: str | None, now: datetime) -> Co
         for name, value in zip(FACETS, group, strict=False):
             facet[name][NO_BRANCH if value is None else value] += group[5]
     shows = {show: sum(group[5 + place] for group in groups) for place, show in enumerate(WORDS)}
-    whose = [await _each(session, column, left) for column in (CallbackRow.agent, CallbackRow.offered_to)]
+    whose = (CallbackRow.agent, CallbackRow.offered_to)
+    theirs = select(*whose, func.count()).where(*left, or_(*(column.is_not(None) for column in whose)))
+    agents: Counter[str | None] = Counter()
+    offered: Counter[str | None] = Counter()
+    for agent, to, count in await session.execute(theirs.group_by(*whose)):
+        agents[agent] += count
+        offered[to] += count
     return Counts(
         shows=shows,
         facets={name: found.most_common() for name, found in facet.items()},
-        agents=whose[0],
-        offered=whose[1],
+        agents=agents,
+        offered=offered,
         late=sum(group[4] for group in groups),
     )
-
-
-async def _each(session: AsyncSession, column: Any, left: Sequence[ColumnElement[bool]]) -> dict[str, int]:
-    query = select(column, func.count()).where(column.is_not(None), *left).group_by(column)
-    return {name: count for name, count in await session.execute(query)}
 
 
 async def find(session: AsyncSession, of: Filter, *, tenant: str | None, name: str, now: datetime) -> Found:
     """What is due first comes first; what is handled comes last, the latest first. `name`: who looks."""
     closings = {line: as_closings(rows) for line, rows in (await closures.by_line(session)).items()}
-    todo: list[Entry] = []
-    handled: list[Entry] = []
-    if not of.over:
-        todo = await _entries(session, _todo(session, of, tenant, name, now), of.rows + 1, now, closings)
+    todo, handled = await _wanted(session, of, tenant, name, now)
     room = of.rows if of.over or of.q else ROOM_HANDLED
-    if of.over or of.both:
-        handled = await _entries(session, _handled(session, of, tenant), room + 1, now, {})
-    more = len(todo) > of.rows or (len(handled) > room and room == of.rows)
-    return Found(todo[: of.rows], handled[:room], more)
+    first = [] if todo is None else await _entries(session, todo, of.rows + 1, now, closings)
+    last = [] if handled is None else await _entries(session, handled, room + 1, now, {})
+    more = len(first) > of.rows or (len(last) > room and room == of.rows)
+    return Found(first[: of.rows], last[:room], more)
 
 
 async def every(
     session: AsyncSession, of: Filter, *, tenant: str | None, name: str, now: datetime
 ) -> AsyncIterator[Sequence[Entry]]:
     """All that the list would go on to show, for a file."""
-    queries = [] if of.over else [_todo(session, of, tenant, name, now)]
-    if of.over or of.both:
-        queries.append(_handled(session, of, tenant))
-    for query in queries:
-        tickets = (await session.scalars(query)).all()
+    for query in await _wanted(session, of, tenant, name, now):
+        tickets = [] if query is None else (await session.scalars(query)).all()
         for first in range(0, len(tickets), AT_ONCE):
             some = tickets[first : first + AT_ONCE]
             rows = {
@@ -170,40 +165,39 @@ async def every(
             yield [_entry(rows[ticket], now, {}, set()) for ticket in some if ticket in rows]
 
 
+async def _wanted(
+    session: AsyncSession, of: Filter, tenant: str | None, name: str, now: datetime
+) -> tuple[Select[str] | None, Select[str] | None]:
+    """Tickets that are to do, in the order of work, and those that are handled, the latest first."""
+    row = CallbackRow
+    facets = filters.facets(of)
+    todo = select(row.ticket).where(*_left(tenant), *facets)
+    handled = select(row.ticket).where(row.done_at.is_not(None), *_of(tenant), *facets)
+    if of.q:
+        found = await search.latest(session, of.q, tenant)
+        # By their tickets alone: SQLite takes whatever index it hears of, and each of the others holds thousands.
+        these = select(row.ticket).where(row.ticket.in_(found), *facets)
+        handled = these.where(row.done_at.is_not(None)).order_by(row.created_at.desc())
+        if len(found) < search.MANY:
+            todo = these.where(row.done_at.is_(None))
+        else:  # of what is left to do all are found, however many others there are
+            todo = todo.join(CallbackText, CallbackText.ticket == row.ticket).where(
+                search.holds(session, of.q)
+            )
+    else:
+        todo = todo.where(*filters.shown(of.show, name, now))
+        handled = handled.order_by(row.done_at.desc(), row.ticket)
+    todo = todo.order_by(row.due_at.is_(None), row.due_at, row.created_at, row.ticket)
+    return None if of.over else todo, handled if of.over or of.both else None
+
+
+def _left(tenant: str | None) -> list[ColumnElement[bool]]:
+    """What has no `done_at` is left to do; it has an index, which the states would keep SQLite from."""
+    return [CallbackRow.done_at.is_(None), *_of(tenant)]
+
+
 def _of(tenant: str | None) -> list[ColumnElement[bool]]:
     return [] if tenant is None else [CallbackRow.tenant == tenant]
-
-
-def _todo(session: AsyncSession, of: Filter, tenant: str | None, name: str, now: datetime) -> Select[Any]:
-    """Tickets, in the order of work."""
-    row = CallbackRow
-    query = select(row.ticket).where(row.state.in_(LEFT), *_of(tenant), *filters.facets(of))
-    if of.q:
-        query = query.join(CallbackText, CallbackText.ticket == row.ticket).where(search.holds(session, of.q))
-    else:
-        query = query.where(*filters.shown(of.show, name, now))
-    return query.order_by(row.due_at.is_(None), row.due_at, row.created_at, row.ticket)
-
-
-def _handled(session: AsyncSession, of: Filter, tenant: str | None) -> Select[Any]:
-    """Tickets, the latest first; of those that are looked for, the latest that came in."""
-    row = CallbackRow
-    closed = [row.state.in_(CLOSED), *_of(tenant), *filters.facets(of)]
-    if of.q:
-        # the narrow table alone is read through; the callbacks of what it holds are looked up
-        found = select(CallbackText.id, CallbackText.ticket).where(search.holds(session, of.q))
-        if tenant is not None:
-            found = found.where(CallbackText.tenant == tenant)
-        texts = found.subquery()
-        return (
-            select(row.ticket)
-            .join(texts, texts.c.ticket == row.ticket)
-            .where(*closed)
-            .order_by(texts.c.id.desc())
-        )
-    return (
-        select(row.ticket).where(row.done_at.is_not(None), *closed).order_by(row.done_at.desc(), row.ticket)
-    )
 
 
 def _rows() -> Select[Any]:
@@ -228,27 +222,33 @@ def _rows() -> Select[Any]:
 
 async def _entries(
     session: AsyncSession,
-    tickets: Select[Any],
+    tickets: Select[str],
     limit: int,
     now: datetime,
     closings: Mapping[str, Sequence[Closing]],
 ) -> list[Entry]:
     wanted = (await session.scalars(tickets.limit(limit))).all()
     rows = {row.ticket: row for row in await session.execute(_rows().where(CallbackRow.ticket.in_(wanted)))}
-    numbers = {row.number for row in rows.values() if row.number is not None and row.state not in CLOSED}
-    twins = await _several(session, numbers)
+    twins = await _several(session, [row for row in rows.values() if row.number and row.state not in CLOSED])
     return [_entry(rows[ticket], now, closings, twins) for ticket in wanted if ticket in rows]
 
 
-async def _several(session: AsyncSession, numbers: set[str]) -> set[tuple[str, str]]:
+async def _several(session: AsyncSession, rows: Sequence[Row[Any]]) -> set[tuple[str, str | None]]:
     """(tenant, number) of which more than one is open."""
-    by: tuple[Any, Any] = (CallbackRow.tenant, CallbackRow.number)
-    query = select(*by).where(CallbackRow.number.in_(numbers), CallbackRow.state.in_(LEFT))
-    return {(row[0], row[1]) for row in await session.execute(query.group_by(*by).having(func.count() > 1))}
+    if not rows:
+        return set()
+    by = (CallbackRow.tenant, CallbackRow.number)
+    tenants, numbers = {row.tenant for row in rows}, {row.number for row in rows}
+    query = select(*by).where(CallbackRow.tenant.in_(tenants), CallbackRow.number.in_(numbers))
+    query = query.where(CallbackRow.done_at.is_(None)).group_by(*by).having(func.count() > 1)
+    return {(tenant, number) for tenant, number in await session.execute(query)}
 
 
 def _entry(
-    row: Row[Any], now: datetime, closings: Mapping[str, Sequence[Closing]], twins: set[tuple[str, str]]
+    row: Row[Any],
+    now: datetime,
+    closings: Mapping[str, Sequence[Closing]],
+    twins: set[tuple[str, str | None]],
 ) -> Entry:
     waits = row.begun_at is None and row.state not in CLOSED and row.due_at is not None
     late = waits and row.due_at < now

@@ -6,10 +6,10 @@ An event holds the numbers of the tickets that something happened to, and nothin
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 from sqlalchemy import Select, func, select
@@ -93,9 +93,9 @@ class Watch:
         return found
 
 
-def _whose(table: type[CallbackEvent] | type[Event], ids: set[int]) -> list[Select[Any]]:
+def _whose(table: type[CallbackEvent] | type[Event], ids: set[int]) -> Sequence[Select[str, str]]:
     """Asks for ticket and tenant of these; of what happened to a message, for its ticket's."""
-    row: Select[Any] = select(CallbackRow.ticket, CallbackRow.tenant)
+    row = select(CallbackRow.ticket, CallbackRow.tenant)
     if table is CallbackEvent:
         return [
             row.join(CallbackEvent, CallbackEvent.ticket == CallbackRow.ticket).where(
@@ -103,9 +103,7 @@ def _whose(table: type[CallbackEvent] | type[Event], ids: set[int]) -> list[Sele
             )
         ]
     subjects = select(Event.subject).where(Event.id.in_(ids))
-    message: Select[Any] = select(ContactRow.ticket, ContactRow.tenant).where(
-        ContactRow.message_id.in_(subjects)
-    )
+    message = select(ContactRow.ticket, ContactRow.tenant).where(ContactRow.message_id.in_(subjects))
     return [row.where(CallbackRow.ticket.in_(subjects)), message]
 
 

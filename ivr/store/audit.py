@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.store.tables import AliasRow, AuditRow, ContactRow
+from ivr.store.tables import AliasRow, AuditRow, CallbackRow, ContactRow
 
 Kind = Literal["callback", "message", "call", "user", "line", "list", "report"]
 
@@ -61,10 +61,18 @@ async def names_of(session: AsyncSession, ticket: str) -> Collection[str]:
     aliased = await session.scalar(select(AliasRow.ticket).where(AliasRow.number == ticket))
     now = aliased or ticket
     merged = await session.scalars(select(AliasRow.number).where(AliasRow.ticket == now))
-    messages = await session.scalars(
-        select(ContactRow.message_id).where(ContactRow.ticket == now, ContactRow.message_id.is_not(None))
-    )
-    return {now, *merged, *(one for one in messages if one is not None)}
+    asked = await session.scalars(select(ContactRow.message_id).where(ContactRow.ticket == now))
+    born = await session.scalars(select(CallbackRow.message_id).where(CallbackRow.ticket == now))
+    return {now, *merged, *(one for one in (*asked, *born) if one is not None)}
+
+
+async def tickets_of(session: AsyncSession, message_ids: Collection[str]) -> dict[str, str]:
+    """Id of a message -> the ticket that shows it."""
+    found: dict[str, str] = {}
+    for table in (CallbackRow, ContactRow):
+        query = select(table.message_id, table.ticket).where(table.message_id.in_(message_ids))
+        found |= {id: ticket for id, ticket in await session.execute(query) if id is not None}
+    return found
 
 
 async def looked_at(

@@ -8,11 +8,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.store import audit
-from ivr.store.tables import AuditRow, ContactRow
+from ivr.store.tables import AuditRow
 from ivr.web import sheet, words
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.pages import render
@@ -57,7 +56,7 @@ async def show(request: web.Request) -> web.Response:
         last = int(before) if before.isdecimal() and before.isascii() and len(before) < 10 else None
         async with request.app[STORE].read() as db:
             rows = list(await _rows(request, db, of, times, last, PAGE + 1))
-            tickets = await _tickets(db, rows)
+            tickets = await audit.tickets_of(db, {row.about for row in rows if row.kind == "message"})
     more = of.query(before=str(rows[PAGE - 1].id)) if len(rows) > PAGE else None
     return render(
         request,
@@ -128,13 +127,6 @@ def _moment(text: str, *, end: bool = False) -> datetime | None:
     moment = datetime.fromisoformat(text.replace("/", "-"))
     moment = moment.replace(tzinfo=words.ZONE) if moment.tzinfo is None else moment
     return moment + (timedelta(days=1) if len(text) <= 10 else timedelta(minutes=1)) if end else moment
-
-
-async def _tickets(db: AsyncSession, rows: Sequence[AuditRow]) -> dict[str, str]:
-    """Id of a message -> the ticket that shows it."""
-    ids = {row.about for row in rows if row.kind == "message"}
-    query = select(ContactRow.message_id, ContactRow.ticket).where(ContactRow.message_id.in_(ids))
-    return {id: ticket for id, ticket in await db.execute(query) if id is not None}
 
 
 def _said(row: AuditRow, tickets: dict[str, str]) -> dict[str, Any]:

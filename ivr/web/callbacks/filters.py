@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, or_
 
-from ivr.callbacks.states import CLOSED
+from ivr.callbacks.states import CLOSED, STATES
 from ivr.store.tables import CallbackRow
 
 Show = Literal["todo", "mine", "handed", "due", "open", "waiting", "decide", "unread", "handled"]
@@ -29,6 +29,7 @@ SOON: Final = timedelta(minutes=30)  # so long before the due time it is near
 ROOM: Final = 100  # rows at first, and more with each step
 MOST: Final = 500
 LONGEST: Final = 100  # letters that are looked for
+LEFT: Final = tuple(state for state in STATES if state not in CLOSED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from ivr.ringing_back.texts import STOPPED
 from tests.asterisk.conftest import CONTACT, ONLY_A_MESSAGE, OPEN, TIMED
 from tests.asterisk.desk import PATIENCE, SOON, Desk, line, running, understood, until
 from tests.asterisk.hearing import tone
+from tests.asterisk.pressing import page
 from tests.asterisk.sayings import (
     CANCEL,
     FALLBACK_OPEN,
@@ -46,6 +48,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) -> Iter
     for file in CONTACT:
         shutil.copy(file, dialplans)
     agents = {"tanaka": "support", "t0312345678": "contact", "ueda": "timed"}
+    agents |= dict.fromkeys(("aoki", "t09011160101", "endo", "t09011160102", "kuroda"), "contact")
     with running(base, OPEN, spoken_prompts, dialplans=dialplans, agents=agents) as desk:
         yield desk
 
@@ -95,6 +98,62 @@ async def test_a_killed_engine_costs_no_caller_anything(desk: Desk) -> None:
         await transferred.hang_up()
         await outside.is_hung_up()
     await _served_again(desk, engine)
+
+
+async def test_a_killed_engine_rings_no_customer_twice_and_leaves_no_ticket_behind(desk: Desk) -> None:
+    """Four customers are rung back: two talk, one is being rung, one is not yet, one is ordered while nobody is there."""
+    async with (
+        page(desk, "line9080") as pages,
+        desk.agent("aoki") as aoki,
+        desk.agent("t09011160101") as talking,
+        desk.agent("endo") as endo,
+        desk.agent("t09011160102", answers=False) as ringing,
+        desk.agent("kuroda", answers=False) as kuroda,
+    ):
+        first, second, third, fourth = [await pages.asked(f"+8190111601{n:02}") for n in range(1, 5)]
+        await pages.press(first, "aoki")
+        await pages.press(second, "endo")
+        await until(lambda: pages.state(first)[0] == "talking", PATIENCE, "the two talk")
+        await ringing.telephone.wait_for("CALL_INCOMING")
+        await pages.press(third, "kuroda", order=False, engine="1")
+        engine, _ = _end(desk, signal.SIGKILL)
+        await pages.press(fourth, "kuroda")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_goes_on_talking(aoki, talking))
+            group.create_task(_rings_no_more(ringing, endo))
+            group.create_task(_is_rung_once(kuroda))
+        await _served_again(desk, engine)
+        for ticket, agent in ((second, "endo"), (third, "kuroda"), (fourth, "kuroda")):
+            claimed = ("claimed", agent, None, 0)
+            await until(lambda t=ticket, c=claimed: pages.state(t) == c, PATIENCE, f"{agent} may dial again")  # type: ignore[misc]
+        for ticket in (second, third):
+            assert pages.history(ticket)[-2] == ("not_rung", STOPPED)
+        assert pages.state(first) == ("talking", "aoki", None, 1)
+        await talking.hang_up()
+        await aoki.is_hung_up()
+        await until(lambda: pages.agent_is("aoki") == "wrap_up", PATIENCE, "the agent is free")
+        assert pages.state(first) == ("talking", "aoki", None, 1), "who talked says how it went"
+        assert desk.rows("SELECT count(*) FROM dial_locks") == [(0,)]
+        # Nobody has rung a second time.
+        rung = {one.user: _times_rung(one) for one in (ringing, kuroda)}
+        assert rung == {"t09011160102": 1, "kuroda": 1}
+        await pages.press(second, "endo")
+        await ringing.telephone.wait_for("CALL_INCOMING")
+
+
+async def _rings_no_more(ringing: Any, agent: Any) -> None:
+    await ringing.is_hung_up()
+    await agent.is_hung_up()
+
+
+async def _is_rung_once(agent: Any) -> None:
+    """Who pressed while no engine was there is rung when there is one, and declines."""
+    await agent.telephone.wait_for("CALL_INCOMING", limit=PATIENCE)
+    await agent.hang_up()
+
+
+def _times_rung(person: Any) -> int:
+    return sum(event["type"] == "CALL_INCOMING" for event in person.telephone.events)
 
 
 async def test_a_frozen_engines_caller_hears_the_fallback_and_is_put_through(desk: Desk) -> None:
@@ -161,7 +220,7 @@ async def test_what_was_said_without_an_engine_is_kept_once(desk: Desk) -> None:
         callback = await desk.callback_of(number, seconds=120)
         assert (callback["cause"], callback["due_at"]) == (cause, WEDNESDAY)
         assert understood(callback["message"]["transcript"]["text"], words) >= 0.8, callback
-    assert len(await desk.get("callbacks")) == 4
+    assert len([one for one in await desk.get("callbacks") if one["message"]]) == 4
     assert not [call for call in await desk.get("calls") if call["outcome"] == "in_progress"]
 
 

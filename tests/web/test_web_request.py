@@ -50,12 +50,13 @@ TYPED = {
 class Customer:
     """A browser on the form."""
 
-    def __init__(self, client: TestClient[Any, Any]) -> None:
+    def __init__(self, client: TestClient[Any, Any], form: str = PAGE) -> None:
         self.client = client
+        self.form = form
         self.page = ""
 
-    async def open(self, path: str = PAGE) -> str:
-        answer = await self.client.get(path)
+    async def open(self, path: str | None = None) -> str:
+        answer = await self.client.get(path or self.form)
         self.page = await answer.text()
         return self.page
 
@@ -65,7 +66,7 @@ class Customer:
     async def send(self, typed: dict[str, str], **more: str) -> tuple[int, str]:
         """Status and page, or the address of the receipt."""
         fields = {"token": self.hidden("token"), "key": self.hidden("key"), **typed, **more}
-        answer = await self.client.post(PAGE, data=fields, allow_redirects=False)
+        answer = await self.client.post(self.form, data=fields, allow_redirects=False)
         if answer.status == 303:
             return 303, answer.headers["Location"]
         self.page = await answer.text()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from ivr.callbacks.said import EVENTS
 from ivr.cli import parser
 from ivr.dialplan.model import LineModel
 from ivr.dialplan.reference import reference_text
@@ -247,6 +248,11 @@ def test_what_the_agents_page_quotes_is_on_the_screen() -> None:
     quoted = re.findall("[「【](.+?)[」】]", (DOCS / "agent" / "callbacks.md").read_text("utf-8"))
     assert len(quoted) > 15
     assert [words for words in quoted if words not in screens] == []
+
+
+def test_every_change_that_a_webhook_may_name_is_documented() -> None:
+    text = sections(DOCS / "admin" / "notices.md")["Everything that happens to a callback"]
+    assert [name for name in EVENTS if f"`{name}`" not in text] == []
 
 
 def test_words_of_the_project_are_in_the_glossary() -> None:

@@ -127,9 +127,9 @@ async def made_dials(store: Store, ticket: str) -> list[DialRow]:
 
 
 async def ordered(store: Store) -> list[Order]:
-    """What the engine is asked to do."""
+    """Whom the engine is asked to ring."""
     async with store.read() as db:
-        return list(await orders.pending(db, "engine"))
+        return [one for one in await orders.pending(db, "engine") if one.kind == "dial"]
 
 
 async def audited(store: Store, ticket: str) -> list[tuple[str, str, str | None]]:

@@ -37,6 +37,8 @@ async def claim(doing: Doing) -> None:
 
 
 async def give_back(doing: Doing) -> None:
+    if doing.row.state in ("dialing", "talking"):
+        raise Conflict("お電話が終わってから、結果を記録してください。", id="state")
     why = doing.form.text("why") or None
     await service.give_back(doing.db, doing.ticket, who=doing.who, now=doing.now, why=why)
 
@@ -115,6 +117,8 @@ async def _telephone(doing: Doing) -> str:
     to = one_of(doing.form.text("to"), ("telephone", "mobile", "hand"), "発信する電話機を選んでください。")
     if to != "hand":
         await require_telephone(doing.db, doing.who, doing.row.tenant, to)
+    elif not doing.rules.tel_links:
+        raise Conflict("この窓口では、携帯電話から直接かけることはできません。", id="telephone")
     return to
 
 

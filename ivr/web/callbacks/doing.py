@@ -15,6 +15,7 @@ from ivr.callbacks.policy import Policy
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.undo import Before, Done
 from ivr.callbacks.who import Who
+from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import Conflict
 from ivr.store import audit
 from ivr.store import callbacks as store
@@ -53,6 +54,7 @@ class Doing:
     now: datetime
     form: Form
     policy: Policy
+    rules: CallbackRules
     last: Done | None
     wakes: list[str] = field(default_factory=list)
 
@@ -77,7 +79,7 @@ class Doing:
         """Conflict that says what happened since the person saw the ticket."""
         if str(self.row.version) == self.form.text("version"):
             return
-        last = (await store.events(self.db, self.ticket))[-1]
+        last = await store.last_event(self.db, self.ticket)
         what = words.EVENTS.get(last.what, last.what)
         said = f"先にほかの変更がありました（{words.who(last.who)}：{what}）。"
         raise Conflict(said + "今の状態を確かめてから、もう一度操作してください。", id="changed")
@@ -128,8 +130,8 @@ async def do(request: web.Request, name: str, act: Act, *, seen: bool = True) ->
     try:
         async with app[STORE].write() as db:
             row = await store.get(db, request.match_info["ticket"], tenant=who.tenant, to_change=True)
-            policy = app[LINES].policy(row.line)
-            doing = Doing(db, row, who, now, form, policy, app[LAST].get(who.name))
+            policy, rules = app[LINES].policy(row.line), app[LINES].callbacks(row.line)
+            doing = Doing(db, row, who, now, form, policy, rules, app[LAST].get(who.name))
             if seen:
                 await doing.require_seen()
             ticket, before = row.ticket, undo.before(row)
@@ -164,7 +166,7 @@ async def done_now(db: AsyncSession, ticket: str, before: Before, who: Who, now:
         return None
     if row.agent == who.name and row.state not in CLOSED:
         await service.renew(db, ticket, who, until=now + service.LEASE, now=now)
-    last = (await store.events(db, ticket))[-1]
+    last = await store.last_event(db, ticket)
     return None if last.what == "undo" else Done(ticket, last.what, now, row.version, before)
 
 

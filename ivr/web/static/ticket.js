@@ -67,10 +67,6 @@ one.addEventListener("keydown", (event) => {
     panel.open = false;
     panel.querySelector("summary").focus();
   }
-  // The Enter that confirms a conversion sends nothing; Safari tells it by 229 alone.
-  if (event.key === "Enter" && (event.isComposing || event.keyCode === 229) && event.target.matches("input")) {
-    event.preventDefault();
-  }
   const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
   if (digit && event.target.name === "result" && !event.altKey && !event.ctrlKey && !event.metaKey) {
     const box = panel?.querySelectorAll("[name=result]")[digit - 1];

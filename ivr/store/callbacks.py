@@ -154,6 +154,11 @@ async def events(session: AsyncSession, ticket: str) -> Sequence[CallbackEvent]:
     return (await session.scalars(query)).all()
 
 
+async def last_event(session: AsyncSession, ticket: str) -> CallbackEvent:
+    query = select(CallbackEvent).where(CallbackEvent.ticket == ticket).order_by(CallbackEvent.id.desc())
+    return (await session.scalars(query.limit(1))).one()
+
+
 async def move(session: AsyncSession, ticket: str, to: str) -> None:
     """All that belongs to `ticket` belongs to `to`; the ticket is gone and its number leads there."""
     await session.flush()

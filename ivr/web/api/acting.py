@@ -9,7 +9,7 @@ from datetime import datetime
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks import undo
+from ivr.callbacks import service, undo
 from ivr.callbacks.policy import Policies, Policy
 from ivr.callbacks.who import Who
 from ivr.errors import CalendarError
@@ -59,6 +59,14 @@ async def acting(
         app[LAST].pop(who.name, None)
     else:
         app[LAST][who.name] = done
+
+
+async def require_free(request: web.Request) -> None:
+    """Conflict if another has it, told without waiting in the line of those who would change it: most who claim lose."""
+    who, now = who_asks(request), request.app[CLOCK].now()
+    async with request.app[STORE].read() as db:
+        row = await callbacks.get(db, request.match_info["ticket"], tenant=who.tenant)
+    service.require_free(row, who, now)
 
 
 async def policies_of(request: web.Request) -> Policies:

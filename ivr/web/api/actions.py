@@ -10,7 +10,7 @@ from ivr.errors import Conflict
 from ivr.store import orders
 from ivr.wake import wake
 from ivr.web.api import bodies
-from ivr.web.api.acting import acting, policies_of
+from ivr.web.api.acting import acting, policies_of, require_free
 from ivr.web.api.fields import Told
 from ivr.web.api.shapes import Ticket
 from ivr.web.callbacks.actions import require_colleague, require_telephone
@@ -33,6 +33,7 @@ async def claim(request: web.Request, seen: int | None) -> Ticket:
 
     Of two who claim at once one gets 409 `held`. A claim is no work: no promise is kept by it.
     """
+    await require_free(request)
     async with acting(request, "claim", seen) as act:
         until = act.now + service.LEASE
         return Ticket.of(await service.claim(act.db, act.ticket, act.who, until=until, now=act.now))

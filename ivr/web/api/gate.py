@@ -107,6 +107,8 @@ def _told(error: Exception) -> web.StreamResponse:
             return problem(410, "gone", "it was deleted", said=error.said)
         case web.HTTPException():
             return _http(error)
+        case ConnectionError():  # who asked has gone
+            return problem(400, "bad_request", "the connection was lost")
     status = unexpected(error)
     return problem(
         status, "unavailable" if status == 503 else "internal", "try again later; the log says more"

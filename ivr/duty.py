@@ -17,7 +17,7 @@ from ivr.call import Call, CallerHungUp
 from ivr.callbacks import duty
 from ivr.callbacks.duty import Outcome, Turn
 from ivr.clock import Clock
-from ivr.dialplan.duty import ACCEPTED, AGAIN, ASK, DECLINED, FAILED, TAKEN, WHERE, WHICH
+from ivr.dialplan.duty import ACCEPTED, AGAIN, ASK, DECLINED, FAILED, IS, TAKEN, TICKET, WHERE, WINDOW
 from ivr.dialplan.model import LineModel
 from ivr.dialplan.texts import digit_parts, parts
 from ivr.engine import Engine
@@ -180,5 +180,5 @@ class Duty:
     def _which(self, turn: Turn) -> Sequence[str]:
         """Twice, to write it down."""
         line = self._line(turn.line)
-        once = parts(WHICH, line=line, said={"ticket": digit_parts(turn.ticket)}) if line else []
+        once = [TICKET, *digit_parts(turn.ticket), IS, *(parts(WINDOW, line=line) if line else [])]
         return [ACCEPTED, *once, AGAIN, *once, WHERE]

@@ -44,7 +44,8 @@ def is_one(row: Delivery) -> bool:
 
 
 async def received(session: AsyncSession, live: Live, contact: ContactRow, now: datetime) -> None:
-    await _put(session, live, contact, "received", "", now)
+    if contact.email is not None:
+        await _put(session, live, contact, "received", "", now)
 
 
 async def happened(
@@ -56,8 +57,13 @@ async def happened(
         return
     for contact in await contacts.of_ticket(session, callback.ticket):
         theirs = event.merged_from in (None, contact.told_ticket)
-        if theirs and contact.created_at <= event.at:
+        if theirs and contact.created_at <= event.at and _address(contact, callback) is not None:
             await _put(session, live, contact, change, mark, now + SETTLE, event=event.id)
+
+
+def _address(contact: ContactRow, callback: CallbackRow) -> str | None:
+    """Alone in its ticket, the one that an agent may have put right there; else the own one: the ticket may be another's."""
+    return callback.email if callback.contacts == 1 else contact.email
 
 
 def _change(event: CallbackEvent, callback: CallbackRow) -> tuple[Change | None, str]:
@@ -109,7 +115,7 @@ async def _put(
     **more: Any,
 ) -> None:
     rules = live.customers().get(contact.line)
-    if rules is None or change not in rules.tell or contact.email is None:
+    if rules is None or change not in rules.tell:
         return
     await deliveries.create(
         session,
@@ -140,7 +146,10 @@ async def write(session: AsyncSession, live: Live, row: Delivery, sender: str) -
     contact = await session.get(ContactRow, row.data["contact"])
     rules = live.customers().get(row.line)
     callback = await session.get(CallbackRow, contact.ticket) if contact is not None else None
-    if contact is None or contact.email is None or callback is None or rules is None:
+    if contact is None or callback is None or rules is None:
+        return None
+    to = _address(contact, callback)
+    if to is None:
         return None
     change = next((one for one in rules.tell if one == row.event), None)
     if change is None or _is_untrue(change, contact, callback) or await _is_undone(session, row, callback):
@@ -159,11 +168,11 @@ async def write(session: AsyncSession, live: Live, row: Delivery, sender: str) -
         closing=row.data.get("closing"),
         wrong_number=callback.wrong_number is not None,
     )
-    made = mail.envelope(sender, contact.email, wording.subject(told), row.key, row.created_at)
+    made = mail.envelope(sender, to, wording.subject(told), row.key, row.created_at)
     if rules.reply_to is not None:
         made["Reply-To"] = rules.reply_to
     made.set_content(wording.text(told, rules), charset="utf-8", cte="base64")
-    return contact.email, made.as_bytes()
+    return to, made.as_bytes()
 
 
 def _is_untrue(change: Change, contact: ContactRow, callback: CallbackRow) -> bool:

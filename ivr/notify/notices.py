@@ -24,7 +24,7 @@ from ivr.notify import changes, customers, letters, mail, places, texts, webhook
 from ivr.notify.content import Content, gather, is_urgent
 from ivr.notify.rules import told
 from ivr.settings import Settings
-from ivr.store import alarms, deliveries
+from ivr.store import alarms, deliveries, stages
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, ContactRow, Delivery, MessageRow
 
@@ -160,11 +160,15 @@ class Notices:
         async with self._store.read() as session:
             return await deliveries.due(session, self._clock.now(), LIMIT)
 
-    async def claim(self, delivery_id: int) -> bool:
-        """True for one sender; one that died is forgotten after LEASE."""
-        now = self._clock.now()
+    async def lease(self) -> str:
+        """When a sender that claims now is forgotten, ISO 8601."""
+        return stages.lease(self._clock.now(), LEASE).isoformat()
+
+    async def claim(self, delivery_id: int, lease: str) -> bool:
+        """True for one sender; asked again with its `lease`, it is told so again."""
+        now, until = self._clock.now(), datetime.fromisoformat(lease)
         async with self._store.write() as session:
-            return await deliveries.claim(session, delivery_id, now=now, until=now + LEASE)
+            return await deliveries.claim(session, delivery_id, now=now, until=until)
 
     async def send(self, delivery_id: int) -> None:
         """One attempt at what was claimed. Done again after a crash it may arrive twice, and the ledger says so."""

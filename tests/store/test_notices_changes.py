@@ -178,6 +178,31 @@ async def test_after_a_merge_each_hears_of_the_own_number_at_the_own_address(des
     assert all("花子" not in text for to, _, text in came if to == TARO)
 
 
+async def test_an_address_that_an_agent_put_right_is_used_while_it_is_nobody_elses(desk: Counter) -> None:
+    desk.tell("cancelled")
+    first = await desk.ask("a", company="田中商店")
+    async with desk.store.write() as session:
+        await session.execute(update(CallbackRow).values(email="right@example.jp"))
+    second = await desk.ask("b", email=None, company="別の会社")
+    async with desk.store.write() as session:
+        await service.cancel(session, second, who=BOSS, why="x", now=desk.now)
+    assert await desk.told() == []
+    third = await desk.ask("c", email=None, company="別の会社")
+    async with desk.store.write() as session:
+        await merging.merge(session, third, into=first, who=BOSS, now=desk.now)
+        await service.cancel(session, first, who=BOSS, why="x", now=desk.now)
+    ((to, _, _),) = await desk.told()
+    assert to == TARO, "of two people in one ticket each has the own address"
+    fourth = await desk.ask("d", email=None, number="+81312345678")
+    async with desk.store.write() as session:
+        await session.execute(
+            update(CallbackRow).where(CallbackRow.ticket == fourth).values(email="told@example.jp")
+        )
+    async with desk.store.write() as session:
+        await service.cancel(session, fourth, who=BOSS, why="x", now=desk.now)
+    assert [to for to, _, _ in await desk.told()] == ["told@example.jp"], "told on the telephone"
+
+
 async def test_a_promise_that_is_broken_is_owned_up_to_once(desk: Counter) -> None:
     desk.tell("delayed")
     ticket = await desk.ask()
@@ -276,6 +301,7 @@ async def test_an_address_that_was_deleted_is_told_nothing(desk: Counter) -> Non
     await desk.notices.sweep()
     async with desk.store.write() as session:
         await session.execute(update(ContactRow).values(email=None))
+        await session.execute(update(CallbackRow).values(email=None))
     assert await desk.told() == []
     assert (await desk.row()).state == "spared"
 

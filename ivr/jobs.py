@@ -300,8 +300,10 @@ def _register(stage: StageWork, over: Callable[[], None]) -> Job:
 
     @DBOS.workflow(name=name)
     async def job(message_id: str) -> None:
-        # Two steps: after a crash the claim is remembered, and the work is done again at once.
-        if await DBOS.run_step_async({"name": "claim"}, stage.claim, message_id):
+        # Steps: after a crash the claim is remembered, or found to be this job's own by its lease, and the work is
+        # done again at once.
+        lease = await DBOS.run_step_async({"name": "lease"}, stage.lease)
+        if await DBOS.run_step_async({"name": "claim"}, stage.claim, message_id, lease):
             await DBOS.run_step_async({"name": step}, stage.work, message_id)
             over()
 
@@ -312,7 +314,8 @@ def _register_delivery(notices: Notices) -> Callable[[int], Coroutine[Any, Any, 
     @DBOS.workflow(name="notice")
     async def notice(delivery_id: int) -> None:
         # As above. One attempt: when the next one is due stands in the ledger, and is another job.
-        if await DBOS.run_step_async({"name": "claim"}, notices.claim, delivery_id):
+        lease = await DBOS.run_step_async({"name": "lease"}, notices.lease)
+        if await DBOS.run_step_async({"name": "claim"}, notices.claim, delivery_id, lease):
             await DBOS.run_step_async({"name": "send"}, notices.send, delivery_id)
 
     return notice

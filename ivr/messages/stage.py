@@ -65,12 +65,16 @@ class StageWork(ABC):
         async with self._store.read() as session:
             return await stages.due(session, self.stage, self._clock.now())
 
-    async def claim(self, message_id: str) -> bool:
-        """True for one worker; a worker that died is forgotten after LEASE."""
+    async def lease(self) -> str:
+        """When a worker that claims now is forgotten, ISO 8601."""
+        return stages.lease(self._clock.now(), LEASE).isoformat()
+
+    async def claim(self, message_id: str, lease: str) -> bool:
+        """True for one worker; asked again with its `lease`, it is told so again."""
 
         async def claim(session: AsyncSession) -> bool:
-            now = self._clock.now()
-            return await stages.claim(session, self.stage, message_id, now=now, until=now + LEASE)
+            until = datetime.fromisoformat(lease)
+            return await stages.claim(session, self.stage, message_id, now=self._clock.now(), until=until)
 
         return await self._surely(claim)
 

@@ -107,10 +107,12 @@ async def due(session: AsyncSession, now: datetime, limit: int) -> Sequence[tupl
 
 
 async def claim(session: AsyncSession, delivery_id: int, *, now: datetime, until: datetime) -> bool:
-    """True for one sender, which then has until `until`; counts the attempt."""
+    """True for one sender, which then has until `until` and is known again by it; counts the attempt."""
     row = await session.get(Delivery, delivery_id)
     if row is None:
         return False
+    if row.state == "sending" and row.next_at == until:
+        return True
     return await _changed(
         session,
         update(Delivery)

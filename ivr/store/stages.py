@@ -4,9 +4,10 @@ Each has five columns of its message, `<stage>_state`, `_reason`, `_attempts`, `
 a stage that nobody asked for. Every change may be made twice without harm.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from sqlalchemy import CursorResult, func, select, update
@@ -59,14 +60,22 @@ async def due(session: AsyncSession, stage: Stage, now: datetime, limit: int = 1
     return [Due(*row) for row in await session.execute(query)]
 
 
+def lease(now: datetime, lasting: timedelta) -> datetime:
+    """The end of a lease, by which its holder is known: no two are the same, though claimed at the same moment."""
+    return now + lasting + timedelta(microseconds=secrets.randbelow(1_000_000))
+
+
 async def claim(
     session: AsyncSession, stage: Stage, message_id: str, *, now: datetime, until: datetime
 ) -> bool:
-    """True for one worker, which then has until `until`; counts the attempt.
+    """True for one worker, which then has until `until` and is known again by it; counts the attempt.
 
     What waits was found due by whoever handed it over, whose clock may be ahead of this one.
     """
     state, next_at, attempts = (column(stage, name) for name in ("state", "next_at", "attempts"))
+    own = select(MessageRow.id).where(MessageRow.id == message_id, state == "working", next_at == until)
+    if await session.scalar(own) is not None:
+        return True
     free = (state == "waiting") | ((state == "working") & (next_at <= now))
     result = await session.execute(
         update(MessageRow)

@@ -35,7 +35,7 @@ class Desk:
         async with self.store.write() as session:
             await messages.intend(session, {**row, "created_at": EVENING - timedelta(seconds=20)})
             await messages.stored(session, id, state="stored", ended_at=EVENING, ended_by="key", duration=4.0)
-        assert await self.transcription.claim(id)
+        assert await self.transcription.claim(id, await self.transcription.lease())
         await self.transcription.work(id)
         async with self.store.read() as session:
             return (await messages.get(session, id)).transcript_model
@@ -107,6 +107,6 @@ async def test_with_no_model_at_all_the_text_waits_and_the_alarm_says_so(desk: D
         (due,) = await stages.due(session, "transcript", desk.clock.now() + timedelta(minutes=2))
     desk.transcriber.broken.clear()
     desk.clock.advance(60)
-    assert await desk.transcription.claim(due.message_id)
+    assert await desk.transcription.claim(due.message_id, await desk.transcription.lease())
     await desk.transcription.work(due.message_id)
     assert await desk.alarms() == []

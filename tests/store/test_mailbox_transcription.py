@@ -30,7 +30,7 @@ class Desk:
         """One round of the jobs process; False if nothing was due."""
         due = await self.transcription.due()
         for one in due:
-            if await self.transcription.claim(one.message_id):
+            if await self.transcription.claim(one.message_id, await self.transcription.lease()):
                 await self.transcription.work(one.message_id)
         return bool(due)
 
@@ -117,14 +117,25 @@ async def test_a_recording_that_cannot_become_text_has_failed(desk: Desk) -> Non
 
 async def test_one_worker_at_a_time(desk: Desk, other_process: Store, tmp_path: Path) -> None:
     rival = Transcription(other_process, tmp_path, desk.transcriber, desk.clock)
-    assert await desk.transcription.claim(ID)
+    assert await desk.transcription.claim(ID, await desk.transcription.lease())
     assert (await desk.row()).transcript_state == "working"
-    assert not await rival.claim(ID)
+    assert not await rival.claim(ID, await rival.lease())
     assert not await rival.due()
 
 
+async def test_a_job_that_was_killed_right_after_its_claim_goes_on_at_once(desk: Desk) -> None:
+    """The claim is in the store, and the job engine has not noted it: it is done again, with the same lease."""
+    lease = await desk.transcription.lease()
+    assert await desk.transcription.claim(ID, lease)
+    assert await desk.transcription.claim(ID, lease)
+    assert (await desk.row()).transcript_attempts == 1
+    await desk.transcription.work(ID)
+    assert (await desk.row()).transcript_state == "done"
+    assert not await desk.transcription.claim(ID, lease)
+
+
 async def test_a_worker_that_is_gone_is_replaced(desk: Desk) -> None:
-    assert await desk.transcription.claim(ID)
+    assert await desk.transcription.claim(ID, await desk.transcription.lease())
     desk.clock.advance(12 * 60)
     assert await desk.attempt()
     assert (await desk.row()).transcript_state == "done"

@@ -90,7 +90,7 @@ class Desk:
         await self.notices.sweep()
         found = await self.notices.due()
         for delivery_id, _ in found:
-            assert await self.notices.claim(delivery_id)
+            assert await self.notices.claim(delivery_id, await self.notices.lease())
             await self.notices.send(delivery_id)
         return len(found)
 
@@ -166,7 +166,10 @@ async def test_two_jobs_processes_tell_once(desk: Desk, other_process: Store) ->
     await desk.notices.sweep()
     await other.sweep()
     ((delivery_id, _),) = await other.due()
-    assert [await desk.notices.claim(delivery_id), await other.claim(delivery_id)] == [True, False]
+    assert [
+        await desk.notices.claim(delivery_id, await desk.notices.lease()),
+        await other.claim(delivery_id, await other.lease()),
+    ] == [True, False]
 
 
 async def test_a_sender_that_is_gone_is_forgotten_after_five_minutes(
@@ -176,12 +179,12 @@ async def test_a_sender_that_is_gone_is_forgotten_after_five_minutes(
     await desk.leave()
     await desk.notices.sweep()
     row = await desk.row()
-    assert await desk.notices.claim(row.id)  # and is never heard of again
+    assert await desk.notices.claim(row.id, await desk.notices.lease())  # and is never heard of again
     other = Notices(other_process, desk.live, desk.ways, desk.clock)
     desk.clock.advance(299)
     assert await other.due() == []
     desk.clock.advance(2)
-    assert await other.claim(row.id)
+    assert await other.claim(row.id, await other.lease())
     await other.send(row.id)
     row = await desk.row()
     assert (row.state, row.attempts, row.data["unsure"]) == ("sent", 2, True)

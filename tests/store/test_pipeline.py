@@ -48,7 +48,7 @@ class Desk:
         """Each stage that is due is done once; False if none was."""
         due = [(work, one.message_id) for work in self.works.values() for one in await work.due()]
         for work, message_id in due:
-            if await work.claim(message_id):
+            if await work.claim(message_id, await work.lease()):
                 await work.work(message_id)
         return bool(due)
 
@@ -137,7 +137,7 @@ async def test_a_new_text_is_read_anew_and_an_old_reading_does_not_overwrite_it(
     reading = desk.works["reading"]
     async with desk.store.write() as session:
         assert await stages.again(session, "reading", ID, desk.clock.now())
-    assert await reading.claim(ID)
+    assert await reading.claim(ID, await reading.lease())
     row = await desk.row()
     values = await reading._make(row)
     desk.clock.advance(5)
@@ -169,7 +169,7 @@ async def test_a_store_that_is_locked_for_long_loses_no_text(
     monkeypatch.setattr("ivr.store.database.BUSY_SECONDS", 0.02)
     monkeypatch.setattr(stage_module, "STORE_PAUSE", 0.05)
     text = desk.works["transcript"]
-    assert await text.claim(ID)
+    assert await text.claim(ID, await text.lease())
     holder = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     transcribe = desk.transcriber.transcribe
 
@@ -211,7 +211,7 @@ async def test_any_order_of_failures_and_kills_ends_honestly(desk: Desk, seed: i
         due = [(work, one.message_id) for work in desk.works.values() for one in await work.due()]
         dice.shuffle(due)
         for work, message_id in due:
-            if not await work.claim(message_id):
+            if not await work.claim(message_id, await work.lease()):
                 continue
             while not await _killed(work, message_id, dice) and dice.random() < 0.5:
                 pass  # restarted at once: the claim is remembered and the work done again

@@ -73,7 +73,7 @@ async def read(store: Store, text: str = URGENT, line: OneLine | None = None) ->
         if not await stages.done(session, "transcript", "m1", values, READ):
             await stages.again(session, "reading", "m1", READ)
     work = Reading(store, ManualClock(READ), line or OneLine())
-    assert await work.claim("m1")
+    assert await work.claim("m1", await work.lease())
     await work.work("m1")
     async with store.read() as session:
         assert (await messages.get(session, "m1")).reading_state == "done"

@@ -1,5 +1,5 @@
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -142,7 +142,11 @@ async def test_a_stored_message_is_to_be_transcribed_at_once(store: Store) -> No
 async def test_of_many_workers_one_transcribes(store: Store, other_process: Store) -> None:
     await intend(store, "m1")
     await end(store)
-    won = await asyncio.gather(*(claim(through, after(10)) for through in (store, other_process) * 10))
+    leases = [stages.lease(after(10), timedelta(minutes=5)) for _ in range(20)]
+    through = (store, other_process) * 10
+    won = await asyncio.gather(
+        *(claim(one, after(10), lease) for one, lease in zip(through, leases, strict=True))
+    )
     assert sorted(won) == [False] * 19 + [True]
     row = await get(store)
     assert (row.transcript_state, row.transcript_attempts) == ("working", 1)

@@ -109,7 +109,7 @@ async def engine(settings: Settings) -> None:
             clock,
             settings.recordings.resolve(),
             StoreClosings(store, lines, clock, lambda: announce(settings.run)),
-            StoreRetrieval(store, lines, settings.recordings.resolve(), clock, outside),
+            StoreRetrieval(store, lines, settings.recordings.resolve(), clock, outside, settings.engine),
             outside,
             Ears(settings.transcriber, settings.transcriber_key, LineModels(store, clock).of),
             reader,

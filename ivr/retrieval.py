@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import pins
 from ivr.call import Withheld
-from ivr.callbacks import dialing, service, states
+from ivr.callbacks import dialing, ringing, service, states
 from ivr.callbacks.guard import Code, Refusal
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import Result
@@ -33,11 +33,21 @@ RESULTS: Mapping[Rang, Result] = {"busy": "busy", "no_answer": "no_answer", "fai
 
 
 class StoreRetrieval:
-    """`lines`: as this process sees them; `recordings`: absolute, as Asterisk finds them; `outside`: who is rung."""
+    """`lines`: as this process sees them; `recordings`: absolute, as Asterisk finds them; `outside`: who is rung.
+
+    `engine`: which one this is, for what it leaves when it dies in a dial (ivr/ringing_back/desk.py).
+    """
 
     def __init__(
-        self, store: Store, lines: Lines, recordings: Path, clock: Clock, outside: Outside = NOWHERE
+        self,
+        store: Store,
+        lines: Lines,
+        recordings: Path,
+        clock: Clock,
+        outside: Outside = NOWHERE,
+        engine: str = "1",
     ) -> None:
+        self._engine = engine
         self._store = store
         self._lines = lines
         self._recordings = recordings
@@ -135,6 +145,7 @@ class StoreRetrieval:
                 begun = await dialing.begin(session, ticket, who=who, key=key, policy=policy, now=now)
                 if isinstance(begun, Refusal):
                     raise _Refused(begun.code)
+                await ringing.take(session, key, self._engine)
         except _Refused as refused:
             return REFUSALS.get(refused.code, "never")
         except Conflict:

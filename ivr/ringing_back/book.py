@@ -20,6 +20,9 @@ from ivr.store.tables import CallbackRow, DialRow
 
 # For how long a talk of which nothing more is heard holds ticket and number; it is kept once a minute.
 TALK = timedelta(minutes=5)
+BY_TELEPHONE = (
+    "telephone "  # before the id of their call, where an agent's name stands (ivr/steps/mailbox.py)
+)
 TRIES = 10  # agents who are taken by somebody else in the moment in which they are chosen
 
 
@@ -142,7 +145,7 @@ class StoreBook:
             await _freed(session, job, (), now)
 
     async def not_rung(self, job: Job, why: str, *, unanswered: bool = False, free: bool = False) -> None:
-        now = self._clock.now()
+        now, free = self._clock.now(), free or job.agent.startswith(BY_TELEPHONE)
         async with self._store.write() as session:
             await ringing.not_rung(session, job.key, why, now=now, free=free)
             await _freed(session, job, [job.agent] if unanswered else (), now)
@@ -167,7 +170,9 @@ async def _freed(session: AsyncSession, job: Job, unanswered: Collection[str], n
 
 
 def _id(dial: DialRow) -> str:
-    return f"back-{dial.id}"
+    """Staff who ring by a mailbox step do so in a call of their own."""
+    by = dial.agent.removeprefix(BY_TELEPHONE)
+    return f"back-{dial.id}" if by == dial.agent else by
 
 
 def _job(dial: DialRow, endpoint: str, mobile: str | None) -> Job:

@@ -93,7 +93,8 @@ class RingingBack:
             self._engine.start(self._take_up(job, legs), f"talk {job.id}")
             return
         for leg in legs:
-            await self._end(f"channels/{leg}")
+            if AGENT in leg:  # whose call it is may be with the fallback by now
+                await self._end(f"channels/{leg}")
         await self._end(f"bridges/{job.id}-b")
         if answered:
             await self._book.over(job)

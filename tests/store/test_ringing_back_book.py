@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ivr.call import CallbackPromise
-from ivr.callbacks import asking, dialing, edits, escalation, lists, service
+from ivr.callbacks import asking, dialing, edits, escalation, lists, ringing, service
 from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.dialing import Dial
 from ivr.callbacks.who import Who
@@ -440,3 +440,17 @@ async def test_an_engine_finds_its_own_dials_that_are_not_over(office: Office) -
     assert [answered for _, answered in await office.engine("1").unfinished()] == [True]
     await office.book.over(first)
     assert await office.engine("1").unfinished() == []
+
+
+async def test_who_rang_by_a_mailbox_step_when_the_engine_died_is_known_by_that_call(office: Office) -> None:
+    ticket = await office.asked()
+    await office.pressed(ticket, Who("telephone c-17.3", "desk"))
+    async with office.store.write() as session:
+        assert await ringing.take(session, "k1", "1") is not None
+    ((left, _),) = await office.book.unfinished()
+    assert left.id == "c-17.3"
+    await office.book.not_rung(left, texts.STOPPED)
+    row = await office.row(ticket)
+    assert (row.state, row.agent, row.attempts) == ("open", None, 0), (
+        "nobody claims it for a call that is over"
+    )

@@ -136,7 +136,7 @@ COLUMNS: Final = (
     "受付番号", "状態", "期限", "優先度", "お名前", "会社名", "電話番号", "宛先", "担当", "理由", "ご用件", "お問い合わせ回数", "架電回数",
     "次回", "希望時間帯", "折り返し", "目印", "結果", "メモ", "窓口", "メニュー", "受付日時", "対応日時",
 )  # fmt: skip
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would carry out
+FORMULA: Final = tuple("=+-@＝＋－＠\t\r\n")  # with these begins what a spreadsheet would carry out
 
 
 async def download(request: web.Request) -> web.StreamResponse:
@@ -166,7 +166,7 @@ def _lines(rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    return f"'{cell}" if cell.lstrip(" \u3000").startswith(FORMULA) else cell
 
 
 def _cells(entry: Entry) -> list[str]:

@@ -97,6 +97,9 @@ TABLE: dict[str, Row] = {
     ),
     "POST barred/{entry}/approve": Row("barred/1/approve", None, {"approved_by": "sam"}),
     "POST barred/{entry}/end": Row("barred/1/end", None, {"ended_at": "2026-11-24T11:00:00+09:00"}),
+    "GET dedicated": Row("dedicated"),
+    "PUT dedicated": Row("dedicated", {"number": "0335815111", "agent": "alice"}, {"number": "+81335815111"}),
+    "POST dedicated/end": Row("dedicated/end", {"number": "03-3581-5111"}, status=204),
     "GET openapi.json": Row("openapi.json", None, {"openapi": "3.1.0"}),
 }  # fmt: skip
 
@@ -106,8 +109,9 @@ def name_of(method: str, path: str) -> str:
 
 
 BEFORE = {
-    f"POST {ONE}/undo": Row("callbacks/1000012/claim"),
-    "DELETE lines/{line}/closings/{entry}": TABLE["POST lines/{line}/closings"],
+    "POST dedicated/end": ("PUT", TABLE["PUT dedicated"]),
+    f"POST {ONE}/undo": ("POST", Row("callbacks/1000012/claim")),
+    "DELETE lines/{line}/closings/{entry}": ("POST", TABLE["POST lines/{line}/closings"]),
 }
 
 
@@ -139,7 +143,7 @@ def test_every_request_has_a_row() -> None:
 async def test_it_does_what_it_says_and_answers_what_the_document_says(client: TestClient, name: str) -> None:
     row = TABLE[name]
     if name in BEFORE:
-        await send(client, name.replace("DELETE", "POST"), BEFORE[name])
+        await send(client, *BEFORE[name])
     status, headers, told = await send(client, name, row)
     assert status == row.status, told
     if row.told is not None:

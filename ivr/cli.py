@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from ivr.commands import (
+    accounts,
+    asterisk,
     calendars,
     callbacks,
     closing,
@@ -66,12 +68,14 @@ def parser() -> argparse.ArgumentParser:
         closing,
         trying,
         past,
+        accounts,
         people,
         listings,
         models,
         notices,
         privacy,
         trunks,
+        asterisk,
     ):
         group.add_to(commands)
     return parser

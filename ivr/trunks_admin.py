@@ -10,7 +10,7 @@ from typing import Any
 
 from ivr import alerts, orders
 from ivr.asterisk import conf, registrations
-from ivr.asterisk.instance import private_of
+from ivr.asterisk.existing import admin as existing
 from ivr.asterisk.registrations import Registration
 from ivr.asterisk.trunks import files
 from ivr.clock import Clock, SystemClock
@@ -35,7 +35,8 @@ def write_files(settings: Settings) -> list[Problem]:
     trunks, problems = load_trunks(settings.trunks, settings.trunk_passwords)
     errors = [problem for problem in problems if problem.severity == "error"]
     if not errors:
-        conf.write(files(trunks, str(settings.sip)), settings.asterisk_base / "etc")
+        sip = None if existing.recorded(settings) else str(settings.sip)
+        conf.write(files(trunks, sip), settings.asterisk_base / "etc")
     return errors
 
 
@@ -84,10 +85,10 @@ def _state(trunks: Trunks, found: Mapping[str, Registration], name: str) -> dict
 
 
 async def ask(settings: Settings) -> dict[str, Registration]:
-    """How the registrations stand in the private Asterisk."""
-    asterisk = private_of(settings, settings.clock_offset)
+    """How the registrations stand in the Asterisk that serves us."""
+    asterisk = existing.console_of(settings, existing.recorded(settings))
     shown = await asterisk.cli("pjsip show registrations")
-    said = await asyncio.to_thread(_tail, asterisk.settings.logs / "messages.log")
+    said = await asyncio.to_thread(_tail, asterisk.log)
     return registrations.read(shown, said)
 
 

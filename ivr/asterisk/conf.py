@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -144,6 +145,7 @@ def _own_values(settings: InstanceSettings, passwords: AriPasswords) -> dict[str
         "GUARD_PASSWORD": passwords.guard,
         "NEUTRAL_PROMPT": settings.neutral_prompt.with_suffix(""),
         "THANKS_PROMPT": settings.thanks_prompt.with_suffix(""),
+        "BEEP": settings.sounds / "beep",
         "FALLBACK_DIR": settings.fallback_dir,
         "CLOCK_OFFSET": round(settings.clock_offset),
     }
@@ -228,14 +230,16 @@ def render_agents(agents: Iterable[AgentTelephone]) -> str:
 
 
 def write(files: dict[str, str], etc: Path) -> None:
-    """Write each file whole or not at all, readable by this user only."""
+    """Write each file whole or not at all, readable by this user only, or by the group that a setgid directory gives."""
     try:
         etc.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = 0o640 if etc.stat().st_mode & stat.S_ISGID else 0o600
         for name, text in files.items():
             partial = etc / f".{name}.{os.getpid()}"
             with open(
                 os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
             ) as file:
+                os.fchmod(file.fileno(), mode)
                 file.write(text)
             partial.replace(etc / name)
     except OSError as error:

@@ -9,22 +9,24 @@ from ivr.settings import Settings
 
 def private_of(settings: Settings, offset: float) -> PrivateAsterisk:
     """`offset`: seconds by which the instance's clock is ahead. To start it, or to ask the one that runs (`cli`)."""
+    return PrivateAsterisk(find_asterisk(settings.asterisk), instance_of(settings, offset))
+
+
+def instance_of(settings: Settings, offset: float) -> InstanceSettings:
+    """What an Asterisk must be told of the instance that it serves."""
     prompts = last_resort(settings.bundle)
-    return PrivateAsterisk(
-        find_asterisk(settings.asterisk),
-        InstanceSettings(
-            base=settings.asterisk_base,
-            sip=str(settings.sip),
-            ari=str(settings.ari),
-            rtp=(settings.rtp.first, settings.rtp.last),
-            sounds=settings.sounds,
-            fallback_dir=settings.messages,
-            neutral_prompt=prompts / "record.wav",
-            thanks_prompt=prompts / "thanks.wav",
-            system_name=f"ivr{settings.engine}",
-            app=f"ivr-{settings.engine}",
-            clock_offset=offset,
-        ),
+    return InstanceSettings(
+        base=settings.asterisk_base,
+        sip=str(settings.sip),
+        ari=str(settings.ari),
+        rtp=(settings.rtp.first, settings.rtp.last),
+        sounds=settings.sounds,
+        fallback_dir=settings.messages,
+        neutral_prompt=prompts / "record.wav",
+        thanks_prompt=prompts / "thanks.wav",
+        system_name=f"ivr{settings.engine}",
+        app=f"ivr-{settings.engine}",
+        clock_offset=offset,
     )
 
 

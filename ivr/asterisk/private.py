@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ivr.asterisk import conf
 from ivr.asterisk.conf import AriPasswords, InstanceSettings
+from ivr.asterisk.console import Console
 from ivr.asterisk.install import AsteriskInstall
 from ivr.errors import AsteriskError
 
@@ -63,8 +64,9 @@ class PrivateAsterisk:
         return self.settings.logs / "console.log"
 
     @property
-    def _log_file(self) -> Path:
-        return self.settings.logs / "messages.log"
+    def console(self) -> Console:
+        etc = self.settings.etc
+        return Console(self.install.command, etc / "asterisk.conf", self.settings.logs / "messages.log")
 
     async def start(self, limit: float = 20.0) -> None:
         """Returns when calls and ARI requests are served; else raises AsteriskError with the reason."""
@@ -120,22 +122,8 @@ class PrivateAsterisk:
             self._lock_fd = None
 
     async def cli(self, command: str, limit: float = 10.0) -> str:
-        """What `asterisk -rx` prints. Its exit code means nothing: judge the text."""
-        process = await asyncio.create_subprocess_exec(
-            *self._command(), "-rx", command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), limit)
-        except TimeoutError as error:
-            raise AsteriskError(f"Asterisk does not answer {command!r} within {limit:g} s") from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        text = output.decode("utf-8", "replace")
-        if "Unable to connect to remote asterisk" in text:
-            raise AsteriskError(f"Asterisk does not run: {command!r} was not executed")
-        return text
+        """As of `Console`."""
+        return await self.console.cli(command, limit)
 
     async def reload_pjsip(self) -> None:
         """Makes a changed AGENTS_FILE hold; calls and registrations stay."""
@@ -168,7 +156,7 @@ class PrivateAsterisk:
     def _launch(self) -> None:
         assert self._lock_fd is not None
         (self._run_dir / "asterisk.ctl").unlink(missing_ok=True)
-        self._log_before = self._log_file.stat().st_size if self._log_file.exists() else 0
+        self._log_before = self.console.log.stat().st_size if self.console.log.exists() else 0
         with self.console_log.open("wb") as console:
             # A session of its own: Ctrl-C at the terminal must reach the guard, which lets calls end.
             self._process = subprocess.Popen(
@@ -207,8 +195,8 @@ class PrivateAsterisk:
     def _failure(self, what: str) -> AsteriskError:
         """`what`, followed by the last that Asterisk itself said about it."""
         said = self.console_log.read_bytes() if self.console_log.exists() else b""
-        if self._log_file.exists():
-            said += self._log_file.read_bytes()[self._log_before :]
+        if self.console.log.exists():
+            said += self.console.log.read_bytes()[self._log_before :]
         lines = dict.fromkeys(
             line for line in said.decode("utf-8", "replace").splitlines() if _TELLING.search(line)
         )

@@ -127,7 +127,7 @@ def _new_recording(asterisk: PrivateAsterisk, name: str) -> Path:
 
 
 def write_tone(path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(b"".join(struct.pack("<h", round(9000 * math.sin(i / 3))) for i in range(4000)))

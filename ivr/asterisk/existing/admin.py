@@ -1,0 +1,183 @@
+"""What `ivr asterisk install` and `ivr asterisk remove` do."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+
+from ivr.asterisk import conf
+from ivr.asterisk.console import Console
+from ivr.asterisk.existing import change
+from ivr.asterisk.existing.change import Record
+from ivr.asterisk.existing.look import Found, log_of, look
+from ivr.asterisk.existing.plan import Change, changes, own_texts
+from ivr.asterisk.fetch import find_asterisk
+from ivr.asterisk.instance import instance_of, private_of
+from ivr.clock import JAPAN
+from ivr.errors import AsteriskError
+from ivr.settings import Settings
+
+Agree = Callable[[list[str]], bool]
+"""Is shown the difference, and says whether to go on."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    version: str
+    broadcasts: bool
+    etc: Path
+
+
+def record_file(settings: Settings) -> Path:
+    return settings.asterisk_base / "existing.json"
+
+
+async def install(settings: Settings, into: Path, now: datetime, agree: Agree) -> Installed | None:
+    """None if `agree` did not. AsteriskError, and everything is as it was, if Asterisk refuses something."""
+    console = Console(_program(settings), into / "asterisk.conf", into / "no.log")
+    if recorded(settings) is not None:
+        raise AsteriskError("it is installed already: `ivr asterisk remove` first", retryable=False)
+    found = await look(console)
+    change.require_unused(await change.contexts_left(console))
+    _require_address(settings, found)
+    planned = _planned(settings, found)
+    if not agree([line for one in planned for line in one.difference()]):
+        return None
+    link = _link_recordings(settings, found)
+    await asyncio.to_thread(_share_live, settings, found)
+    backups = settings.asterisk_base / f"backup-{now.astimezone(JAPAN):%Y%m%d-%H%M%S}"
+    try:
+        await asyncio.to_thread(change.write, planned, backups)
+        errors = await change.read_again(console, found.logs, found.missing)
+        if wrong := await change.refused(console, found.broadcasts, found.missing) + await _unanswered(
+            settings
+        ):
+            raise AsteriskError(
+                "\n  ".join(["Asterisk refused it, and everything is as it was:", *wrong, *errors[-8:]])
+            )
+    except BaseException:
+        await asyncio.to_thread(change.undo, planned)
+        if link is not None:
+            link.unlink(missing_ok=True)
+        await change.read_again(console, found.logs)
+        raise
+    _record(found, planned, link).save(record_file(settings))
+    return Installed(found.version, found.broadcasts, found.etc)
+
+
+async def remove(settings: Settings) -> list[str]:
+    """Files that had lost our lines already. AsteriskError if nothing was installed, or Asterisk does not run."""
+    record = recorded(settings)
+    if record is None:
+        raise AsteriskError("nothing was installed by this data directory (IVR_DATA)", retryable=False)
+    console = console_of(settings, record)
+    await console.cli("core show uptime")
+    gone = await asyncio.to_thread(change.take_out, record)
+    await change.read_again(console, Path(record.logs))
+    record_file(settings).unlink()
+    if left := await change.contexts_left(console):
+        raise AsteriskError(
+            f"Asterisk still has {', '.join(left)}: something else includes our files", retryable=False
+        )
+    return gone
+
+
+def console_of(settings: Settings, record: Record | None) -> Console:
+    """Of the Asterisk that serves us: the one of `record`, else our own."""
+    if record is None:
+        return private_of(settings, settings.clock_offset).console
+    return Console(_program(settings), Path(record.etc) / "asterisk.conf", log_of(Path(record.logs)))
+
+
+def recorded(settings: Settings) -> Record | None:
+    """The Asterisk that `install` connected; None: our own serves us, or none yet."""
+    return Record.load(record_file(settings))
+
+
+def _program(settings: Settings) -> Sequence[str]:
+    """Any will do to ask one that runs."""
+    return find_asterisk(settings.asterisk or ("asterisk" if shutil.which("asterisk") else "")).command
+
+
+def _require_address(settings: Settings, found: Found) -> None:
+    if found.http is None or found.http == str(settings.ari):
+        return
+    host, _, port = found.http.rpartition(":")
+    if host in ("0.0.0.0", "[::]") and port == str(settings.ari.port):
+        return
+    raise AsteriskError(
+        f"its HTTP server listens on {found.http}: set IVR_ARI=127.0.0.1:{port}, and try again",
+        retryable=False,
+    )
+
+
+def _planned(settings: Settings, found: Found) -> list[Change]:
+    ours = instance_of(settings, settings.clock_offset)
+    passwords = conf.ari_passwords(settings.asterisk_base)
+    rendered = conf.render_own(ours, passwords, ours.etc, broadcasts=found.broadcasts)
+    texts = own_texts(
+        rendered,
+        found.etc,
+        ari=found.ari,
+        http=found.http is not None,
+        address=str(settings.ari),
+        missing=found.missing,
+    )
+    return changes(found.etc, texts)
+
+
+def _link_recordings(settings: Settings, found: Found) -> Path | None:
+    """ARI records below its spool directory; there our messages are. What was made, None if it was there."""
+    settings.messages.mkdir(parents=True, exist_ok=True)
+    folder = found.spool / "recording"
+    link, target = folder / "messages", settings.messages.resolve()
+    if link.resolve() == target:
+        return None
+    if link.is_symlink() or link.exists():
+        raise AsteriskError(
+            f"{link} is there already and is not {target}: move it away, or set IVR_RECORDINGS={folder}",
+            retryable=False,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
+    return link
+
+
+def _share_live(settings: Settings, found: Found) -> None:
+    """What we write later is read by Asterisk's group, and by nobody else."""
+    live = settings.asterisk_base / "etc"
+    live.mkdir(parents=True, exist_ok=True)
+    owner = found.etc / "extensions.conf"
+    if owner.exists():
+        shutil.chown(live, group=owner.stat().st_gid)
+    live.chmod(0o2750)
+
+
+async def _unanswered(settings: Settings) -> list[str]:
+    """Why the engine could not talk to it; empty: it can."""
+    login = aiohttp.encode_basic_auth(conf.ENGINE, conf.ari_passwords(settings.asterisk_base).engine)
+    timeout = aiohttp.ClientTimeout(total=5)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers={"Authorization": login}) as session,
+            session.get(f"http://{settings.ari}/ari/asterisk/ping") as answer,
+        ):
+            if answer.status == 200:
+                return []
+            reason = f"{answer.status} {answer.reason}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        reason = str(error) or repr(error)
+    return [f"ARI at {settings.ari} (IVR_ARI) does not answer the engine: {reason}"]
+
+
+def _record(found: Found, planned: list[Change], link: Path | None) -> Record:
+    blocks = {one.path.name: one.block for one in planned if one.block is not None}
+    own = [one.path.name for one in planned if one.path.name.startswith("ivr_")]
+    made = [one.path.name for one in planned if one.before is None]
+    return Record(
+        str(found.etc), str(found.logs), found.broadcasts, blocks, own, made, str(link) if link else None
+    )

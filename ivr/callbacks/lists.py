@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import service
 from ivr.callbacks.who import Who
-from ivr.errors import Conflict
+from ivr.errors import Conflict, NotFound
 from ivr.outside import to_ring_back
 from ivr.store import barred
-from ivr.store.tables import BarredNumber
+from ivr.store.tables import BarredNumber, DedicatedAgent
 
 Kind = Literal["incoming", "outgoing"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -102,3 +102,18 @@ async def dedicate(
         raise Conflict("ほかの契約企業のお客様には設定できません。")
     row = {"tenant": tenant, "number": known(number), "agent": agent, "deputy": deputy}
     await barred.set_dedicated(session, {**row, "since": now, "by": who.name})
+
+
+async def dedicated(session: AsyncSession, *, who: Who) -> Sequence[DedicatedAgent]:
+    """The newest first."""
+    return await barred.all_dedicated(session, tenant=who.tenant)
+
+
+async def free(session: AsyncSession, number: str, *, tenant: str, who: Who) -> None:
+    """The customer has no agent of their own any more, from the next callback on. NotFound if there was none."""
+    service.require_supervisor(who, "専任担当の解除")
+    row = await barred.dedicated(session, tenant, number)
+    if row is None or who.tenant not in (None, tenant):
+        raise NotFound("there is no agent of that customer's own")
+    await session.delete(row)
+    await session.flush()

@@ -47,6 +47,14 @@ async def dedicated(session: AsyncSession, tenant: str, number: str) -> Dedicate
     return await session.get(DedicatedAgent, (tenant, number))
 
 
+async def all_dedicated(session: AsyncSession, *, tenant: str | None) -> Sequence[DedicatedAgent]:
+    """The newest first; `tenant` None: of all."""
+    query = select(DedicatedAgent).order_by(DedicatedAgent.since.desc(), DedicatedAgent.number)
+    if tenant is not None:
+        query = query.where(DedicatedAgent.tenant == tenant)
+    return (await session.scalars(query)).all()
+
+
 async def set_dedicated(session: AsyncSession, row: dict[str, Any]) -> None:
     """`row`: every column of DedicatedAgent; takes the place of the one before."""
     given = insert(dialect_of(session), DedicatedAgent).values(row)

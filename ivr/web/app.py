@@ -18,12 +18,14 @@ from ivr.web.callbacks import inbox, stream
 from ivr.web.callbacks import routes as ticket_routes
 from ivr.web.callbacks import views as callbacks
 from ivr.web.callbacks.doing import LAST
+from ivr.web.lists import views as lists
 from ivr.web.live import views as live
 from ivr.web.people import routes as people
 from ivr.web.proxy import seen_through
 from ivr.web.reports import views as reports
 from ivr.web.request import door
 from ivr.web.request import views as request_form
+from ivr.web.supervise import views as supervise
 
 BIGGEST_FORM = 64 * 1024  # bytes
 
@@ -63,6 +65,8 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             *ROUTES,
             *live.ROUTES,
             *reports.ROUTES,
+            *supervise.ROUTES,
+            *lists.ROUTES,
             web.get("/silent", silent.show),
             web.post("/silent/{id}/promote", silent.promote),
             web.get("/messages/{id}/audio", message_playback),

@@ -10,7 +10,14 @@ from ivr.web.reports.tables import Cell, Table
 
 OFFICE = (9, 18)  # hours that are shown in any case
 CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 46, 40, 30, 24  # pixels
-SHADES = ("#ffffff", "#e8f1f7", "#c3ddec", "#8fbfdb", "#4f95bf", "#0f5c8c")
+SHADES = (
+    "#ffffff",
+    "#e8f1f7",
+    "#cfe3ef",
+    "#a3cbe2",
+    "#2f76a3",
+    "#0f5c8c",
+)  # what is written on them has 4.5:1
 LIGHT_FROM = 4  # shades from here on are written on in white
 Address = Callable[[str, str], str]
 """Of the rows of a figure, by its name and scope."""

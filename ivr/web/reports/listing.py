@@ -74,7 +74,7 @@ def _ask(row: Any, zone: ZoneInfo) -> list[str]:
 
 def _dial(row: Any, zone: ZoneInfo) -> list[str]:
     result = labels.DIALS[row.outcome or "open"]
-    return [words.phone(row.number, None), row.agent, result, "はい" if row.by_hand else ""]
+    return [words.phone(row.number or None, "deleted"), row.agent, result, "はい" if row.by_hand else ""]
 
 
 def _done(row: Any, zone: ZoneInfo) -> list[str]:

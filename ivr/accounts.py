@@ -105,6 +105,10 @@ async def mail_link(session: AsyncSession, user: UserRow, *, by: str, now: datet
     await note(session, user, "link", by, now)
 
 
+def hours_of_link(user: UserRow) -> int:
+    return int(links.GOOD_FOR[_kind(user)] / timedelta(hours=1))
+
+
 def _kind(user: UserRow) -> links.Kind:
     return "reset" if user.password else "invite"
 

@@ -1,7 +1,6 @@
-"""Agents, users and tokens."""
+"""Agents and tokens."""
 
 import argparse
-import sys
 from datetime import datetime
 
 from ivr.commands.common import Commands, command, print_rows, run
@@ -25,11 +24,6 @@ def add_to(commands: Commands) -> None:
     remove.add_argument("name")
     agents = command(agent, "list", _agent_list, "all agents")
     agents.add_argument("--json", action="store_true")
-    user = commands.add_parser("user", help="people who log in to the pages").add_subparsers(required=True)
-    new = command(user, "add", _user_add, "a new user; prints the password")
-    new.add_argument("name")
-    new.add_argument("--tenant", help="sees only this tenant")
-    new.add_argument("--role", choices=ROLES, default="agent", help="an admin edits lines (default: agent)")
     token = command(commands, "token", _token, "make and print a bearer token for the API")
     token.add_argument("name", help="what it is for; histories name it")
     token.add_argument("--tenant", help="sees only this tenant")
@@ -68,20 +62,8 @@ def _agent_list(settings: Settings, options: argparse.Namespace) -> None:
     print_rows(run(admin.agent_list(settings)), options.json)
 
 
-def _user_add(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
-
-    password = run(admin.add_user(settings, options.name, options.tenant, role=options.role))
-    print(f"user {options.name} logs in at http://{settings.http}/ with this password:", file=sys.stderr)
-    print(password)
-
-
 def _token(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import admin
 
     until = options.until.astimezone() if options.until else None
-    print(
-        run(
-            admin.add_token(settings, options.name, options.tenant, role=options.role, expires_at=until)
-        )
-    )
+    print(run(admin.add_token(settings, options.name, options.tenant, role=options.role, expires_at=until)))

@@ -297,8 +297,13 @@ def _alarm(row: Delivery, over: bool) -> str:
         if over
         else "自動で再送を続けています。"
     )
-    whose = f"窓口「{row.line}」の通知" if row.line else "利用者へのご案内"
+    where = f"{what}：{row.target}"
+    whose = (
+        f"窓口「{row.line}」の通知（{where}）が届いていません。"
+        if row.line
+        else f"利用者へのご案内（{where}）が届いていません。"
+    )
     return (
-        f"{whose}（{what}：{row.target}）が届いていません。{ends}"
+        f"{whose}{ends}"
         "相手先の応答は、折り返しの画面の「通知」か、「ivr deliveries」でご確認ください。"
     )

@@ -63,6 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "alerts": {"store"},
     "pins": {"staff", "store"} | BASE,
     "accounts": {"store", "errors"},
+    "accounts_admin": {"accounts", "store", "wake"} | BASE,
     "closings": {"staff", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,
     "retrieval": {"staff", "call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,

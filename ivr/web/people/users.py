@@ -160,8 +160,7 @@ def _told(request: web.Request, user: UserRow, link: str | None) -> web.Response
     if link is None:
         wake(request.app[SETTINGS].run, "jobs")
         raise web.HTTPSeeOther(f"/admin/users/{user.name}?done=mailed")
-    hours = links.GOOD_FOR["reset" if user.password else "invite"].total_seconds() / 3600
-    return render(request, "people/link.html", whose=user, link=link, hours=int(hours))
+    return render(request, "people/link.html", whose=user, link=link, hours=accounts.hours_of_link(user))
 
 
 def _role(text: str) -> Role:

@@ -4,7 +4,7 @@ The state is stored before the telephone rings; `key` names one request for a di
 after a crash, rings once. Each function runs in the caller's transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -279,7 +279,8 @@ async def _missed(
         dial.outcome = result
     await session.flush()
     made = await dials.of_ticket(session, row.ticket)
-    tries = await _tries(session, row, [(one.began_at, one.outcome) for one in made])
+    asked = await _asked(session, row)
+    tries = [at for at in in_a_row([(one.began_at, one.outcome) for one in made]) if at >= asked]
     over = result == "no_more_calls" or (next_at is None and bool(tries) and exhausted(tries, policy))
     if next_at is None and tries:
         next_at = next_attempt(result, tries, policy, row.priority, row.preferred_time)
@@ -303,25 +304,23 @@ async def _missed(
     )
 
 
-async def _tries(
-    session: AsyncSession, row: CallbackRow, made: Sequence[tuple[datetime, str | None]]
-) -> list[datetime]:
-    """Of the dials `made`, as of `in_a_row`, those since somebody last asked: who asks again can be reached."""
+async def _asked(session: AsyncSession, row: CallbackRow) -> datetime:
+    """When somebody last asked: who asks again can be reached, and earlier attempts do not count."""
     of = await contacts.of_ticket(session, row.ticket)
-    asked = max((one.created_at for one in of), default=row.created_at)
-    return [at for at in in_a_row(made) if at >= asked]
+    return max((one.created_at for one in of), default=row.created_at)
 
 
 async def proposals(
     session: AsyncSession, row: CallbackRow, policy: Policy, now: datetime
 ) -> dict[Result, datetime | None]:
     """When to ring again after each result but 本人と通話, as `record` would have it; None: not by itself."""
+    asked = await _asked(session, row)
     made = [(one.began_at, one.outcome) for one in await dials.of_ticket(session, row.ticket)]
     last = made.pop()[0] if made and made[-1][1] is None else now
     found: dict[Result, datetime | None] = {}
     for result in RESULTS:
         if result not in ANSWERS:
-            tries = await _tries(session, row, [*made, (last, result)])
+            tries = [at for at in in_a_row([*made, (last, result)]) if at >= asked]
             wish = row.preferred_time
             found[result] = next_attempt(result, tries, policy, row.priority, wish) if tries else None
     return found

@@ -77,12 +77,14 @@ async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[st
     view = next(
         (replace(view, message=one) for _, one in contacts if one is not None and one.id == named), view
     )
-    await _seen(request, db, row)
+    if await _seen(request, db, row):
+        async with app[STORE].read() as after:
+            notices = await deliveries.of_subject(after, row.ticket)
+    else:
+        notices = await deliveries.of_subject(db, row.ticket)
     await app[LINES].reload(app[STORE])
     rules, live = app[LINES].callbacks(row.line), app[LINES].get(row.line)
     hand = await _hand(request, db, row, rules, now)
-    async with app[STORE].read() as after:  # what was just noted
-        notices = await deliveries.of_subject(after, row.ticket)
     failed = request.get(FAILED)
     return {
         "view": view,
@@ -175,14 +177,14 @@ def script(view: View, rules: CallbackRules, agent: str, now: datetime) -> dict[
     }
 
 
-async def _seen(request: web.Request, db: AsyncSession, row: CallbackRow) -> None:
-    """Into the audit, and that the link of a notice was opened. The page does not depend on it."""
+async def _seen(request: web.Request, db: AsyncSession, row: CallbackRow) -> bool:
+    """Into the audit, and that the link of a notice was opened: True. The page does not depend on it."""
     now, who = request.app[CLOCK].now(), request[VIEWER].name
     about: dict[str, Any] = {"who": who, "kind": "callback", "about": row.ticket}
     notice = request.query.get("notice", "")
     opened = re.fullmatch(r"[0-9]{1,9}", notice) is not None
     if not opened and await audit.looked_at(db, **about, since=now - ONE_VIEW):
-        return
+        return False
     try:
         async with request.app[STORE].write() as writing:
             await audit.note(writing, **about, tenant=row.tenant, what="view", at=now)
@@ -190,3 +192,4 @@ async def _seen(request: web.Request, db: AsyncSession, row: CallbackRow) -> Non
                 await deliveries.seen(writing, int(notice), row.ticket, now)
     except StoreError:
         log.exception("it was not noted that a callback was seen")
+    return opened

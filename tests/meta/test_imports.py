@@ -123,6 +123,7 @@ EDGES = {
     "recurring_ical_events": {"ivr/hours/ical.py"},
     "alembic": {"ivr/store/"},
     "jinja2": {"ivr/web/"},
+    "segno": {"ivr/web/auth/totp.py"},
     "yaml": {"ivr/dialplan/"},
 }
 

@@ -30,11 +30,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.call import CallbackPromise
-from ivr.callbacks import asking, dialing, edits, escalation, lists, merging, service
+from ivr.callbacks import asking, dialing, edits, escalation, lists, merging, ringing, service, undo
 from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.dialing import Dial
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import RESULTS, Result
+from ivr.callbacks.undo import Done
 from ivr.callbacks.who import Who
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import Conflict, NotFound
@@ -70,6 +71,9 @@ ANY = st.integers(0, 10_000)
 AGENT = st.sampled_from(AGENTS)
 
 
+Deed = Callable[[AsyncSession], Awaitable[Any]]
+
+
 @dataclass
 class Ring:
     """A telephone that rings, or people who talk; an engine ends what it may not go on with by itself."""
@@ -97,6 +101,7 @@ class Desk(RuleBasedStateMachine):
         self.count = 0
         self.asked: dict[str, Asked] = {}
         self.rings: list[Ring] = []
+        self.last: dict[str, Done] = {}  # who -> what can be taken back
 
     def teardown(self) -> None:
         for engine in self.engines:
@@ -116,6 +121,18 @@ class Desk(RuleBasedStateMachine):
                 return await work(session)
         except Conflict as told:
             return told
+
+    def kept(self, who: Who, ticket: str, work: Deed) -> Deed:
+        """As the pages do it: what was done last may be taken back."""
+
+        async def done(session: AsyncSession) -> Any:
+            before = undo.before(await callbacks.get(session, ticket, to_change=True))
+            got = await work(session)
+            row, last = await callbacks.get(session, ticket), await callbacks.last_event(session, ticket)
+            self.last[who.name] = Done(ticket, last.what, self.now, row.version, before)
+            return got
+
+        return done
 
     def both(self, *work: Callable[[AsyncSession], Awaitable[Any]]) -> list[Any]:
         """At the same time, through the two engines."""
@@ -222,7 +239,7 @@ class Desk(RuleBasedStateMachine):
         pick=ANY,
         who=AGENT,
         other=st.none() | AGENT,
-        then=st.sampled_from(["rings", "answered", "ended", "killed"]),
+        then=st.sampled_from(["rings", "answered", "ended", "killed", "not_rung"]),
         result=st.none() | st.sampled_from(RESULTS),
         left=st.sampled_from([None, "done", "working", "waiting", "open"]),
     )
@@ -258,6 +275,12 @@ class Desk(RuleBasedStateMachine):
         fresh = [one for one in begun if isinstance(one, Dial) and one.fresh]
         assert len(fresh) <= 1, "one customer, one ring"
         for dial in fresh:
+            takes = [
+                partial(ringing.take, key=dial.key, engine="1"),
+                partial(ringing.take, key=dial.key, engine="2"),
+            ]
+            taken = [one for one in self.both(*takes, takes[0]) if one is not None]
+            assert len(taken) == (0 if hand else 1), "of two engines, and of an order given twice, one rings"
             self.rings_now(dial, next(one for _, one in tries if one.ticket == dial.ticket))
 
     def rings_now(self, dial: Dial, row: CallbackRow) -> None:
@@ -281,7 +304,11 @@ class Desk(RuleBasedStateMachine):
         return self.rings
 
     @precondition(lambda self: bool(self.rings))
-    @rule(pick=ANY, what=st.sampled_from(["answered", "ended", "killed"]), outcome=st.sampled_from(RESULTS))
+    @rule(
+        pick=ANY,
+        what=st.sampled_from(["answered", "ended", "killed", "not_rung"]),
+        outcome=st.sampled_from(RESULTS),
+    )
     def engine_tells(self, pick: int, what: str, outcome: Result) -> None:
         ring = self.rings[pick % len(self.rings)]
         key, until = ring.dial.key, self.now + timedelta(minutes=30)
@@ -293,6 +320,10 @@ class Desk(RuleBasedStateMachine):
                 ring.until = until
                 return
         self.rings.remove(ring)  # first hung up, then told
+        if what == "not_rung":
+            free = pick % 2 == 0
+            self.run(self.once(pick, lambda s: ringing.not_rung(s, key, "no way", now=self.now, free=free)))
+            return
         self.hung_up(pick, ring, outcome)
 
     def hung_up(self, engine: int, ring: Ring, outcome: Result | None) -> None:
@@ -314,13 +345,14 @@ class Desk(RuleBasedStateMachine):
                 self.rings.remove(ring)
                 self.hung_up(0, ring, None)
         at = self.now + timedelta(hours=1)
-        work = self.once(
-            pick,
+        deed = self.kept(
+            who,
+            row.ticket,
             lambda s: dialing.record(
                 s, row.ticket, result, who=who, policy=POLICY, now=self.now, then=then, next_at=at
             ),
         )
-        got = self.run(work)
+        got = self.run(self.once(pick, deed))
         if result != "reached" and not isinstance(got, Conflict):
             assert got.state == "open", "only 本人と通話 ends a callback"
 
@@ -347,7 +379,7 @@ class Desk(RuleBasedStateMachine):
         if row is None:
             return
         ticket, now = row.ticket, self.now
-        deeds: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
+        deeds: dict[str, Deed] = {
             "give_back": lambda s: service.give_back(s, ticket, who=who, now=now),
             "close": lambda s: service.close(s, ticket, who=who, now=now),
             "cancel": lambda s: service.cancel(s, ticket, who=who, now=now, why="不要になった"),
@@ -361,7 +393,16 @@ class Desk(RuleBasedStateMachine):
             "number": lambda s: edits.edit(s, ticket, {"number": "090-3333-4444"}, who=who, now=now),
             "read": lambda s: edits.read(s, ticket, who=who, now=now),
         }
-        self.run(self.once(pick, deeds[what]))
+        self.run(self.once(pick, self.kept(who, ticket, deeds[what])))
+
+    @precondition(lambda self: self.last)
+    @rule(pick=ANY)
+    def take_back(self, pick: int) -> None:
+        who = [one for one in AGENTS if one.name in self.last][pick % len(self.last)]
+        done = self.last[who.name]
+        work = self.once(pick, lambda s: undo.undo(s, done, who=who, now=self.now))
+        got = self.run(work)
+        assert isinstance(got, Conflict) or got.state not in ON_THE_LINE
 
     @rule(tenant=st.sampled_from(TENANTS), end=st.booleans())
     def bar(self, tenant: str, end: bool) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from playwright.async_api import Browser, Page, expect
 
 from ivr.store import agents, callbacks, calls, health
 from ivr.store.database import Store
 from tests.store import rows
+from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
 from tests.web.conftest import Login, StoppedClock
 from tests.web.desk import NOW
 from tests.web.lines import Office
@@ -148,3 +150,69 @@ async def test_while_it_stops_its_numbers_are_true(day: Office, login: Login) ->
 async def test_a_line_without_callers_has_zero_and_no_wait(day: Office, login: Login) -> None:
     await beats(day.store, {})
     assert "0 — 0" in part(await page(await login("sam")), "line-shop")
+
+
+# -- in Chromium -------------------------------------------------------------------------------
+
+PAGES = (
+    "/live",
+    "/reports?since=today",
+    "/reports/rows?name=call",
+    "/reports/months",
+    "/supervise",
+    "/lists/incoming",
+    "/lists/dedicated",
+)
+
+
+async def test_it_keeps_itself_true_and_tickets_are_given_away_by_keyboard(
+    day: Office, browser: Browser, visitor: TestClient, clock: StoppedClock
+) -> None:
+    page = await logged_in(browser, visitor, DESK, "sam", "/live")
+    await expect(page.locator("#tiles")).to_contain_text("1分05秒")
+    await beats(day.store, {"shop": crowd(5, 1, 130)})
+    await page.clock.run_for(5100)
+    await expect(page.locator("#tiles")).to_contain_text("2分10秒")
+    clock.at = NOW + timedelta(minutes=1)
+    await page.clock.run_for(5100)
+    await expect(page.locator("#engine")).to_contain_text("電話の受付が応答していません。")
+    await expect(page.locator("#tiles")).not_to_contain_text("2分10秒")
+    await page.get_by_role("link", name="割り当てと判断").click()
+    await page.get_by_label("新しい担当").focus()
+    await page.keyboard.type("ali")
+    boxes = page.locator('input[name="ticket"]')
+    for place in (0, 1):
+        await boxes.nth(place).focus()
+        await page.keyboard.press("Space")
+    await page.get_by_role("button", name="担当にする").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert", name="操作の結果")).to_contain_text(
+        "2件をaliceさんの担当にしました：1、2"
+    )
+    await page.goto(str(visitor.make_url("/reports?since=today")))
+    await page.locator("svg.congestion a").first.click()
+    await expect(page.locator("h1")).to_have_text("通話")
+    assert complaints(page) == []
+
+
+async def test_nothing_is_too_small_or_too_wide_on_a_telephone(
+    day: Office, browser: Browser, visitor: TestClient
+) -> None:
+    page = await logged_in(browser, visitor, TELEPHONE, "sam", "/live")
+    for path in PAGES:
+        await page.goto(str(visitor.make_url(path)))
+        assert await page.evaluate("document.documentElement.scrollWidth") == TELEPHONE[0], path
+        assert await too_small(page) == [], path
+    assert complaints(page) == []
+
+
+async def too_small(page: Page) -> list[str]:
+    """What is pressed and lower than 48 px; the cells of the map stand in a table, too."""
+    found: list[str] = await page.evaluate(
+        """[...document.querySelectorAll("main :is(a, button, select, summary, input, label.tick)")]
+          .filter(one => one.checkVisibility() && !one.closest("svg, label.tick input"))
+          .filter(one => one.type !== "checkbox" && one.type !== "hidden")
+          .filter(one => one.getBoundingClientRect().height < 48)
+          .map(one => `${one.tagName} ${one.textContent} ${one.getBoundingClientRect().height}`)"""
+    )
+    return found

@@ -23,7 +23,7 @@ TITLES: Final = {**{str(kind): word for kind, word in lists.WORDS.items()}, DEDI
 ABOUT: Final = {
     "incoming": "承認されると、この番号からのお電話には、おつなぎできない旨のご案内だけが流れます。",
     "outgoing": "登録すると、承認の前から、この番号には発信できません。",
-    DEDICATED: "次の折り返しから、専任の方の担当として表示されます。不在のときは、代理の方が対応します。",
+    DEDICATED: "次の折り返しに、専任の方の名前が付きます。お電話では、窓口の設定により、専任の方、代理の方の順に先に呼び出します。",
 }
 FIELDS = ("number", "reason", "until", "tenant", "agent", "deputy")
 

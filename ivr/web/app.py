@@ -8,7 +8,7 @@ from ivr.clock import Clock
 from ivr.lines import Lines
 from ivr.settings import Settings
 from ivr.store.database import Store
-from ivr.web import guard, health, keys, pages, silent
+from ivr.web import guard, health, keys, metrics, pages, silent
 from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
 from ivr.web.api import routes as api
 from ivr.web.audio import message_original, message_playback
@@ -55,6 +55,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
         [
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
+            web.get("/metrics", metrics.metrics),
             web.get("/", _home),
             *auth.ROUTES,
             *way_back.ROUTES,

@@ -41,6 +41,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 OPEN = ("/healthz", "/readyz")  # no login, no session
+METRICS = "/metrics"  # for programs, as all below /api/
 ADMIN = "/admin/"  # all below it needs a role
 FACTOR = "/account/factor"
 WHILE_OWING = (f"{FACTOR}/", "/logout/")  # what somebody may do who has no second factor and needs one
@@ -56,7 +57,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Lets in who may come in: everything needs a login or a token unless it is named here."""
     if request.path in OPEN or request.path.startswith("/static/"):
         return await handler(request)
-    if request.path.startswith("/api/"):
+    if request.path.startswith("/api/") or request.path == METRICS:
         return await gate.program(request, handler)
     return await _person(request, handler)
 

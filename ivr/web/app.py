@@ -47,6 +47,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     app[keys.RENEWS] = request_form.RENEWS
     app[door.DOOR] = door.opened(store, clock)
     app[callbacks.ONCE] = inbox.Once()
+    app[callbacks.ROWS] = {}
     app[LAST] = {}
     stream.set_up(app)
     app.on_response_prepare.append(guard.add_headers)

@@ -120,7 +120,7 @@ async def test_a_row_says_what_an_agent_must_know(alice: TestClient, desk: Store
         "引き継ぎ → ben",
     ):
         assert word in row, row
-    await change(desk, "1000045", reply_wanted=False, exhausted_at=NOW)
+    await change(desk, "1000045", reply_wanted=False, due_at=None, exhausted_at=NOW)
     row = row_of(await page(alice), "1000045")
     assert "折返し不要" in row and "連絡不能の判断待ち" in row
 

@@ -26,8 +26,8 @@ WORDS: Final[dict[Show, str]] = {
 FACETS: Final = {"line": "窓口", "branch": "メニュー", "state": "状態", "cause": "理由"}
 NO_BRANCH: Final = "-"  # 振り分け待ち, in an address
 SOON: Final = timedelta(minutes=30)  # so long before the due time it is near
-ROOM: Final = 100  # rows at first, and more with each step
-MOST: Final = 500
+ROOM: Final = 60  # rows at first, and more with each step
+MOST: Final = 480
 LONGEST: Final = 100  # letters that are looked for
 LEFT: Final = tuple(state for state in STATES if state not in CLOSED)
 

@@ -21,7 +21,7 @@ from ivr.web.callbacks.filters import FACETS, NO_BRANCH, WORDS, Filter, Show
 
 T = TypeVar("T")
 
-ROOM_HANDLED: Final = 30
+ROOM_HANDLED: Final = 20
 KEPT: Final = 64  # parts of consoles
 AT_ONCE: Final = 500  # rows of a file
 TEXT: Final = 160  # letters of a matter that a row has room for
@@ -48,6 +48,13 @@ class Entry:
     @property
     def handled(self) -> bool:
         return self.row.state in CLOSED
+
+    @property
+    def look(self) -> Hashable:
+        """All that its row shows."""
+        path = self.row._mapping["path"]
+        facts = (tuple(value) if value is path else value for value in self.row)
+        return (*facts, self.late, self.soon, self.affected, self.twin)
 
     def workable(self, now: datetime) -> bool:
         """By anybody, now."""

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,11 +18,13 @@ from ivr.web import words
 from ivr.web.callbacks import filters, inbox, stream, ticket
 from ivr.web.callbacks.filters import Filter
 from ivr.web.callbacks.inbox import Counts, Entry
-from ivr.web.keys import CLOCK, STORE, VIEWER
+from ivr.web.keys import CLOCK, STORE, TEMPLATES, VIEWER
 from ivr.web.pages import html, render
 
 FRESH: Final = 10  # seconds for which a list may be shown again, whatever happened that is not in its version
+MANY_ROWS: Final = 5000
 ONCE = web.AppKey("once", inbox.Once)
+ROWS: web.AppKey[dict[Hashable, Markup]] = web.AppKey("rows")  # as they are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ async def _listed(
         row = entry.row
         if row.agent and row.state in ("claimed", "working") and (row.next_at is None or row.next_at <= now):
             own.setdefault(row.agent, row.ticket)
-    rows = html(request, "console_rows.html", found=found, of=of, several_lines=len(names) > 1)
+    rows = html(request, "console_rows.html", found=found, row=_Row(request, of, names, now))
     return Listed(
         rows=rows,
         any=bool(found.todo or found.handled),
@@ -106,6 +109,33 @@ async def _listed(
         workable=next((entry.row.ticket for entry in found.todo if entry.workable(now)), None),
         own=own,
     )
+
+
+class _Row:
+    """Makes one row; that of a callback nothing happened to is made once for a while."""
+
+    def __init__(self, request: web.Request, of: Filter, names: dict[str, str], now: datetime) -> None:
+        self._kept = request.app[ROWS]
+        self._about = (int(now.timestamp()) // FRESH, of, len(names) > 1)
+        template = request.app[TEMPLATES].get_template("console_row.html")
+        module: Any = template.make_module(
+            {
+                "of": of,
+                "several_lines": len(names) > 1,
+                "moment": partial(words.moment, now=now),
+                "time_left": partial(words.time_left, now=now),
+            }
+        )
+        self._make = module.row
+
+    def __call__(self, entry: Entry) -> Markup:
+        key = (entry.look, *self._about)
+        made = self._kept.get(key)
+        if made is None:
+            if len(self._kept) >= MANY_ROWS:
+                self._kept.clear()
+            made = self._kept[key] = Markup(self._make(entry))
+        return made
 
 
 def _next(listed: Listed, name: str) -> str | None:

@@ -16,6 +16,7 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 DESK, TELEPHONE = (1280, 800), (390, 844)
+expect.set_options(timeout=30_000)  # milliseconds; the machine may be busy
 
 
 @asynccontextmanager

@@ -47,6 +47,10 @@ AGENTS = {
     "endo": "back",
     "t09011180002": "contact",
     "t08011180003": "contact",
+    # On duty, and beside them one who is not
+    "ogawa": "contact",
+    "kimura": "contact",
+    "sasaki": "held",
 }
 # 050-3185-9089, and a line that it leads to
 CONTACT = [
@@ -97,6 +101,30 @@ steps:
     ask_matter: true
     review: {listen: "3", append: "4", wait: 15s}
     callback: {due: 2h}
+    next: thanks
+  thanks: {type: play, say: ありがとうございました。, next: bye}
+  bye: {type: hangup}
+"""
+
+# Never open while the tests run: an emergency is declared by a key, and rings who is on duty.
+ON_DUTY = """\
+line:
+  tenant: ecforce
+  name: 夜間窓口
+  numbers: ["050-3185-9094"]
+  callbacks: {critical: {response: 15m}, duty: [ogawa, kimura]}
+hours:
+  night: {zone: Asia/Tokyo, weekly: {日: "3:00-4:00"}}
+start: choice
+steps:
+  choice: {type: menu, say: 担当者におつなぎする場合は1を、留守番電話は2を押してください。, keys: {"1": held, "2": message}, wait: 15s, otherwise: message}
+  held: {type: queue, agents: held, otherwise: message}
+  message:
+    type: voicemail
+    say: 発信音の後に、お話しください。
+    max: 20s
+    silence: 8s
+    review: {urgent: {key: "9", twice: true, priority: critical}, wait: 15s}
     next: thanks
   thanks: {type: play, say: ありがとうございました。, next: bye}
   bye: {type: hangup}
@@ -162,6 +190,7 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory, spoken_prompts: Path) ->
     (dialplans / "only-a-message.yaml").write_text(ONLY_A_MESSAGE, "utf-8")
     (dialplans / "timed.yaml").write_text(TIMED, "utf-8")
     (dialplans / "reviewed.yaml").write_text(REVIEWED, "utf-8")
+    (dialplans / "on-duty.yaml").write_text(ON_DUTY, "utf-8")
     for key, text in TELEPHONE.items():
         (dialplans / f"{key}.yaml").write_text(text, "utf-8")
     for file in CONTACT:

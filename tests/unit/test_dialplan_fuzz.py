@@ -19,7 +19,7 @@ TESTS = Path(__file__).parent.parent
 ECFORCE = (TESTS.parent / "dialplans" / "ecforce.yaml").read_text("utf-8")
 OTHERS = [
     (TESTS / f"flows/dialplans/{name}.yaml").read_text("utf-8")
-    for name in ("members", "contact", "staff", "urgent", "mailbox")
+    for name in ("members", "contact", "staff", "urgent", "mailbox", "ticket")
 ]
 DESKS = [ECFORCE, *OTHERS]
 SHARED = """\

@@ -61,7 +61,7 @@ MISTAKES = {
     "no type": (
         "    type: hangup",
         "    kind: hangup",
-        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, callback, transfer, survey, notify, closing, mailbox, goto, hangup',
+        '36:3: step "bye": "type" is missing; it is one of play, menu, collect, consent, branch, hours, say_hours, queue, voicemail, callback, transfer, ticket, survey, notify, closing, mailbox, goto, hangup',
     ),
     "unknown type": (
         "type: hangup",

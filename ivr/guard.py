@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ivr import systemd
 from ivr.asterisk import conf
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.instance import private_of, share_recordings
@@ -97,21 +98,21 @@ class Child:
         return self.pauses[-1]
 
 
-def commands(settings: Settings) -> dict[str, list[str]]:
-    """Name -> command, in the order in which they start."""
+def commands(settings: Settings, *, transcribers: bool = True) -> dict[str, list[str]]:
+    """Name -> command, in the order in which they start. Without `transcribers` somebody else starts these."""
     ours = {name: [sys.executable, "-m", "ivr.cli", "process", name] for name in ("jobs", "web", ENGINE)}
     folders = ["--model", str(settings.model), "--models", str(settings.models)]
     folders += ["--recordings", str(settings.recordings)]
     # Those on other machines are started there.
-    local = [str(address) for address in settings.transcriber if address.is_loopback]
-    transcribers = {
+    local = [str(address) for address in settings.transcriber if address.is_loopback and transcribers]
+    listening = {
         TRANSCRIBER + (f"-{number}" if number > 1 else ""): [
             *(sys.executable, "-m", "transcribe", "--listen", address),
             *folders,
         ]
         for number, address in enumerate(local, 1)
     }
-    return {"jobs": ours["jobs"], **transcribers, "web": ours["web"], ENGINE: ours[ENGINE]}
+    return {"jobs": ours["jobs"], **listening, "web": ours["web"], ENGINE: ours[ENGINE]}
 
 
 async def run(
@@ -186,6 +187,7 @@ class Guard:
                     tasks.append(group.create_task(self._keep(self.children[name]), name=name))
                 tasks.append(group.create_task(self._watch(asterisk), name="watch"))
                 await self._stop.wait()
+                systemd.tell("STOPPING=1")
                 tasks.pop().cancel()
                 await self._stop_children()
                 for task in tasks:
@@ -254,10 +256,12 @@ class Guard:
                 for child in self.children.values():
                     child.last_beat = child.last_beat and now
             last = now
+            systemd.tell("WATCHDOG=1")
             if ENGINE in self.children:
                 self._kill_if_frozen(self.children[ENGINE], now)
             if not announced and all(map(_is_up, self.children.values())):
                 announced = True
+                systemd.tell("READY=1")
                 self._ready()
             if asterisk is not None and asterisk.returncode is not None:
                 log.error(

@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
 from ivr.commands.common import Commands, command, print_json, run
+from ivr.errors import SettingsError
 from ivr.settings import Settings
 
 
@@ -15,8 +17,11 @@ def add_to(commands: Commands) -> None:
     run.add_argument(
         "--trial", action="store_true", help="make a user and agents to try it with, if there are none"
     )
+    run.add_argument(
+        "--no-transcriber", action="store_true", help="leave the transcriber to somebody else, such as systemd"
+    )
     process = command(commands, "process", _process, "one process alone, as `ivr run` starts it")
-    process.add_argument("name", choices=("engine", "web", "jobs"))
+    process.add_argument("name", choices=("engine", "web", "jobs", "transcriber"))
     prepare = command(
         commands, "prepare", _prepare, "create or migrate the tables, make directories and sounds"
     )
@@ -46,7 +51,13 @@ def start(settings: Settings, options: argparse.Namespace) -> None:
         print(_banner(settings, trial=options.trial), flush=True)
 
     asyncio.run(
-        guard.run(settings, guard.commands(settings), asterisk=options.asterisk, ready=ready, before=before)
+        guard.run(
+            settings,
+            guard.commands(settings, transcribers=not options.no_transcriber),
+            asterisk=options.asterisk,
+            ready=ready,
+            before=before,
+        )
     )
 
 
@@ -76,6 +87,13 @@ def _banner(settings: Settings, *, trial: bool) -> str:
 
 
 def _process(settings: Settings, options: argparse.Namespace) -> None:
+    if options.name == "transcriber":  # no part of `ivr`: it becomes that program
+        from ivr import guard
+
+        ours = guard.commands(settings).get("transcriber")
+        if ours is None:
+            raise SettingsError("IVR_TRANSCRIBER: none of its addresses is on this machine")
+        os.execve(ours[0], ours, {**os.environ, "IVR_TRANSCRIBER_KEY": settings.transcriber_key})
     import uvloop
 
     from ivr import app, logs

@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "logs": set(),
     "outside": set(),
     "wake": {"errors"},
+    "systemd": set(),
     "heartbeat": {"errors", "clock"},
     # leaves
     "store": {"errors"},
@@ -108,7 +109,7 @@ ALLOWED: dict[str, set[str]] = {
     }
     | PROTOCOLS,
     "jobs": {"messages", "callbacks", "notify", "store", "hours", "prompts", "publish"} | BASE,
-    "guard": {"asterisk", "rescue", "heartbeat"} | BASE,
+    "guard": {"asterisk", "rescue", "heartbeat", "systemd"} | BASE,
     "rescue": {"asterisk", "errors"},
 }
 

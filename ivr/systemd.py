@@ -1,0 +1,17 @@
+"""What systemd is told of this process (sd_notify), where it asked for it."""
+
+import contextlib
+import os
+import socket
+
+SOCKET = "NOTIFY_SOCKET"  # environment variable, set by systemd
+
+
+def tell(state: str) -> None:
+    """`state` such as READY=1 or WATCHDOG=1. Without systemd nothing; never raises."""
+    address = os.environ.get(SOCKET, "")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.sendto(state.encode(), address.replace("@", "\0", 1))

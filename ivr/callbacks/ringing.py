@@ -81,10 +81,14 @@ async def not_rung(session: AsyncSession, key: str, why: str, *, now: datetime, 
         await service.claim(session, row.ticket, agent, until=now + service.LEASE, now=now)
 
 
-async def _unbegun(session: AsyncSession, row: CallbackRow, dial: DialRow) -> dict[str, None]:
-    """No promise is kept by a telephone that never rang."""
+async def _unbegun(session: AsyncSession, row: CallbackRow, dial: DialRow) -> dict[str, datetime | None]:
+    """No promise is kept by a telephone that never rang; what had begun before it stays begun."""
+    if row.begun_at != dial.began_at:
+        return {}
     await contacts.unbegun(session, row.ticket, dial.began_at)
-    return {"begun_at": None} if row.begun_at == dial.began_at else {}
+    waiting = [one.due_at for one in await contacts.of_ticket(session, row.ticket) if one.begun_at is None]
+    dues = [due for due in (*waiting, row.due_at) if due is not None]
+    return {"begun_at": None, "due_at": min(dues, default=None)}
 
 
 async def said(session: AsyncSession, ticket: str, what: str, why: str, *, now: datetime) -> None:

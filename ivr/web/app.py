@@ -11,7 +11,7 @@ from ivr.store.database import Store
 from ivr.web import guard, health, keys, metrics, pages, silent
 from ivr.web.admin.routes import FOR_SUPERVISORS, FORM_LIMITS, ROUTES
 from ivr.web.api import routes as api
-from ivr.web.audio import message_original, message_playback
+from ivr.web.audio import message_heard, message_original, message_playback
 from ivr.web.auth import views as auth
 from ivr.web.auth import way_back
 from ivr.web.callbacks import inbox, stream
@@ -72,6 +72,7 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
             web.get("/silent", silent.show),
             web.post("/silent/{id}/promote", silent.promote),
             web.get("/messages/{id}/audio", message_playback),
+            web.post("/messages/{id}/heard", message_heard),
             web.get("/messages/{id}/original", message_original),
             *api.ROUTES,
         ]

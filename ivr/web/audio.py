@@ -17,7 +17,8 @@ from ivr.web.words import no_sound
 
 log = logging.getLogger("ivr.web.audio")
 
-ONE_PLAY = timedelta(minutes=1)  # a player asks for one file in many pieces
+# A player loads one file in many pieces, and loads it before anybody presses play.
+ONE_LOAD, ONE_PLAY = timedelta(minutes=30), timedelta(minutes=1)
 
 
 async def message_audio(request: web.Request) -> web.StreamResponse:
@@ -40,6 +41,14 @@ async def message_original(request: web.Request) -> web.StreamResponse:
     return answer
 
 
+async def message_heard(request: web.Request) -> web.Response:
+    """What people.js says when somebody begins to listen; that the audio was loaded is noted in any case."""
+    async with request.app[STORE].read() as db:
+        message = await read.message(db, request.match_info["id"], tenant=request[VIEWER].tenant)
+    await _trace(request, message, "play")
+    return web.Response(status=204)
+
+
 async def recording(request: web.Request) -> web.StreamResponse:
     """The original of any tenant's message, for a transcriber on another machine: `guard` has asked for its key."""
     message_id = request.match_info["id"]
@@ -52,7 +61,7 @@ async def recording(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file, headers={"Content-Type": "audio/wav", "Cache-Control": "private, no-store"})
 
 
-async def _answer(request: web.Request, *, original: bool, what: str = "play") -> web.FileResponse:
+async def _answer(request: web.Request, *, original: bool, what: str = "load") -> web.FileResponse:
     message_id, viewer = request.match_info["id"], request[VIEWER]
     async with request.app[STORE].read() as db:
         message = await read.message(db, message_id, tenant=viewer.tenant)
@@ -76,7 +85,7 @@ async def _trace(request: web.Request, message: MessageRow, what: str) -> None:
     log.info("message audio opened", extra={"user": who, "message_id": message.id})
     try:
         async with request.app[STORE].read() as db:
-            since = now - ONE_PLAY
+            since = now - (ONE_LOAD if what == "load" else ONE_PLAY)
             if await audit.looked_at(db, who=who, kind="message", about=message.id, since=since, what=what):
                 return
         async with request.app[STORE].write() as db:

@@ -61,6 +61,8 @@ async def test_a_view_a_play_a_download_and_a_change_are_noted(login: Login, vis
     alice = await login("alice")
     assert (await alice.get("/callbacks/1000012")).status == 200
     assert (await alice.get("/messages/m1000012/audio")).status == 200
+    heard = {"token": await form_token(alice, "/account")}
+    assert (await alice.post("/messages/m1000012/heard", data=heard)).status == 204
     await alice.post(
         "/account/mail",
         data={"token": await form_token(alice, "/account"), "email": "a@b.jp", "password": PASSWORD},
@@ -73,6 +75,7 @@ async def test_a_view_a_play_a_download_and_a_change_are_noted(login: Login, vis
         ("alice", "ログアウト", "利用者 alice"),
         ("alice", "メールアドレスの変更", "利用者 alice"),
         ("alice", "再生", "留守番電話 1000012"),
+        ("alice", "音声の読み込み", "留守番電話 1000012"),
         ("alice", "閲覧", "折り返し 1000012"),
     ]
 
@@ -94,8 +97,8 @@ async def test_one_hearing_is_one_row_however_many_pieces_the_player_asks_for(
         assert answer.headers["Content-Range"] == f"bytes {first}-{first + 99}/{len(whole)}"
     async with store.read() as db:
         heard = await audit.listing(db, tenant=None, about=["m1000012"])
-    assert [(row.what, row.who, row.tenant) for row in heard] == [("play", "alice", "ecforce")]
-    clock.at += timedelta(minutes=2)
+    assert [(row.what, row.who, row.tenant) for row in heard] == [("load", "alice", "ecforce")]
+    clock.at += timedelta(minutes=31)
     await alice.get("/messages/m1000012/audio")
     async with store.read() as db:
         assert len(await audit.listing(db, tenant=None, about=["m1000012"])) == 2
@@ -108,6 +111,9 @@ async def test_a_recording_needs_the_login_and_the_company(visitor: TestClient, 
     assert (answer.status, answer.headers["Location"]) == (303, "/login?next=/messages/m1000012/audio")
     max_ = await login("max")
     assert (await max_.get("/messages/m1000012/audio", headers={"Range": "bytes=0-9"})).status == 404
+    heard = {"token": await form_token(max_, "/account")}
+    assert (await max_.post("/messages/m1000012/heard", data=heard)).status == 404
+    assert (await max_.post("/messages/m2000015/heard", data={"token": "0"})).status == 403
     assert not any("m1000012" in row[2] or "1000012" in row[2] for row in await rows(max_))
 
 
@@ -190,7 +196,7 @@ async def test_the_file_holds_all_of_it(login: Login, store: Store) -> None:
         ["2026/11/24 11:00:00", "alice", "変更", "折り返し", "1000012", "メモ", "ecforce"],
     ]
     # that it was taken is in the next one
-    assert ["sue", "ダウンロード", "一覧", "audit"] in [row[1:5] for row in await as_csv(sue)]
+    assert ["sue", "ダウンロード", "一覧", "操作の記録"] in [row[1:5] for row in await as_csv(sue)]
 
 
 async def test_failed_logins_are_seen_by_whose_name_was_tried(

@@ -15,7 +15,7 @@ from ivr.store.tables import AuditRow
 from ivr.web import sheet, words
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.pages import render
-from ivr.web.people.words import ACTS, CHANGES, KINDS
+from ivr.web.people.words import ACTS, CHANGES, KINDS, ROLES, WHOLES
 
 Times = tuple[datetime | None, datetime | None]
 
@@ -135,12 +135,12 @@ def _said(row: AuditRow, tickets: dict[str, str]) -> dict[str, Any]:
         "who": row.who,
         "act": ACTS.get(row.what, row.what),
         "kind": KINDS.get(row.kind, row.kind),
-        "about": row.about,
+        "about": WHOLES.get(row.about, row.about),
         "detail": _detail(row),
         "tenant": row.tenant,
         "link": None,
     }
-    if row.kind == "callback" and row.about.isalnum() and row.about != "list":
+    if row.kind == "callback" and row.about not in WHOLES:
         shown["link"] = f"/callbacks/{row.about}"
     elif row.kind == "message" and row.about in tickets:
         shown |= {"about": tickets[row.about], "link": f"/callbacks/{tickets[row.about]}"}
@@ -150,13 +150,17 @@ def _said(row: AuditRow, tickets: dict[str, str]) -> dict[str, Any]:
 
 
 def _detail(row: AuditRow) -> str:
-    return CHANGES.get(row.detail or "", row.detail or "")
+    detail = row.detail or ""
+    if row.kind == "user":  # a role, or one and the next
+        return " → ".join(ROLES.get(one, one) for one in detail.split(" > "))
+    return CHANGES.get(detail, detail)
 
 
 def _cells(row: AuditRow) -> list[str]:
     at = f"{row.at.astimezone(words.ZONE):%Y/%m/%d %H:%M:%S}"
     act, kind = ACTS.get(row.what, row.what), KINDS.get(row.kind, row.kind)
-    return [at, row.who, act, kind, row.about, _detail(row), row.tenant or ""]
+    about = WHOLES.get(row.about, row.about)
+    return [at, row.who, act, kind, about, _detail(row), row.tenant or ""]
 
 
 ROUTES = [web.get("/admin/audit", show), web.get("/admin/audit.csv", download)]

@@ -6,6 +6,7 @@ ROLES: Final = {"agent": "オペレーター", "supervisor": "スーパーバイ
 # What was done to what; a word that is not here is shown as it stands.
 ACTS: Final = {
     "view": "閲覧",
+    "load": "音声の読み込み",
     "play": "再生",
     "download": "ダウンロード",
     "change": "変更",
@@ -57,6 +58,13 @@ CHANGES: Final = {
     "take-over": "引き継ぎの承諾",
     "undo": "取り消し",
     "want": "折り返し「要」",
+}
+# What stands in place of a ticket, an id or a name.
+WHOLES: Final = {
+    "callbacks": "折り返しの一覧",
+    "audit": "操作の記録",
+    "list": "一覧",
+    "silent": "音声のないもの",
 }
 KINDS: Final = {
     "callback": "折り返し",

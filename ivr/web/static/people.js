@@ -70,3 +70,12 @@
     if (!document.hidden) ask({}).then(put, () => {});
   }, EVERY);
 })();
+
+// That somebody listens to a customer is noted when the sound begins, not when a page loads it.
+document.addEventListener("play", (event) => {
+  const message = /^\/messages\/([^/]+)\/audio/.exec(new URL(event.target.currentSrc || event.target.src, location).pathname);
+  const token = document.querySelector('input[name="token"]')?.value;
+  if (message && token) {
+    fetch(`/messages/${message[1]}/heard`, { method: "POST", body: new URLSearchParams({ token }), keepalive: true, redirect: "manual" }).catch(() => {});
+  }
+}, true);

@@ -12,6 +12,7 @@ from ivr.commands import (
     callbacks,
     closing,
     dialplans,
+    doctor,
     listings,
     models,
     notices,
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
         privacy,
         trunks,
         asterisk,
+        doctor,
     ):
         group.add_to(commands)
     return parser

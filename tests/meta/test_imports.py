@@ -66,6 +66,7 @@ ALLOWED: dict[str, set[str]] = {
     "accounts": {"store", "errors"},
     "accounts_admin": {"accounts", "store", "wake"} | BASE,
     "closings": {"staff", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
+    "doctor": {"asterisk", "checking", "models", "store"} | BASE,
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,
     "retrieval": {"staff", "call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "customers": {"known", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,

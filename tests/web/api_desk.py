@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import lists
 from ivr.callbacks.who import Who
 from ivr.settings import Settings
-from ivr.store import agents, contacts, dials, messages, tokens
+from ivr.store import agents, audit, closures, contacts, dials, messages, tokens, users
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, CallRow
-from tests.web.desk import CALLBACKS, CLOSED_PATH, NOW, add_callback, tone
+from ivr.web.auth.passwords import make_hash
+from tests.web.desk import CALLBACKS, CLOSED_PATH, NOW, PASSWORD, add_callback, tone
 
 AGENT, BOSS, NEXT_DOOR, ROOT = (f"token-of-{name}-that-is-long" for name in ("alice", "sam", "dave", "root"))
 # token, name, company, role
@@ -31,7 +32,10 @@ async def furnish(store: Store, settings: Settings) -> None:
     """Upon `tests.web.lines.open_office`."""
     recordings = settings.recordings
     (recordings / "messages").mkdir(parents=True, exist_ok=True)
+    hashed = make_hash(PASSWORD)
     async with store.write() as db:
+        for name, role in (("erin", "agent"), ("frank", "supervisor")):
+            await users.add(db, name, hashed, tenant="sakura", at=NOW, role=role)  # type: ignore[arg-type]
         for token, name, tenant, role in TOKENS:
             await tokens.add(db, token, name=name, tenant=tenant, at=NOW, role=role)  # type: ignore[arg-type]
         for ticket, state, cause, number, withheld, due, since, more in CALLBACKS:
@@ -44,7 +48,7 @@ async def furnish(store: Store, settings: Settings) -> None:
         )  # fmt: skip
         await _contacts(db)
         await _held_by_sam(db)
-        for name, tenant in (("alice", "shop"), ("kei", "shop"), ("sam", "shop"), ("dave", "sakura")):
+        for name, tenant in (("alice", "shop"), ("keisuke", "shop"), ("sam", "shop"), ("dave", "sakura")):
             await agents.add(
                 db, name, groups=["support"], endpoint=f"PJSIP/{name}", secret="x", at=NOW, tenant=tenant
             )
@@ -62,10 +66,19 @@ async def furnish(store: Store, settings: Settings) -> None:
         await messages.stored(
             db, "quiet", state="silent", ended_at=NOW, ended_by="hangup", duration=1.0, kind="tone"
         )
-        for call, line in (("1700000000.1", "shop"), ("1700000000.2", "shop"), ("1700000000.9", "sakura")):
+        later = NOW + timedelta(days=3)
+        await closures.add(db, "shop", begins=later, ends=None, reason="棚卸し", by="carol", at=NOW)
+        await audit.note(
+            db, who="carol", tenant="shop", what="view", kind="callback", about="1000012", at=NOW
+        )
+        for call, line, number in (
+            ("1700000000.1", "shop", "+81355556666"),
+            ("1700000000.2", "shop", "+81355556666"),
+            ("1700000000.9", "sakura", "+819099990000"),
+        ):
             db.add(
                 CallRow(
-                    id=call, line=line, tenant=line, dialplan="0" * 64, number="+819099990000", withheld=None,
+                    id=call, line=line, tenant=line, dialplan="0" * 64, number=number, withheld=None,
                     dialled="+815031859080", engine="1", started_at=NOW, ended_at=NOW, outcome="message",
                     path=["welcome"],
                 )

@@ -179,7 +179,8 @@ class _Nothing:
 def _contact(
     about: MessageFacts, promise: Promise, calendar: Calendar | None, source: Source
 ) -> dict[str, Any]:
-    promises = about.reply_wanted is not False and promise.due != ""
+    # By the form a mail is promised to who wants no call; whoever else wants no reply is promised nothing.
+    promises = promise.due != "" and (about.reply_wanted is not False or source == "form")
     return {
         "tenant": about.tenant,
         "line": about.line,

@@ -55,6 +55,7 @@ class Content:
     priority: str | None = None
     urgent: bool = False
     reply_wanted: bool = False
+    source: str | None = None  # how somebody asked, of a contact without a message
     about: str | None = None  # the words of a `notify` step
     later: bool = False  # nobody had looked in time
     agent: str | None = None  # who has the callback; so below
@@ -103,6 +104,7 @@ async def gather(session: AsyncSession, row: Delivery, base_url: str, recordings
         priority=callback.priority if callback else None,
         urgent=is_urgent(message, callback),
         reply_wanted=callback is not None and callback.reply_wanted is not False,
+        source=contact.source if contact is not None else None,
         about=row.data.get("about"),
         later="unless_seen" in row.data,
         agent=callback.agent if callback else None,

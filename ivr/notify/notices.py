@@ -303,7 +303,4 @@ def _alarm(row: Delivery, over: bool) -> str:
         if row.line
         else f"利用者へのご案内（{where}）が届いていません。"
     )
-    return (
-        f"{whose}{ends}"
-        "相手先の応答は、折り返しの画面の「通知」か、「ivr deliveries」でご確認ください。"
-    )
+    return f"{whose}{ends}相手先の応答は、折り返しの画面の「通知」か、「ivr deliveries」でご確認ください。"

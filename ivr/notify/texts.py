@@ -39,6 +39,19 @@ _WANTED = (
     "お客様よりお電話をいただき、折り返しのご連絡が必要となっております。\n"
     "お手数をおかけいたしますが、ご確認のうえ、お客様へお電話くださいますよう、お願いいたします。"
 )
+# By how somebody asked: with and without a wish to be rung.
+_ASKED = {
+    "form": (
+        "お客様より、お申し込みのページで、折り返しのお電話のお申し込みをいただきました。\n"
+        "お手数をおかけいたしますが、ご確認のうえ、お客様へお電話くださいますよう、お願いいたします。",
+        "お客様より、お申し込みのページで、お問い合わせをいただきました。お電話は、ご希望ではございません。",
+    ),
+    "abandoned": (
+        "お客様が、お待ちの間に電話をお切りになりました。折り返しのご連絡が必要となっております。\n"
+        "お手数をおかけいたしますが、ご確認のうえ、お客様へお電話くださいますよう、お願いいたします。",
+        "お客様が、お待ちの間に電話をお切りになりました。",
+    ),
+}
 _NOT_WANTED = "お客様よりお電話をいただきました。折り返しのご連絡は、不要とのことでございます。"
 _URGENT = "お急ぎのご用件です。"
 _LATER = "先のお知らせが、まだ確認されておりませんので、改めてお知らせいたします。"
@@ -97,6 +110,7 @@ def as_json(content: Content) -> dict[str, Any]:
         "priority": content.priority,
         "urgent": content.urgent,
         "reply_wanted": content.reply_wanted,
+        "source": content.source or ("message" if content.message else None),
         "about": content.about,
         "url": content.url,
     }
@@ -136,10 +150,13 @@ def _line(one: Happened) -> str:
 def _lead(content: Content) -> list[str]:
     if content.event in _DUE:
         lead = _DUE[content.event]
+        if not content.reply_wanted:  # by the form a mail was promised
+            lead = lead.replace("折り返しの", "メールでのご回答の")
     elif content.event in _LEADS and content.ticket is None:
         lead = _LEADS[content.event]
     else:
-        lead = _WANTED if content.reply_wanted else _NOT_WANTED
+        wanted, not_wanted = _ASKED.get(content.source or "", (_WANTED, _NOT_WANTED))
+        lead = wanted if content.reply_wanted else not_wanted
     return [*([_LATER] if content.later else []), lead, *([_URGENT] if content.urgent else [])]
 
 

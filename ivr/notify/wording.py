@@ -21,7 +21,7 @@ _BODIES: dict[Change, str] = {
     "begun": "担当者が決まりました。ご連絡まで、今しばらくお待ちくださいますよう、お願いいたします。",
     "not_reached": "担当者よりお電話いたしましたが、つながりませんでした。改めてお電話いたします。",
     "delayed": (
-        "お約束の日時までにお電話を差し上げることができず、誠に申し訳ございません。\n"
+        "お約束の日時までにご連絡を差し上げることができず、誠に申し訳ございません。\n"
         "順次ご連絡しておりますので、今しばらくお待ちくださいますよう、お願いいたします。"
     ),
     "done": (
@@ -43,7 +43,7 @@ _WRONG_NUMBER = (
     "お手数ですが、お電話番号をお確かめのうえ、もう一度お申し込みくださいますよう、お願いいたします。"
 )
 _CLOSED = (
-    "{reason}のため、お約束の日時までにお電話を差し上げることができない見込みでございます。誠に申し訳ございません。\n"
+    "{reason}のため、お約束の日時までにご連絡を差し上げることができない見込みでございます。誠に申し訳ございません。\n"
     "再開後、順次ご連絡いたしますので、お待ちくださいますよう、お願いいたします。"
 )
 _RULE = FOOT.split("\n")[0]
@@ -105,7 +105,7 @@ def _body(told: Told) -> str:
 def _facts(told: Told) -> list[tuple[str, str]]:
     facts = [("受付番号", told.ticket), ("受付日時", moment(told.asked))]
     if told.change in ("received", "begun", "delayed") and told.due is not None:
-        facts.append(("お電話のお約束", f"{moment(told.due)}まで"))
+        facts.append(("お電話のお約束" if told.reply_wanted else "ご回答のお約束", f"{moment(told.due)}まで"))
     if told.change == "not_reached" and told.next is not None and not told.wrong_number:
         facts.append(("次のお電話", f"{moment(told.next)}ごろ"))
     return facts

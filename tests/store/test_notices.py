@@ -428,6 +428,7 @@ async def test_a_webhook_is_signed_and_keeps_its_key(desk: Desk, hook: WebHook) 
         "priority": "medium",
         "urgent": False,
         "reply_wanted": True,
+        "source": "message",
         "about": None,
         "number": NUMBER,
     }

@@ -409,6 +409,16 @@ async def test_a_webhook_gets_everything_that_happens_signed_and_once(desk: Coun
         assert "number" not in last and "matter" not in last
 
 
+async def test_who_asked_by_the_form_is_told_of_as_that(desk: Counter) -> None:
+    desk.rules({"when": "callback", "mail": "desk@example.co.jp", "include": ["matter", "number"]})
+    await desk.ask()
+    ((_, subject, text),) = await desk.told(settled=False)
+    assert subject == "折り返し必要のご案内"
+    assert "お申し込みのページで、折り返しのお電話のお申し込みをいただきました" in text
+    assert "お客様よりお電話をいただき" not in text
+    assert "ご用件：\n解約について" in text and "お電話番号：090-1234-5678" in text
+
+
 async def test_the_matter_goes_along_where_the_line_says_so(desk: Counter) -> None:
     async with WebHook() as hook:
         desk.places.write_text(f'[webhook.crm]\nurl = "{hook.url}"\nsecret = "{SECRET}"\n')

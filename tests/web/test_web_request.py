@@ -21,7 +21,7 @@ from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, CallRow, ContactRow, Order
 from ivr.web.app import build_app
 from tests.dialplans import changed
-from tests.web.conftest import StoppedClock
+from tests.web.conftest import Login, StoppedClock
 from tests.web.desk import NOW, SESSION_KEY
 from tests.web.lines import Office
 
@@ -145,10 +145,22 @@ async def test_without_the_tick_it_is_answered_by_mail(customer: Customer, store
     status, receipt = await customer.send(typed)
     assert status == 303
     (row,) = await rows(store, CallbackRow)
-    assert (row.reply_wanted, row.due_at, row.number) == (False, None, None)
+    assert (row.reply_wanted, row.number) == (False, None)
+    assert row.due_at == datetime.fromisoformat("2026-11-27T17:00:00+09:00"), (
+        "what was promised is not forgotten"
+    )
     page = await customer.open(receipt)
     assert "11月27日（金）17時</b>までに、メールでお答えいたします" in page
     assert "お電話いたします" not in page
+
+
+async def test_an_agent_sees_that_a_mail_was_promised(customer: Customer, store: Store, login: Login) -> None:
+    await customer.open()
+    await customer.send({name: text for name, text in TYPED.items() if name not in ("call", "number")})
+    (row,) = await rows(store, CallbackRow)
+    alice = await login("alice")
+    page = await (await alice.get(f"/callbacks/{row.ticket}")).text()
+    assert "メールでの回答をお約束しています（tanaka@example.jp）" in page and "折り返し不要" not in page
 
 
 async def test_what_is_missing_is_said_beside_its_field_and_nothing_typed_is_lost(

@@ -1,6 +1,6 @@
 """From what was typed to the callback: one for each request, however often it is sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -86,6 +86,8 @@ async def take(
         at_once = entry.now and await can_ring_now(session, live, now)
         promised = rules.now if at_once and rules.now is not None else rules.callback
         promise = promise_of(live, promised, now)
+        if not entry.call:
+            promise = replace(promise, due=rules.by_mail if rules.by_mail and entry.email else "")
         facts = _facts(live, entry, request, now)
         calendar = calendar_of(live, promise.hours)
         ticket = await create_for_request(session, request, facts, promise, calendar, now, source="form")

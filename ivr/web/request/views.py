@@ -8,14 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.callbacks.due import due_at
 from ivr.dialplan.form import Change, FormRules
 from ivr.dialplan.numbers import e164
 from ivr.errors import CalendarError, StoreError
 from ivr.lines import LiveLine
 from ivr.outside import spelled
 from ivr.store import contacts
-from ivr.store.tables import ContactRow
 from ivr.web.keys import CLOCK, SETTINGS, STALE, STORE
 from ivr.web.pages import render
 from ivr.web.request import entry, say
@@ -97,7 +95,6 @@ async def received(request: web.Request) -> web.Response:
         at_once=age < SOON and "at_once" in request.query,
         number=spelled(contact.number) if contact.number else None,
         due=say.day_and_time(contact.due_at) if contact.due_at else None,
-        by_mail=_by_mail(live, contact),
         mailed=_tells(request, live, "received") and contact.email is not None,
     )
 
@@ -164,17 +161,6 @@ def _tells(request: web.Request, live: LiveLine, change: Change | None) -> bool:
     if customers is None or request.app[SETTINGS].smtp is None:
         return False
     return change is None or change in customers.tell
-
-
-def _by_mail(live: LiveLine, contact: ContactRow) -> str | None:
-    """By when a mail answers, if one does."""
-    due = _rules(live).by_mail
-    if contact.reply_wanted is not False or due is None:
-        return None
-    try:
-        return say.day_and_time(due_at(due, contact.created_at, calendar_of(live)))
-    except CalendarError:
-        return say.within(due)
 
 
 async def _line(request: web.Request) -> LiveLine | None:

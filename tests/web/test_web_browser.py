@@ -13,7 +13,7 @@ from ivr.store.database import Store
 from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
 from tests.web.desk import CLOSED_PATH, add_callback
 
-POLL = 5100  # milliseconds; the page asks again after 5 s
+LOOKS = 31_000  # milliseconds: after 30 s the page asks again, though the server said nothing
 
 
 async def alice_at(browser: Browser, visitor: TestClient, size: tuple[int, int]) -> Page:
@@ -36,34 +36,20 @@ async def test_from_login_to_done(
     before = await colour(page, "#row-1000012 .number")
     await page.locator("#link-1000012").focus()
     await page.keyboard.press("Enter")
-    await expect(page.locator("h1")).to_have_text("受付番号 1000012")
+    await expect(page.locator("#pane h2").first).to_have_text("受付番号 1000012")
     await expect(page.locator("#transcript")).to_contain_text("ログインできません。田中です。")
     await page.wait_for_function("document.querySelector('audio').readyState >= 1")
     assert await page.evaluate("document.querySelector('audio').duration") == pytest.approx(3.0, abs=0.01)
     await page.screenshot(path=tmp_path / "ticket.png", full_page=True)
-    await page.get_by_label("結果").fill("ご案内済み")
+    await page.locator("#act-more > summary").click()
+    await page.locator("#result").fill("ご案内済み")
     await page.get_by_role("button", name="対応済みにする").click()
-    await expect(page).to_have_title("(9) 折り返し")
+    await expect(page).to_have_title("(9) 受付番号 1000023")  # the next one
+    await page.goto(str(visitor.make_url("/callbacks")))
     row = page.locator("#handled-rows #row-1000012")
     await expect(row).to_contain_text("対応済み")
     assert await colour(page, "#row-1000012 .number") != before
     assert complaints(page) == []
-
-
-async def test_nothing_is_too_small_or_too_wide_on_a_telephone(
-    desk: Store, browser: Browser, visitor: TestClient
-) -> None:
-    page = await alice_at(browser, visitor, TELEPHONE)
-    for path in ("/callbacks", "/callbacks/1000012", "/callbacks/1000112", "/callbacks/1000067"):
-        await page.goto(str(visitor.make_url(path)))
-        assert await page.evaluate("document.documentElement.scrollWidth") == TELEPHONE[0], path
-        # A box that is ticked by its label is as large as that.
-        boxes = "input:visible:not([type=checkbox]), label:visible:has(input[type=checkbox])"
-        targets = page.locator(f"a:visible:not(.skip), button:visible, {boxes}")
-        assert await targets.count() > 3
-        for target in await targets.all():
-            box = await target.bounding_box()
-            assert box and box["height"] >= 48, (path, await target.inner_text(), box)
 
 
 async def add(store: Store, settings: Settings, ticket: str, due: int) -> None:
@@ -82,7 +68,7 @@ async def test_new_work_appears_by_itself_and_nothing_jumps(
     await held.focus()
     before = await held.bounding_box()
     await add(desk, settings, "1999991", -30)  # the most urgent: above what is being read
-    await page.clock.run_for(POLL)
+    await page.clock.run_for(LOOKS)
     await expect(page.locator("#todo-rows > li").first).to_have_attribute("id", "row-1999991")
     await expect(page).to_have_title("(11) 折り返し")
     await expect(page.locator("#live-status")).to_have_text("新しい折り返しが1件あります")
@@ -98,16 +84,16 @@ async def test_a_transcript_arrives_while_the_ticket_is_open(
     page = await alice_at(browser, visitor, DESK)
     await page.goto(str(visitor.make_url("/callbacks/1000034")))
     await expect(page.locator("#transcript")).to_have_text("文字起こし中（まもなく）")
-    await page.get_by_label("結果").fill("書きかけ")
+    await page.locator("#memo").fill("書きかけ")
     async with desk.write() as db:
         await db.execute(
             text(
                 "UPDATE messages SET transcript_state='done', transcript_text='届きました' WHERE id='m1000034'"
             )
         )
-    await page.clock.run_for(POLL)
+    await page.clock.run_for(LOOKS)
     await expect(page.locator("#transcript")).to_have_text("届きました")
-    await expect(page.get_by_label("結果")).to_have_value("書きかけ")
+    await expect(page.locator("#memo")).to_have_value("書きかけ")
 
 
 async def test_a_page_that_cannot_be_refreshed_says_so_and_recovers(
@@ -116,13 +102,13 @@ async def test_a_page_that_cannot_be_refreshed_says_so_and_recovers(
     page = await alice_at(browser, visitor, DESK)
     async with desk.write() as db:
         await db.execute(text("ALTER TABLE callbacks RENAME TO gone"))
-    await page.clock.run_for(POLL)
+    await page.clock.run_for(LOOKS)
     notice = page.locator("#live-notice")
     await expect(notice).to_contain_text("最新の状態を取得できません")
     await expect(page.locator("#row-1000012")).to_be_visible()
     async with desk.write() as db:
         await db.execute(text("ALTER TABLE gone RENAME TO callbacks"))
-    await page.clock.run_for(POLL)
+    await page.clock.run_for(LOOKS)
     await expect(notice).to_be_hidden()
 
 
@@ -131,6 +117,6 @@ async def test_a_session_that_ended_leads_to_the_login(
 ) -> None:
     page = await alice_at(browser, visitor, DESK)
     await page.context.clear_cookies()
-    await page.clock.run_for(POLL)
+    await page.clock.run_for(LOOKS)
     await page.get_by_role("link", name="もう一度ログインしてください").click()
     await expect(page).to_have_title("ログイン")

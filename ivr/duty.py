@@ -32,6 +32,7 @@ TO_ACCEPT = 40.0  # seconds of a turn that are kept for who answers at the last 
 ASKED = 4  # times; a machine that has answered presses nothing
 TO_PRESS = 5.0  # seconds for the key
 AGAIN_AFTER = 5.0  # seconds until a store that did not answer is asked again
+LOOK = 0.5  # seconds
 YES, NO = "1", "2"
 
 
@@ -47,6 +48,9 @@ class Book(Protocol):
 
 
 class Telephones(Protocol):
+    async def ready(self) -> None:
+        """Returns when somebody can be rung: no turn is lost to a telephone system that is not there."""
+
     def ringing(self, turn: Turn, seconds: float) -> AbstractAsyncContextManager[Call | NotReached]:
         """Rings the mobile, else the telephone; inside it the one who has answered, who is hung up then."""
 
@@ -73,6 +77,12 @@ class StoreBook:
 class EngineTelephones:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    async def ready(self) -> None:
+        while True:
+            if self._engine.ari.connected and not self._engine.draining:
+                return
+            await asyncio.sleep(LOOK)
 
     @asynccontextmanager
     async def ringing(self, turn: Turn, seconds: float) -> AsyncIterator[Call | NotReached]:
@@ -118,6 +128,7 @@ class Duty:
 
     async def _next(self, ticket: str) -> Turn | datetime | None:
         while True:
+            await self._telephones.ready()
             try:
                 return await self._book.next(ticket)
             except StoreError as error:

@@ -89,6 +89,10 @@ class DutyTelephone:
 class FakeTelephones:
     def __init__(self, telephones: dict[str, DutyTelephone]) -> None:
         self._telephones = telephones
+        self.ready_after = 0.0  # seconds
+
+    async def ready(self) -> None:
+        await asyncio.sleep(self.ready_after)
 
     @asynccontextmanager
     async def ringing(self, turn: Turn, seconds: float) -> AsyncIterator[Call | NotReached]:

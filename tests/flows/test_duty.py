@@ -222,6 +222,15 @@ async def test_two_orders_and_a_restart_ring_one_person_once_a_turn() -> None:
 
 
 @in_virtual_time
+async def test_no_turn_is_lost_while_the_telephone_system_is_not_there() -> None:
+    night = Night({"agent1": DutyTelephone(2.0, PRESSES_1)})
+    telephones = FakeTelephones(night.telephones)
+    telephones.ready_after = 600.0
+    await Duty(night.book, telephones, lambda line: PLAN.line, night.clock).lead(TICKET)
+    assert night.rung() == [("agent1", 600, "accepted")]
+
+
+@in_virtual_time
 async def test_a_store_that_fails_is_asked_again() -> None:
     night = Night({"agent1": DutyTelephone(2.0, PRESSES_1)})
     night.book.broken = 2

@@ -21,6 +21,7 @@ OUTCOMES: Final = {
     "informed": "ご案内のみ",
     "abandoned": "途中で切断",
     "silent": "無言の留守番電話",
+    "turned_away": "着信規制",
     "failed": "システムの障害",
     "rejected": "窓口のない番号",
 }

@@ -1,6 +1,8 @@
 """Numbers as customers write them in the form, and what they are told about one that is never rung."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ivr.web.request.numbers import BadNumber, read
 
@@ -57,3 +59,22 @@ def test_a_number_that_is_never_rung_is_refused_with_its_reason(typed: str, said
     with pytest.raises(BadNumber) as refused:
         read(typed, {"+815031859080"})
     assert said in str(refused.value)
+
+
+WIDE = str.maketrans("0123456789+", "０１２３４５６７８９＋")
+
+
+@given(
+    st.sampled_from(["090", "080", "070"]),
+    st.from_regex(r"[1-9][0-9]{7}", fullmatch=True).filter(lambda rest: rest.isascii()),
+    st.lists(st.sampled_from(["", "-", " ", "　", "ー", "−", "‐", "―", ".", ") "]), min_size=11, max_size=11),
+    st.sampled_from(["", "+81 ", "+81 (0)", "+81-0", "81", "010-81-"]),
+    st.booleans(),
+)
+def test_every_mobile_number_is_read_in_every_dress(
+    first: str, rest: str, between: list[str], country: str, wide: bool
+) -> None:
+    digits = first + rest
+    local = digits if country == "" else digits[1:]
+    typed = country + "".join(digit + gap for digit, gap in zip(local, between, strict=False))
+    assert read(typed.translate(WIDE) if wide else typed) == f"+81{digits[1:]}"

@@ -7,7 +7,7 @@ anything but its rows. docs/admin/reports.md defines the names.
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
@@ -21,7 +21,17 @@ Names = tuple[str, ...]
 WANTED = ("busy", "no_agent", "no_answer", "asked")
 LOST = ("abandoned", "silent", "failed")  # outcomes of a caller whom nobody will ring back
 LOSSES = ("queue", *WANTED, "closed", "menu", "failed")
-OUTCOMES = ("answered", "message", "callback", "informed", "abandoned", "silent", "failed", "rejected")
+OUTCOMES = (
+    "answered",
+    "message",
+    "callback",
+    "informed",
+    "abandoned",
+    "silent",
+    "turned_away",
+    "failed",
+    "rejected",
+)
 PROMISES = ("kept", "late", "never", "waiting")
 MANY = 4  # dials for one callback; more count as so many
 
@@ -118,16 +128,14 @@ MESSAGE: Names = ("message",)
 
 def own_scope(kind: Kind, row: Any) -> str:
     """The one that is the row's own, beside those of its time: the priority it came with, or whose work it was."""
-    match kind:
-        case "ask":
-            return f"priority:{row.priority}"
-        case "dial" | "done":
-            return f"agent:{row.agent or ''}"
+    if kind == "ask":
+        return f"priority:{row.priority}"
+    if kind in ("dial", "done") or (kind == "call" and row.agent is not None):
+        return f"agent:{row.agent or ''}"
     return ""
 
 
-def scopes(local: datetime, own: str) -> tuple[str, ...]:
-    """`local`: when it was, by the clock of its line. Slots count the weekdays from Monday, 0."""
-    day, hour = local.date(), local.hour
-    when = ("", f"day:{day}", f"hour:{hour}", f"slot:{local.weekday()}-{hour}")
+def scopes(day: date, hour: int, own: str) -> tuple[str, ...]:
+    """`day` and `hour`: when it was, by the clock of its line. Slots count the weekdays from Monday, 0."""
+    when = ("", f"day:{day}", f"hour:{hour}", f"slot:{day.weekday()}-{hour}")
     return (*when, own) if own else when

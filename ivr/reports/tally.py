@@ -5,7 +5,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -74,30 +74,27 @@ def quantile(rising: Sequence[float], percent: int) -> float | None:
 
 async def tally(session: AsyncSession, asked: Asked) -> Tally:
     # Most rows share their names and their hour with others: they are counted together first.
-    alike: Counter[tuple[Names, datetime, str]] = Counter()
+    alike: Counter[tuple[Names, date, int, str]] = Counter()
     times: defaultdict[tuple[str, str], array[float]] = defaultdict(lambda: array("d"))
     for kind in KINDS:
         names_of = _namer(kind, asked)
         for span in asked.spans:
             if kind == "ask":
-                async for row, local in _rows(session, asked, kind, span):
-                    names = names_of(row)
-                    alike[names, _hour(local), own_scope(kind, row)] += 1
-                    _add_times(times, names, row)
+                async for piece in store.rows(session, store.CONTACTS, span, asked.tenant):
+                    for row in piece:
+                        names, local = names_of(row), row.at.astimezone(span.zone)
+                        alike[names, local.date(), local.hour, own_scope(kind, row)] += 1
+                        _add_times(times, names, row)
                 continue
             async for row, at, many in store.counted(session, SOURCES[kind], span, asked.tenant):
-                alike[names_of(row), _hour(at.astimezone(span.zone)), own_scope(kind, row)] += many
+                local = at.astimezone(span.zone)
+                alike[names_of(row), local.date(), local.hour, own_scope(kind, row)] += many
     found = Tally(seconds={key: sorted(seconds) for key, seconds in times.items()})
-    for (names, local, own), many in alike.items():
-        for scope in scopes(local, own):
+    for (names, day, hour, own), many in alike.items():
+        for scope in scopes(day, hour, own):
             for name in names:
                 found.counts[name, scope] += many
     return found
-
-
-def _hour(local: datetime) -> datetime:
-    """By the clock on the wall alone: one moment is two hours in two zones."""
-    return local.replace(minute=0, second=0, microsecond=0, tzinfo=None)
 
 
 def _add_times(times: defaultdict[tuple[str, str], "array[float]"], names: Names, row: Any) -> None:
@@ -125,17 +122,11 @@ async def rows_of(
     """Each row of a figure, with its time by the clock of its line; of each span the oldest first."""
     names_of = _namer(kind, asked)
     for span in asked.spans:
-        async for row, local in _rows(session, asked, kind, span, by_time=True):
-            if name in names_of(row) and scope in scopes(local, own_scope(kind, row)):
-                yield row, local
-
-
-async def _rows(
-    session: AsyncSession, asked: Asked, kind: Kind, span: Span, *, by_time: bool = False
-) -> AsyncIterator[tuple[Any, datetime]]:
-    async for piece in store.rows(session, SOURCES[kind], span, asked.tenant, by_time=by_time):
-        for row in piece:
-            yield row, row.at.astimezone(span.zone)
+        async for piece in store.rows(session, SOURCES[kind], span, asked.tenant, by_time=True):
+            for row in piece:
+                local = row.at.astimezone(span.zone)
+                if name in names_of(row) and scope in scopes(local.date(), local.hour, own_scope(kind, row)):
+                    yield row, local
 
 
 def _namer(kind: Kind, asked: Asked) -> Callable[[Any], Names]:

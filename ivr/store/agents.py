@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
-from ivr.store.tables import AgentRow
+from ivr.store.tables import AgentRow, CallRow
 from ivr.store.upsert import insert_new
 
 State = Literal["available", "away", "talking", "wrap_up"]
@@ -165,6 +165,7 @@ async def answer(session: AsyncSession, agent: str, call_id: str, now: datetime)
     row = offered[agent]
     row.state, row.reason, row.since, row.unanswered = "talking", None, now, 0
     row.offer_until = row.wrap_up_until = None
+    await session.execute(update(CallRow).where(CallRow.id == call_id).values(agent=agent))
     await session.flush()
     return True
 

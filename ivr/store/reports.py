@@ -58,6 +58,7 @@ CALLS = Source(
         CallRow.ended_at,
         CallRow.outcome,
         CallRow.cause,
+        CallRow.agent,
         CallRow.number,
         CallRow.withheld,
         case((CallRow.outcome == "abandoned", cast(CallRow.path, Text)), else_=null()).label("path"),
@@ -65,7 +66,7 @@ CALLS = Source(
     CallRow.started_at,
     CallRow.line,
     CallRow.tenant,
-    ("line", "outcome", "cause", "path"),
+    ("line", "outcome", "cause", "path", "agent"),
 )
 # Who asked to be rung back, with the ticket as it stands now.
 CONTACTS = Source(

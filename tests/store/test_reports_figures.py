@@ -62,7 +62,13 @@ async def write_at_random(store: Store, seed: int) -> None:
         at, ticket = when(), f"{number:07}"
         ends, path = some(1, 900, 0.1), dice.choice([["menu"], ["menu", "#1", "support"]])
         outcome = dice.choice(OUTCOMES) if ends else "in_progress"
-        ended = {"ended_at": at + ends if ends else None, "outcome": outcome, "cause": dice.choice(CAUSES)}
+        answered_by = dice.choice(["tanaka", "suzuki", None]) if outcome == "answered" else None
+        ended = {
+            "agent": answered_by,
+            "ended_at": at + ends if ends else None,
+            "outcome": outcome,
+            "cause": dice.choice(CAUSES),
+        }
         rows[CallRow].append(call(f"c{number}", **of, started_at=at, path=path, **ended))
         done, aim, due, begun = (
             some(60, 90000, 0.5),
@@ -202,7 +208,10 @@ async def slowly(
     dials = await everything(session, "callback_dials")
     for row in await everything(session, "calls"):
         if row["ended_at"] and is_in(row, "started_at", line, tenant):
-            counts.update((name, place) for name in names_of_call(row) for place in places(row, "started_at"))
+            own = f"agent:{row['agent']}" if row["agent"] else None
+            counts.update(
+                (name, place) for name in names_of_call(row) for place in places(row, "started_at", own)
+            )
     for row in await everything(session, "callback_contacts"):
         if is_in(row, "created_at", line, tenant):
             names = list(names_of_ask(row, tickets[row["ticket"]]))

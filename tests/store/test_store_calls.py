@@ -1,7 +1,7 @@
 import pytest
 
 from ivr.errors import NotFound
-from ivr.store import calls
+from ivr.store import agents, calls
 from ivr.store.database import Store
 from tests.store.rows import NOON, after, call
 
@@ -132,3 +132,18 @@ async def test_calls_that_went_on_are_found_from_every_line_they_were_in(store: 
         ("depot", False): ["gone"],
         ("depot", True): ["gone"],
     }
+
+
+async def test_who_answered_is_written_by_the_answer_and_stays(store: Store) -> None:
+    async with store.write() as session:
+        await calls.save(session, [call("c1"), call("c2")])
+        for name in ("aiko", "ben"):
+            await agents.add(session, name, groups=["support"], endpoint=f"PJSIP/{name}", secret="x", at=NOON)
+        await agents.reserve(session, "support", "c1", until=after(20), now=NOON)
+        assert await agents.answer(session, "ben", "c1", NOON)
+        assert not await agents.answer(session, "aiko", "c1", NOON), "one alone has the call"
+    async with store.write() as session:
+        await calls.save(session, [call("c1", outcome="answered", ended_at=after(60), state=None)])
+        found = {id: await calls.get(session, id) for id in ("c1", "c2")}
+    assert {id: row.agent for id, row in found.items() if row} == {"c1": "ben", "c2": None}
+    assert found["c1"] is not None and found["c1"].outcome == "answered"

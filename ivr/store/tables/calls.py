@@ -31,6 +31,7 @@ class CallRow(Base):
     keys_received: Mapped[int] = mapped_column(default=0)
     keys_used: Mapped[int] = mapped_column(default=0)
     keys_emptied: Mapped[int] = mapped_column(default=0)
+    agent: Mapped[str | None] = mapped_column(String(64))  # who answered, of several the last
     answers: Mapped[dict[str, Any] | None]  # to a survey: question -> grade, 1 to 5; NULL: none was answered
     __table_args__ = (
         Index(None, "started_at"),

@@ -13,7 +13,7 @@ from ivr.web.reports import labels
 
 WHEN: Final = {"call": "着信", "ask": "受付", "dial": "架電", "done": "対応済み", "message": "受付"}
 HEADS: Final[dict[Kind, Sequence[str]]] = {
-    "call": ("電話番号", "結果", "理由", "長さ"),
+    "call": ("電話番号", "結果", "理由", "担当", "長さ"),
     "ask": ("お名前", "会社名", "電話番号", "優先度", "お約束", "着手", "状態", "担当"),
     "dial": ("電話番号", "担当", "結果", "手元の電話"),
     "done": ("お名前", "会社名", "受付", "担当", "架電の回数"),
@@ -56,7 +56,7 @@ def _call(row: Any, zone: ZoneInfo) -> list[str]:
     number = words.phone(row.number, row.withheld)
     seconds = (row.ended_at - row.at).total_seconds()
     outcome = labels.OUTCOMES.get(row.outcome, row.outcome)
-    return [number, outcome, words.CAUSES.get(row.cause, ""), words.length(seconds)]
+    return [number, outcome, words.CAUSES.get(row.cause, ""), row.agent or "", words.length(seconds)]
 
 
 def _ask(row: Any, zone: ZoneInfo) -> list[str]:

@@ -37,7 +37,7 @@ LOAD = {
     "dial": "架電",
     "done": "対応済み",
 }
-WORK = {"dial": "架電", "dial.reached": "本人と通話", "done": "対応済み"}
+WORK = {"call.answered": "応答した通話", "dial": "架電", "dial.reached": "本人と通話", "done": "対応済み"}
 
 
 def tables(tally: Tally, of: Period) -> list[Table]:
@@ -176,7 +176,7 @@ def _agents(tally: Tally) -> Table:
     return Table(
         "agents",
         "オペレーター",
-        "架電した方、対応済みにした方ごと。",
+        "通話に応答した方、架電した方、対応済みにした方ごと。",
         ["オペレーター", *WORK.values()],
         _rows(tally, WORK, scopes),
     )

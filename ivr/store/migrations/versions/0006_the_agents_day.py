@@ -18,6 +18,7 @@ def upgrade() -> None:
 
 
 def _people() -> None:
+    op.add_column("calls", sa.Column("agent", sa.String(64), nullable=True))
     op.add_column("agents", sa.Column("mobile", sa.String(20), nullable=True))
     for column in (
         sa.Column("email", sa.Text(), nullable=True),

@@ -180,16 +180,23 @@ async def add_token(
 
 
 async def make_trial(settings: Settings) -> None:
-    """One user, and one agent for each group of the dialplans, if there are none; their passwords in a file."""
+    """One user, who has a telephone to ring back, and one agent for each group of the dialplans, if there are none.
+
+    Their passwords in a file.
+    """
     async with opened(settings.database_url) as store, store.read() as session:
         if await users.listing(session) or await agents.listing(session):
             return
     dialplans, _ = load_all(settings.dialplans, STEPS)
     groups = sorted({group for dialplan in dialplans.values() for group in groups_of(dialplan)})
     lines = [f"Login      user admin, password {await add_user(settings, 'admin', role='admin')}"]
-    for group in groups:
-        name = group.replace("_", "-")
-        telephone = await add_agent(settings, name, [group], wrap_up=TRIAL_WRAP_UP)
+    # No caller of a queue is put through to who only rings back.
+    seats: list[tuple[str, list[str]]] = [
+        ("admin", []),
+        *((name.replace("_", "-"), [name]) for name in groups),
+    ]
+    for name, of in seats:
+        telephone = await add_agent(settings, name, of, wrap_up=TRIAL_WRAP_UP)
         lines.append(f"Agent      {name}: SIP user {telephone.username}, password {telephone.password}")
     _write_secret(settings.first_login, "\n".join(lines) + "\n")
 

@@ -191,6 +191,11 @@ class Settings:
         return self.data / "first-login.txt"
 
     @property
+    def trial_trunks(self) -> Path:
+        """What `--trial` made: calls that go out reach `ivr answer` alone. The trunks, while it is there and no others are."""
+        return _trial_trunks(self.data)
+
+    @property
     def session_key(self) -> Path:
         return self.data / "session.key"
 
@@ -218,8 +223,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         )
     values["recordings"] = values["recordings"] or values["data"] / "recordings"
     values["model"] = values["model"] or TINY_MODEL
+    if (
+        values["trunks"] is None
+        and not values["outbound"]
+        and (trial := _trial_trunks(values["data"])).exists()
+    ):
+        values["trunks"] = trial
     values["trunk_passwords"] = values["trunk_passwords"] or values["data"] / "trunk-passwords.toml"
     return Settings(**values)
+
+
+def _trial_trunks(data: Path) -> Path:
+    return data / "trial-trunks.yaml"
 
 
 def on_running_clock(settings: Settings) -> Settings:

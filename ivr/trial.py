@@ -77,14 +77,14 @@ async def call(
     the message instead of `#`. `out`: directory for `heard.wav`. `report` gets a line for each happening.
     """
     calls_as = _from(caller)
-    if not await _listens(settings.ari):
+    if not await listens(settings.ari):
         raise AsteriskError(f"no Asterisk is running at {settings.ari}: {START}")
     clock = SystemClock(settings.clock_offset)
     async with opened(settings.database_url) as store:
-        folder = out or _new_folder(settings.data / "trial", clock.now())
+        folder = out or new_folder(settings.data / "trial", clock.now())
         telephones = folder / "telephones"
         telephones.mkdir(mode=0o700, parents=True, exist_ok=True)  # agents' passwords will stand there
-        speeches = [_speech(telephones / f"say-{turn}", text) for turn, text in enumerate(say or (), 1)]
+        speeches = [spoken(telephones / f"say-{turn}", text) for turn, text in enumerate(say or (), 1)]
         trial = _Trial(settings, clock, store, Diary(clock, report), telephones)
         line = await trial.look_around(number)
         async with AsyncExitStack() as stack:
@@ -97,7 +97,7 @@ async def call(
             )
             result = TrialResult(ended=await person.visit(), answered_by=person.answered_by)
         # Only now is the file whole.
-        result.heard = _keep_heard(telephone, folder / "heard.wav")
+        result.heard = keep_heard(telephone, folder / "heard.wav")
         await trial.afterwards(watch, result, beeped=person.beeps > 0)
     shutil.rmtree(telephones)  # after an error they stay, with their logs
     result.steps = trial.diary.steps
@@ -137,7 +137,7 @@ class _Trial:
                 self.diary.note(
                     f"nobody is there for {group}: `ivr agent list`, `ivr agent set NAME available`"
                 )
-        speech = _speech(self.folder / "agent", AGENT_SAYS)
+        speech = spoken(self.folder / "agent", AGENT_SAYS)
         for agent in chosen:
             user = agent.endpoint.partition("/")[2]
             await stack.enter_async_context(self.telephone(user, agent.secret, speech.file))
@@ -145,10 +145,9 @@ class _Trial:
         return speech.seconds
 
     def telephone(self, user: str, password: str | None, speak: Path | None = None) -> Telephone:
-        sip = self.settings.sip
-        server = Address("127.0.0.1", sip.port) if sip.host == "0.0.0.0" else sip
+        server = the_server(self.settings)
         folder = self.folder / (f"agent-{user}" if password else "caller")
-        return Telephone(user, password, server, folder, _free_ports(self.settings.rtp), speak)
+        return Telephone(user, password, server, folder, free_ports(self.settings.rtp), speak)
 
     async def dial(self, telephone: Telephone, number: str, caller: str) -> Watch:
         """Returns when the call is up; AsteriskError if nobody answers, or with a refusal."""
@@ -226,7 +225,13 @@ def _ticket(callback: CallbackRow) -> str:
     return f"callback: ticket {callback.ticket}, because {callback.cause}, due {due}"
 
 
-async def _listens(address: Address) -> bool:
+def the_server(settings: Settings) -> Address:
+    """SIP as it is reached from this machine."""
+    sip = settings.sip
+    return Address("127.0.0.1", sip.port) if sip.host == "0.0.0.0" else sip
+
+
+async def listens(address: Address) -> bool:
     try:
         async with asyncio.timeout(2):
             _, writer = await asyncio.open_connection(address.host, address.port)
@@ -236,7 +241,7 @@ async def _listens(address: Address) -> bool:
     return True
 
 
-def _new_folder(trial: Path, now: datetime) -> Path:
+def new_folder(trial: Path, now: datetime) -> Path:
     """Named by the time; two calls of one second have one each."""
     stamp = now.astimezone(ZONE).strftime("%Y%m%d-%H%M%S")
     for turn in count(1):
@@ -249,7 +254,7 @@ def _new_folder(trial: Path, now: datetime) -> Path:
     raise AssertionError
 
 
-def _speech(base: Path, text: str) -> Speech:
+def spoken(base: Path, text: str) -> Speech:
     if not text.strip():
         return Speech("", None, SILENT)
     # Here and not above: it takes a second to load, and `ivr call` may have nothing to say.
@@ -293,7 +298,7 @@ def _from(caller: str) -> str:
     return re.sub(r"[^0-9+]", "", caller)
 
 
-def _free_ports(taken: Ports) -> Ports:
+def free_ports(taken: Ports) -> Ports:
     """For one telephone on this machine, and none of Asterisk's own."""
     while True:
         first = random.randrange(*PORTS_AMONG, PORTS_EACH)
@@ -311,7 +316,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _keep_heard(telephone: Telephone, to: Path) -> str | None:
+def keep_heard(telephone: Telephone, to: Path) -> str | None:
     try:
         return str(telephone.heard.replace(to))
     except FileNotFoundError:

@@ -48,7 +48,10 @@ class Telephone:
         rtp_ports: Ports,
         speak: Path | None = None,
         answer: bool = True,
+        sip_port: int | None = None,
     ) -> None:
+        """`sip_port`: where it listens, for calls that come without a registration; None: anywhere."""
+        self._sip_port = sip_port
         self._aor = user if "@" in user else f"{user}@{server}"
         self._password = password
         self._server = server
@@ -86,7 +89,7 @@ class Telephone:
         for old in self._data.glob("dump-*.wav"):
             old.unlink()
         control, sip = _free_ports()
-        self._configure(control, sip)
+        self._configure(control, self._sip_port or sip)
         with (self._data / "baresip.log").open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *("setpriv", "--pdeathsig", "TERM", "--", program, "-f", str(self._data)),

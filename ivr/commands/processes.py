@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ivr.commands.common import Commands, command, print_json, run
@@ -18,7 +19,9 @@ def add_to(commands: Commands) -> None:
         "--trial", action="store_true", help="make a user and agents to try it with, if there are none"
     )
     run.add_argument(
-        "--no-transcriber", action="store_true", help="leave the transcriber to somebody else, such as systemd"
+        "--no-transcriber",
+        action="store_true",
+        help="leave the transcriber to somebody else, such as systemd",
     )
     process = command(commands, "process", _process, "one process alone, as `ivr run` starts it")
     process.add_argument("name", choices=("engine", "web", "jobs", "transcriber"))
@@ -39,6 +42,14 @@ def add_to(commands: Commands) -> None:
     call.add_argument("--hang-up", action="store_true", help="end the message by hanging up instead of #")
     call.add_argument("--out", type=Path, help="directory for what the caller heard")
     call.add_argument("--json", action="store_true")
+
+    answer = command(
+        commands, "answer", _answer, "telephones that pick up for an agent and a customer who is rung back"
+    )
+    answer.add_argument("number", help="the customer's, e.g. 090-1234-5678")
+    answer.add_argument("--agent", default="admin", help="whose telephone picks up, too (default: admin)")
+    answer.add_argument("--busy", action="store_true", help="the customer's telephone declines")
+    answer.add_argument("--out", type=Path, help="directory for what the two heard")
 
 
 def start(settings: Settings, options: argparse.Namespace) -> None:
@@ -81,6 +92,7 @@ def _banner(settings: Settings, *, trial: bool) -> str:
         '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --answer',
         '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --say "ログインできません。田中です。折り返しお電話ください"',
         "  .venv/bin/ivr callbacks",
+        "  .venv/bin/ivr answer 090-1234-5678      # then press 発信 on the page",
         "Ctrl-C stops everything.",
     ]
     return "\n".join(lines)
@@ -104,9 +116,14 @@ def _process(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _prepare(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin, app
+    from ivr import admin, app, trial_back
+    from ivr.settings import load
 
-    app.prepare(settings)
+    if options.trial:
+        trial_back.write_trunk(settings)
+    else:
+        settings.trial_trunks.unlink(missing_ok=True)
+    app.prepare(replace(settings, trunks=load().trunks))
     if options.trial:
         run(admin.make_trial(settings))
 
@@ -131,3 +148,18 @@ def _call(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print_json(result.as_json())
     return 0 if result.ended else 1
+
+
+def _answer(settings: Settings, options: argparse.Namespace) -> None:
+    from ivr import trial_back
+
+    asyncio.run(
+        trial_back.answer(
+            settings,
+            options.number,
+            agent=options.agent,
+            busy=options.busy,
+            out=options.out,
+            report=lambda text: print(text, flush=True),
+        )
+    )

@@ -100,6 +100,10 @@ TABLE: dict[str, Row] = {
     "GET dedicated": Row("dedicated"),
     "PUT dedicated": Row("dedicated", {"number": "0335815111", "agent": "alice"}, {"number": "+81335815111"}),
     "POST dedicated/end": Row("dedicated/end", {"number": "03-3581-5111"}, status=204),
+    "GET reports": Row("reports?since=2026-11-01&until=2026-11-24&line=shop", None, {"line": "shop"}),
+    "GET reports/rows": Row("reports/rows?name=call&since=7d"),
+    "GET reports/months": Row("reports/months"),
+    "GET live": Row("live", None, {"engine": "dead"}),
     "GET openapi.json": Row("openapi.json", None, {"openapi": "3.1.0"}),
 }  # fmt: skip
 

@@ -195,6 +195,10 @@ GET  /api/v1/lines
 GET  /api/v1/barred?kind=incoming
 POST /api/v1/barred
 GET  /api/v1/dedicated
+GET  /api/v1/reports?line=shop
+GET  /api/v1/reports/rows?name=ask&since=30d
+GET  /api/v1/reports/months
+GET  /api/v1/live
 PUT  /api/v1/dedicated
 POST /api/v1/dedicated/end
 """

@@ -192,7 +192,7 @@ def _failures(operation: Operation) -> list[int]:
         400: operation.path != RECORDING,
         401: operation.path != DOCUMENT,
         403: operation.manages or operation.conflicts,
-        404: bool(operation.places),
+        404: operation.missing or bool(operation.places),
         409: operation.conflicts,
         410: operation.gone,
         412: "seen" in operation.hints,

@@ -197,5 +197,7 @@ OPERATIONS = [
     Operation("POST", "/api/v1/barred/{entry}/end", end_barred, "lists", manages=True),
     Operation("GET", "/api/v1/dedicated", list_dedicated, "lists"),
     Operation("PUT", "/api/v1/dedicated", dedicate, "lists", manages=True, conflicts=True),
-    Operation("POST", "/api/v1/dedicated/end", end_dedicated, "lists", manages=True, conflicts=True),
+    Operation(
+        "POST", "/api/v1/dedicated/end", end_dedicated, "lists", manages=True, conflicts=True, missing=True
+    ),
 ]

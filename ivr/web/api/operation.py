@@ -28,7 +28,8 @@ class Operation:
     """`do` takes the request and, by these names, `query`, `body` (models), `seen` (If-Match), `key` (Idempotency-Key).
 
     It returns a model, a list of models, or None; or a response of its own, if `content` names its media types.
-    `gone`, `conflicts`: it may answer 410, 409. `manages`: for supervisors and admins alone.
+    `gone`, `conflicts`, `missing`: it may answer 410, 409, and 404 though nothing in its address can be wrong.
+    `manages`: for supervisors and admins alone.
     """
 
     method: Method
@@ -39,6 +40,7 @@ class Operation:
     manages: bool = False
     conflicts: bool = False
     gone: bool = False
+    missing: bool = False
     content: tuple[str, ...] = ()
 
     @functools.cached_property

@@ -17,6 +17,7 @@ from ivr.web.api import (
     lines,
     lists,
     messages,
+    reports,
     requests,
 )
 from ivr.web.api.document import document
@@ -73,6 +74,7 @@ OPERATIONS = [
     *agents.OPERATIONS,
     *lines.OPERATIONS,
     *lists.OPERATIONS,
+    *reports.OPERATIONS,
     Operation("GET", gate.DOCUMENT, get_document, "document", content=("application/json",)),
 ]
 ROUTES = [operation.route() for operation in OPERATIONS]

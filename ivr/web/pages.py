@@ -78,7 +78,7 @@ def html(request: web.Request, template: str, **values: Any) -> str:
         .render(
             user=request.get(VIEWER),
             seat=seat(request),
-            section=request.path.split("/")[1],
+            section=_section(request.path),
             trial_clock=words.full_moment(now) if app[SETTINGS].clock_offset else None,
             moment=partial(words.moment, now=now),
             time_left=partial(words.time_left, now=now),
@@ -95,6 +95,12 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
         status=status,
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _section(path: str) -> str:
+    """Of the bar: people and the audit stand below /admin/ and are no part of the lines."""
+    parts = path.split("/")
+    return parts[2] if path.startswith(("/admin/users", "/admin/audit")) else parts[1]
 
 
 def problem(request: web.Request, status: int, heading: str, detail: str) -> web.Response:

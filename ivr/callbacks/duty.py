@@ -64,21 +64,31 @@ async def next_turn(
         return running
     if rings and rings[-1].ended_at is None:  # whoever rang has died
         await duty.end(session, row.ticket, rings[-1].turn, "failed", now)
-    names = policy.rules.duty
-    for turn in range(len(rings) + 1, ROUNDS * len(names) + 1):
-        name = names[(turn - 1) % len(names)]
+    names, before = policy.rules.duty, len(rings) - len(_since(rings))
+    for turn in range(len(rings) + 1, before + ROUNDS * len(names) + 1):
+        name = names[(turn - before - 1) % len(names)]
         again = max((ring.began_at + TURN for ring in rings if ring.agent == name), default=now)
         if again > now:  # who has just declined is not rung again at once
             return again
         begun = await _begin(session, row, name, turn, now)
         if begun is not None:
             return begun
+    await _alarm(session, row, now)
+    return None
+
+
+async def _alarm(session: AsyncSession, row: CallbackRow, now: datetime) -> None:
     text = (
         f"窓口「{row.line}」の緊急の折り返し（受付番号 {row.ticket}）を、当番の方がどなたも受けていません。"
         "折り返しの画面を開き、担当してください。"
     )
     await alarms.raise_(session, ALARM + row.ticket, text, tenant=row.tenant, at=now)
-    return None
+
+
+def _since(rings: Sequence[DutyRing]) -> Sequence[DutyRing]:
+    """Those after somebody accepted, who then did nothing about it."""
+    last = max((at for at, ring in enumerate(rings, 1) if ring.outcome == "accepted"), default=0)
+    return rings[last:]
 
 
 def _running(rings: Sequence[DutyRing], now: datetime) -> datetime | None:
@@ -130,13 +140,17 @@ async def sweep(session: AsyncSession, policies: Policies, now: datetime) -> Non
     So does one that came while the line was open and is waiting still when it closes.
     """
     waiting = {row.ticket: row for row in await duty.waiting(session, LIMIT)}
+    standing = {alarm.key for alarm in await alarms.standing(session)}
     ordered = {order.data.get("ticket") for order in await orders.pending(session, "engine")}
     for ticket, row in waiting.items():
         policy = policies(row.line)
         if ticket in ordered or not wanted(row, policy, now):
             continue
         rings = await duty.of_ticket(session, ticket)
-        if _running(rings, now) is None and len(rings) < ROUNDS * len(policy.rules.duty):
+        if len(_since(rings)) >= ROUNDS * len(policy.rules.duty) and rings[-1].ended_at is not None:
+            if ALARM + ticket not in standing:  # somebody had it and gave it back
+                await _alarm(session, row, now)
+        elif _running(rings, now) is None:
             await orders.put(session, "engine", DUTY, {"ticket": ticket}, now)
     for alarm in await alarms.standing(session):
         if alarm.key.startswith(ALARM) and alarm.key.removeprefix(ALARM) not in waiting:

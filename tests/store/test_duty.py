@@ -238,6 +238,47 @@ async def test_the_sweep_leaves_a_turn_that_runs_and_a_list_that_is_through(desk
     assert await ordered(desk) == []
 
 
+async def test_who_accepted_and_did_nothing_is_followed_by_the_list_from_the_top(desk: Store) -> None:
+    await ended(desk, await turn(desk, NIGHT), "declined", after(5))
+    second = await turn(desk, after(6))
+    assert isinstance(second, Turn)
+    async with desk.write() as session:
+        assert await duty.accept(session, second, after(10))
+    await Escalation(desk, policies, lambda call: None, ManualClock(after(1811))).round()
+    assert await ordered(desk) == [TICKET], "the lease has ended"
+    rung = []
+    for seconds in (1812, 2000, 2200, 2400, 2600, 2800):
+        one = await turn(desk, after(seconds))
+        assert isinstance(one, Turn)
+        rung.append(one.agent)
+        await ended(desk, one, "no_answer", after(seconds + 1))
+    assert rung == ["chiba", "doi", "chiba", "doi", "chiba", "doi"]
+    assert await turn(desk, after(3000)) is None
+
+
+async def test_an_alarm_stands_again_for_what_was_given_back_after_the_list_was_through(desk: Store) -> None:
+    for seconds in (0, 180, 360, 540, 720, 900):
+        await ended(desk, await turn(desk, after(seconds)), "no_answer", after(seconds + 1))
+    assert await turn(desk, after(1080)) is None
+    who, watch = Who("abe", "desk"), Escalation(desk, policies, lambda call: None, ManualClock(after(1200)))
+    async with desk.write() as session:
+        await service.claim(session, TICKET, who, until=after(4000), now=after(1100))
+    await watch.round()
+    assert await standing(desk) == 0
+    async with desk.write() as session:
+        await service.give_back(session, TICKET, who=who, now=after(1300))
+    for _ in range(2):
+        await watch.round()
+    assert await standing(desk) == 1
+
+
+async def standing(desk: Store) -> int:
+    """How often the alarm was raised that stands."""
+    async with desk.read() as session:
+        found = [one.count for one in await alarms.standing(session) if one.key == f"duty:{TICKET}"]
+    return sum(found)
+
+
 async def test_turns_of_a_merged_callback_go_along(desk: Store) -> None:
     await ended(desk, await turn(desk, NIGHT), "declined", after(5))
     async with desk.write() as session:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks.states import CLOSED
+from ivr.callbacks.states import CLOSED, STATES
 from ivr.lines import Lines, groups_of
 from ivr.reports.period import Period, spans
 from ivr.reports.tally import Asked, calls_of, share
@@ -20,7 +20,7 @@ from ivr.web.managing import zones
 
 Engine = Literal["alive", "stopping", "cut", "dead"]
 SOON = timedelta(minutes=30)  # so long before its due time a callback is counted as near
-BUSY = ("talking", "ringing", "wrap_up")
+LEFT = tuple(state for state in STATES if state not in CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +166,7 @@ async def _due(
     late = func.count().filter(CallbackRow.due_at < now)
     query = (
         select(CallbackRow.line, late, func.count())
-        .where(
-            CallbackRow.state.not_in(CLOSED), CallbackRow.begun_at.is_(None), CallbackRow.due_at < now + SOON
-        )
+        .where(CallbackRow.state.in_(LEFT), CallbackRow.begun_at.is_(None), CallbackRow.due_at < now + SOON)
         .group_by(CallbackRow.line)
     )
     if tenant is not None:

@@ -40,7 +40,7 @@ class Filter:
         return f"/supervise?{urlencode(given)}" if given else "/supervise"
 
     def where(self, tenant: str | None, now: datetime) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = [CallbackRow.state.not_in(CLOSED)]
+        found: list[ColumnElement[bool]] = [CallbackRow.state.in_(OPEN)]
         if tenant is not None:
             found.append(CallbackRow.tenant == tenant)
         if self.line:

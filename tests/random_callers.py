@@ -76,4 +76,5 @@ def served(caller: RandomCaller, session: Session) -> bool:
     if outcome == "callback":
         return session.asked is not None
     assert outcome in get_args(Outcome)
-    return session.heard[-1].endswith(GOODBYE) or (caller.left and outcome in ("abandoned", "silent"))
+    own = caller.left and outcome in ("abandoned", "silent", "informed")  # informed: of the ticket
+    return session.heard[-1].endswith(GOODBYE) or own

@@ -151,7 +151,7 @@ class Outgoing:
                 return way
             async with self.holding(id.partition(AGENT)[0], way) as full:
                 return full or await self._ring(way, to, seconds, id, line)
-        way = to if isinstance(to, Way) else Way(to, national(ours))
+        way = to if isinstance(to, Way) else Way(to, national(ours) if ours else "")
         return await self._ring(way, None, seconds, id, line)
 
     async def _ring(

@@ -132,15 +132,15 @@ class RingingBack:
         return [channel["id"] for channel in await self._engine.ari.http("GET", "channels")]
 
     async def _bridged(self, job: Job) -> set[str]:
-        """Who hears each other."""
-        try:
-            return set((await self._engine.ari.http("GET", f"bridges/{job.id}-b"))["channels"])
-        except AriRefused:
-            return set()
-        except AsteriskError as error:
-            log.warning("a talk is looked at later", extra={"call_id": job.id, "error": str(error)})
+        """Who hears each other; waits for an Asterisk that does not answer."""
+        while True:
+            try:
+                return set((await self._engine.ari.http("GET", f"bridges/{job.id}-b"))["channels"])
+            except AriRefused:
+                return set()
+            except AsteriskError as error:
+                log.warning("a talk is looked at later", extra={"call_id": job.id, "error": str(error)})
             await asyncio.sleep(LOOK)
-            return await self._bridged(job)
 
     async def _end(self, uri: str) -> None:
         await quietly(self._engine.ari.http("DELETE", uri), "dial that was left")

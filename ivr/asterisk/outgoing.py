@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,16 +117,23 @@ class Outgoing:
         `id`: what the ids of the calls to come have before AGENT. Other engines are not known here: then the
         carrier refuses.
         """
-        wanted = Counter(way.trunk for way in ways if way.channels)
         async with self._looking:
-            used = await self._used(id) if wanted else Counter[str]()
-            full = any(used[way.trunk] + wanted[way.trunk] > way.channels for way in ways if way.channels)
-            if not full:
-                self._held[id] = wanted
+            full = await self._hold(id, Counter(way.trunk for way in ways if way.channels), ways)
         try:
-            yield _NO_PLACE if full else None
+            yield full
         finally:
             self._held.pop(id, None)
+
+    async def _hold(self, id: str, wanted: Counter[str], ways: Sequence[Way]) -> NotReached | None:
+        try:
+            used = await self._used(id) if wanted else Counter[str]()
+        except AsteriskError as error:
+            log.warning("a trunk cannot be looked at", extra={"call_id": id, "error": str(error)})
+            return _FAILED
+        if any(used[way.trunk] + wanted[way.trunk] > way.channels for way in ways if way.channels):
+            return _NO_PLACE
+        self._held[id] = wanted
+        return None
 
     async def _used(self, id: str) -> Counter[str]:
         """Trunk -> calls that are up on it, or will be."""

@@ -42,7 +42,7 @@ class RingingBack:
         if self._engine.draining:
             await self._book.refuse(key, texts.STOPPED)
             return
-        job = await self._book.take(key)
+        job = await surely(lambda: self._book.take(key))
         if job is not None:
             await self._lead(Dial(job, self._ours(job.line), self._engine.outgoing, self._book), to)
 
@@ -50,7 +50,7 @@ class RingingBack:
         await self._ready.wait()
         asked: list[str] = []
         while not self._engine.draining:
-            job = await self._book.begins(ticket, request, asked)
+            job = await surely(lambda: self._book.begins(ticket, request, asked))
             if job is None:
                 return
             asked.append(job.agent)
@@ -63,6 +63,10 @@ class RingingBack:
     async def _lead(self, dial: Dial, to: To) -> bool:
         try:
             return await dial.lead(to)
+        except Exception:  # a mistake of ours must not hold ticket and agent
+            log.exception("ringing back failed", extra={"call_id": dial.job.id})
+            await surely(lambda: self._book.not_rung(dial.job, texts.FAILED))
+            return True
         finally:
             self._engine.queues.changed()  # an agent may be free
 

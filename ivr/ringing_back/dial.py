@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ivr.asterisk.caller import AriCall
 from ivr.asterisk.channel import AGENT
@@ -23,13 +23,15 @@ from ivr.ringing_back.job import Book, Job, To
 
 log = logging.getLogger("ivr.ringing_back")
 
+T = TypeVar("T")
+
 AGENT_RINGS = 30.0  # seconds
 CUSTOMER_RINGS = 45.0
 YES = "1"
 ASKED = 2  # times, for the key on a mobile
 TO_PRESS = 5.0  # seconds
 KEEP = 60.0  # seconds from one time that a talk is kept to the next
-AGAIN = (1.0, 3.0, 10.0, 30.0)  # seconds before each further try to write an end down
+AGAIN = (1.0, 3.0, 10.0, 30.0)  # seconds before each further try to write something down
 RESULTS: dict[Reason, Result] = {
     "busy": "busy",
     "no_answer": "no_answer",
@@ -191,12 +193,13 @@ class Dial:
         await surely(lambda: self.book.not_rung(self.job, why, unanswered=count, free=not self.kept))
 
 
-async def surely(write: Callable[[], Awaitable[None]]) -> None:
-    """A ticket whose end is not written down is anybody's only when its lease has ended."""
+async def surely(write: Callable[[], Awaitable[T]]) -> T | None:
+    """What it gives. A ticket whose end is not written down is anybody's only when its lease has ended."""
     for pause in (*AGAIN, None):
         try:
             return await write()
         except StoreError as error:
-            log.error("the end of a dial waits for the store", extra={"error": str(error)})
+            log.error("a dial waits for the store", extra={"error": str(error)})
         if pause is not None:
             await asyncio.sleep(pause)
+    return None

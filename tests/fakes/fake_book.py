@@ -22,9 +22,10 @@ class FakeBook:
         if self.broken:
             self.broken -= 1
             raise StoreError
-        self.written.append(what)
+        self.written += [what] if what else []
 
     async def take(self, key: str) -> Job | None:
+        self._write("")
         return self.jobs.pop(key, None)
 
     async def begins(self, ticket: str, request: str, but: Collection[str]) -> Job | None:

@@ -109,6 +109,27 @@ async def test_an_order_waits_for_the_link() -> None:
 
 
 @in_virtual_time
+async def test_an_order_waits_for_the_store() -> None:
+    run = await Run(JOB).started()
+    run.book.broken = 2
+    run.back.dial("k1", "telephone")
+    await asyncio.sleep(5)
+    assert run.ari.dialled == ["PJSIP/aiko"]
+
+
+@in_virtual_time
+async def test_a_mistake_of_ours_holds_nobody() -> None:
+    run = await Run(JOB).started()
+    run.back.dial("k1", "telephone")
+    await asyncio.sleep(3)
+    run.ari.comes(AGENT)
+    del run.book.refused  # type: ignore[attr-defined]
+    await asyncio.sleep(3)
+    assert run.book.written == ["joined", f"not rung: {texts.FAILED}"]
+    assert (run.ari.channels, run.ari.dialled) == (set(), ["PJSIP/aiko"])
+
+
+@in_virtual_time
 async def test_at_once_rings_one_free_agent_after_the_other() -> None:
     run = await Run(JOB, OTHER).started()
     run.back.now("T1", "17")

@@ -29,7 +29,7 @@ async def readyz(request: web.Request) -> web.Response:
             standing = len(await alarms.standing(db))
     except StoreError as error:
         return _not_ready("store", str(error))
-    reason = _why_not(row, request.app[CLOCK].now())
+    reason = why_not(row, request.app[CLOCK].now())
     if reason is not None:
         return _not_ready("engine", reason)
     return web.json_response({"ready": True, "alarms": standing, "trunks": trunks.detail if trunks else {}})
@@ -39,7 +39,8 @@ def _not_ready(part: str, reason: str) -> web.Response:
     return web.json_response({"ready": False, "part": part, "reason": reason}, status=503)
 
 
-def _why_not(row: Health | None, now: datetime) -> str | None:
+def why_not(row: Health | None, now: datetime) -> str | None:
+    """Why calls cannot be taken; `row`: of the engine."""
     if row is None:
         return "the engine has never reported"
     age = now - row.at

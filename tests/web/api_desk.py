@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import lists
 from ivr.callbacks.who import Who
 from ivr.settings import Settings
-from ivr.store import agents, audit, closures, contacts, dials, messages, tokens, users
+from ivr.store import agents, alarms, audit, closures, contacts, dials, messages, tokens, users
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, CallRow
 from ivr.web.auth.passwords import make_hash
@@ -66,6 +66,7 @@ async def furnish(store: Store, settings: Settings) -> None:
         await messages.stored(
             db, "quiet", state="silent", ended_at=NOW, ended_by="hangup", duration=1.0, kind="tone"
         )
+        await alarms.raise_(db, "dialplan:shop", "誤りのあるコールフロー", tenant="shop", at=NOW)
         later = NOW + timedelta(days=3)
         await closures.add(db, "shop", begins=later, ends=None, reason="棚卸し", by="carol", at=NOW)
         await audit.note(

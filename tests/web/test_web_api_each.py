@@ -104,6 +104,7 @@ TABLE: dict[str, Row] = {
     "GET reports/rows": Row("reports/rows?name=call&since=7d"),
     "GET reports/months": Row("reports/months"),
     "GET live": Row("live", None, {"engine": "dead"}),
+    "GET health": Row("health", None, {"ready": False, "reason": "the engine has never reported", }),
     "GET openapi.json": Row("openapi.json", None, {"openapi": "3.1.0"}),
 }  # fmt: skip
 

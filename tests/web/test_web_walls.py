@@ -199,6 +199,7 @@ GET  /api/v1/reports?line=shop
 GET  /api/v1/reports/rows?name=ask&since=30d
 GET  /api/v1/reports/months
 GET  /api/v1/live
+GET  /api/v1/health
 PUT  /api/v1/dedicated
 POST /api/v1/dedicated/end
 """
@@ -328,6 +329,7 @@ SECRETS = [
         "tanaka",
         "迷惑電話",
         "棚卸し",
+        "誤りのあるコールフロー",
         "1700000000.1",
         "m10000",
         "山﨑",

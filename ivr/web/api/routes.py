@@ -14,6 +14,7 @@ from ivr.web.api import (
     calls,
     changes,
     gate,
+    health,
     lines,
     lists,
     messages,
@@ -75,6 +76,7 @@ OPERATIONS = [
     *lines.OPERATIONS,
     *lists.OPERATIONS,
     *reports.OPERATIONS,
+    *health.OPERATIONS,
     Operation("GET", gate.DOCUMENT, get_document, "document", content=("application/json",)),
 ]
 ROUTES = [operation.route() for operation in OPERATIONS]

@@ -130,6 +130,9 @@ async def test_the_dialled_number_is_found_where_the_carrier_puts_it(
         )
         start = await engine.take()
         assert start["args"] == expected
+        assert start["channel"]["name"].startswith(f"PJSIP/trunk.{expected[1]}-"), (
+            "by which calls are counted"
+        )
         assert start["channel"]["caller"]["number"] == "09012345678"
         await engine.request("DELETE", f"channels/{start['channel']['id']}")
         await calling

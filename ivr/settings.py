@@ -18,6 +18,14 @@ from typing import Any
 from ivr.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def shipped(name: str) -> Path:
+    """What a clone has beside the packages, such as `asterisk_conf`; a wheel carries it in `ivr/shipped`."""
+    place = ROOT / name
+    return place if place.exists() else Path(__file__).parent / "shipped" / name
+
+
 TINY_MODEL = ROOT / "transcribe" / "models" / "vosk-tiny-ja"
 
 

@@ -14,8 +14,9 @@ from string import Template
 
 from ivr.asterisk.install import AsteriskInstall
 from ivr.errors import AsteriskError, SettingsError
+from ivr.settings import shipped
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "asterisk_conf"
+TEMPLATES = shipped("asterisk_conf")
 
 OWN = "ivr_*.conf"  # of the templates, what an Asterisk that was there before needs, too
 

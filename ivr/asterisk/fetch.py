@@ -26,7 +26,7 @@ from ivr.asterisk.apt import Apt, AptError
 from ivr.asterisk.install import AsteriskInstall, named, unpacked
 from ivr.errors import AsteriskError, IvrError
 
-LOCK_FILE = Path(__file__).resolve().parents[2] / "script" / "asterisk.lock"
+LOCK_FILE = settings.shipped("script/asterisk.lock")
 SERIES = "22"
 _ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 WAYS_OUT = (

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ivr.commands.common import Commands, command, print_json, print_rows, run, user
+from ivr.errors import SettingsError
 from ivr.settings import Settings
 
 DIALPLANS_REFUSED = 1
@@ -15,6 +16,10 @@ def add_to(commands: Commands) -> None:
     check = command(commands, "check", _check, "check dialplans without publishing them")
     check.add_argument("file", nargs="*", type=Path, help="default: all of IVR_DIALPLANS")
     check.add_argument("--json", action="store_true")
+    examples = command(
+        commands, "examples", _examples, "write the dialplans of the project into a new directory"
+    )
+    examples.add_argument("directory", type=Path)
     publish = command(
         commands, "publish", _publish, "check the dialplans, speak their prompts, take them live"
     )
@@ -38,6 +43,19 @@ def add_to(commands: Commands) -> None:
 def _who_and_why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default=user(), help="who does it (default: the user of this system)")
     parser.add_argument("--why", help="the reason, as `ivr versions` shows it")
+
+
+def _examples(settings: Settings, options: argparse.Namespace) -> None:
+    import shutil
+
+    from ivr.settings import shipped
+
+    if options.directory.exists() and any(options.directory.iterdir()):
+        raise SettingsError(
+            f"{options.directory} is not empty; name a new directory, so that nothing is overwritten"
+        )
+    shutil.copytree(shipped("dialplans"), options.directory, dirs_exist_ok=True)
+    print(f"{options.directory}: change them, then `ivr check`; IVR_DIALPLANS names the directory")
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> int:

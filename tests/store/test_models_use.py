@@ -104,7 +104,9 @@ async def test_a_model_that_aborts_in_its_trial_is_refused_with_the_reason(
     assert (await admin.attempt(settings, "two", None)).trouble is not None
 
 
-async def test_a_model_that_was_deleted_by_hand_is_listed_as_missing(settings: Settings, models: Path) -> None:
+async def test_a_model_that_was_deleted_by_hand_is_listed_as_missing(
+    settings: Settings, models: Path
+) -> None:
     await admin.use(settings, "one", None, "tanaka")
     await admin.use(settings, "two", "ecforce", "tanaka")
     shutil.rmtree(models / "one")

@@ -10,7 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from ivr.errors import StoreError
-from ivr.store.database import Store, driver_url
+from ivr.store import search
+from ivr.store.database import Store, driver_url, opened
 from ivr.store.migrate import config, migrate
 from ivr.store.tables import Base
 
@@ -47,6 +48,29 @@ def test_calls_of_the_first_schema_are_kept(empty_url: str) -> None:
         found = connection.execute(text("SELECT id, outcome, answers FROM calls")).all()
     assert [tuple(row) for row in found] == [("c1", "answered", None)]
     engine.dispose()
+
+
+async def test_callbacks_of_before_are_found(empty_url: str) -> None:
+    engine = create_engine(driver_url(empty_url, asynchronous=False))
+    setup = config()
+    with engine.begin() as connection:
+        setup.attributes["connection"] = connection
+        command.upgrade(setup, "0005")
+        for ticket, name in (("1000012", "髙橋"), ("1000023", "田中")):
+            connection.execute(
+                text(
+                    "INSERT INTO callbacks (ticket, line, tenant, state, cause, priority, name, number, path, contacts,"
+                    " created_at, tier, attempts, misses, careful, complaint, version)"
+                    " VALUES (:ticket, 'l', 't', 'open', 'busy', 'low', :name, '+819012345678', '[]', 1,"
+                    " '2026-11-24 03:00:00', 1, 0, 0, false, false, 0)"
+                ),
+                {"ticket": ticket, "name": name},
+            )
+    migrate(empty_url)
+    engine.dispose()
+    async with opened(empty_url) as store, store.read() as session:
+        assert await search.latest(session, "高橋", "t") == ["1000012"]
+        assert await search.latest(session, "090-1234", "t") == ["1000023", "1000012"]
 
 
 def test_two_processes_that_start_together_migrate_once(empty_url: str) -> None:

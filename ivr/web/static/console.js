@@ -14,3 +14,13 @@ if (chosen && scroll.clientHeight) {
   const pane = scroll.getBoundingClientRect();
   if (row.top < pane.top || row.bottom > pane.bottom) chosen.scrollIntoView({ block: "center" });
 }
+
+// What takes a while says so: a page that is on its way, after what was pressed.
+const going = () => document.body.setAttribute("data-going", "");
+document.addEventListener("submit", (event) => event.defaultPrevented || going());
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const here = link?.getAttribute("href").startsWith("#") || link?.href.startsWith("tel:");
+  if (link && !here && !link.hasAttribute("download") && !event.ctrlKey && !event.metaKey && !event.shiftKey) going();
+});
+addEventListener("pageshow", () => document.body.removeAttribute("data-going"));

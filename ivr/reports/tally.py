@@ -34,7 +34,6 @@ SOURCES = {
     "done": store.DONE,
     "message": store.MESSAGES,
 }
-TIMES = ("response", "resolution")
 TURN = 500  # sums; then others have their turn
 
 
@@ -50,7 +49,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """`counts`: (name, scope) -> how many. `seconds`: (one of TIMES, priority or "") -> in rising order."""
+    """`counts`: (name, scope) -> how many. `seconds`: ("response" or "resolution", priority or "") -> in rising order."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: dict[tuple[str, str], Sequence[float]] = field(default_factory=dict)

@@ -81,6 +81,9 @@ async def row_of(floor: Office, ticket: str) -> CallbackRow:
 )
 async def test_the_list_is_narrowed_down(floor: Office, login: Login, query: str, found: list[str]) -> None:
     assert picks(await page(await login("sam"), query)) == found
+    async with floor.store.read() as session:
+        noted = await audit.listing(session, tenant="shop", about=["supervise"])
+    assert [(one.who, one.what, one.kind) for one in noted] == [("sam", "view", "list")]
 
 
 async def test_each_ticket_is_told_what_became_of_it(floor: Office, login: Login) -> None:

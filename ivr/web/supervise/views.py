@@ -18,7 +18,7 @@ from ivr.store.tables import CallbackRow
 from ivr.web.admin.lines import fresh_lines
 from ivr.web.callbacks.doing import Form, who_asks
 from ivr.web.keys import CLOCK, STORE, VIEWER
-from ivr.web.managing import for_supervisors, own_lines
+from ivr.web.managing import for_supervisors, looked_at, own_lines
 from ivr.web.pages import render
 
 ROOM = 200  # callbacks on the page; "all of the list" means all that there are, up to MOST
@@ -71,7 +71,9 @@ def _filter(given: Any) -> Filter:
 
 @for_supervisors
 async def show(request: web.Request) -> web.Response:
-    return await _page(request, _filter(request.query))
+    answer = await _page(request, _filter(request.query))
+    await looked_at(request, "view", "list", "supervise")
+    return answer
 
 
 async def _page(

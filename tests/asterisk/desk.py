@@ -181,7 +181,9 @@ class Desk:
         password = ari_passwords(self.data / "asterisk").guard
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"http://{self._ari}/ari/{path}", params={"api_key": f"ivr-guard:{password}"}) as reply,
+            session.get(
+                f"http://{self._ari}/ari/{path}", params={"api_key": f"ivr-guard:{password}"}
+            ) as reply,
         ):
             return await reply.json()
 

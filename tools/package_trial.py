@@ -46,6 +46,7 @@ def try_in(root: Path, package: Path) -> int:
     subprocess.run(["mount", "-t", "proc", "proc", root / "proc"], check=True)
     shutil.copyfile(package, root / "ivr.deb")
     shutil.copyfile("/etc/resolv.conf", root / "etc" / "resolv.conf")
+    inside(root, "apt-get", "update", "-q")
     inside(root, "apt-get", "install", "-y", "-q", "--no-install-recommends", "/ivr.deb")
     print("installed", flush=True)
     # Asterisk, as it was fetched before; Debian 12 has none.

@@ -1,4 +1,4 @@
-"""The public form in a real Chromium: without JavaScript, by the keyboard, on a desk and on a telephone."""
+"""The public form in a real Chromium: by the keyboard without JavaScript on a desk; on a telephone with axe, which needs it."""
 
 import re
 from pathlib import Path
@@ -15,6 +15,7 @@ from tests.web.chromium import DESK, TELEPHONE, complaints, watched
 from tests.web.lines import Office
 from tests.web.test_web_request import PAGE, WITH_FORM, add_agent, calls
 
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 SMALL = """() => [...document.querySelectorAll('a, button, input, select, textarea')]
   .filter(node => node.type != 'hidden' && !node.closest('.trap'))
   .map(node => ['checkbox', 'radio'].includes(node.type) ? node.labels[0] : node)
@@ -24,11 +25,20 @@ SMALL = """() => [...document.querySelectorAll('a, button, input, select, textar
 
 async def customer_at(browser: Browser, visitor: TestClient[Any, Any], size: tuple[int, int]) -> Page:
     context = await browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, java_script_enabled=False, locale="ja-JP"
+        viewport={"width": size[0], "height": size[1]}, java_script_enabled=size == TELEPHONE, locale="ja-JP"
     )
     page = await watched(context)
     await page.goto(str(visitor.make_url(PAGE)))
     return page
+
+
+async def axe(page: Page) -> list[str]:
+    """What it says against the page, in the rules of WCAG 2.2 AA."""
+    await page.evaluate(AXE.read_text("utf-8"))
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    said = await page.evaluate("tags => axe.run(document, {runOnly: tags})", tags)
+    assert len(said["passes"]) > 10, "axe looked at the page"
+    return [f"{one['id']}: {node['html']}" for one in said["violations"] for node in one["nodes"]]
 
 
 async def shot(page: Page, folder: Path, name: str) -> None:
@@ -64,6 +74,7 @@ async def test_a_customer_makes_a_mistake_puts_it_right_and_is_promised_a_call(
     await page.keyboard.press("Enter")
     await expect(page).to_have_title("入力内容をご確認ください：お問い合わせ・折り返しのお申し込み｜山田商店")
     await shot(page, tmp_path, "mistakes")
+    assert size == DESK or await axe(page) == []
     number = page.get_by_role("textbox", name="折り返し先のお電話番号")
     described = "フリーダイヤルなどの着信者負担の番号へは、お電話をおかけすることができません"
     await expect(number).to_have_accessible_description(re.compile(described))
@@ -77,6 +88,7 @@ async def test_a_customer_makes_a_mistake_puts_it_right_and_is_promised_a_call(
     await page.get_by_role("button", name="送信する").press("Enter")
     await expect(page.locator("h1")).to_have_text("折り返しのお電話を承りました")
     await shot(page, tmp_path, "received")
+    assert size == DESK or await axe(page) == []
     async with store.read() as db:
         (row,) = (await db.scalars(select(CallbackRow))).all()
     await expect(page.locator(".ticket b")).to_have_text(row.ticket)

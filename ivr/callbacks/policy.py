@@ -1,5 +1,6 @@
 """What the owner of a line wrote about its callbacks, together with its calendars. The models are the dialplan's."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -8,7 +9,10 @@ from zoneinfo import ZoneInfo
 
 from ivr.callbacks.due import due_at
 from ivr.clock import JAPAN
+from ivr.errors import CalendarError
 from ivr.hours.calendar import Calendar
+
+log = logging.getLogger("ivr.callbacks")
 
 ALWAYS = "always"
 
@@ -98,11 +102,15 @@ class Policy:
         business = self.business
         return business.zone if business else JAPAN
 
-    def due(self, priority: str, asked: datetime) -> datetime:
-        """By when work must have begun for who asks then. CalendarError if no calendar can tell."""
+    def due(self, priority: str, asked: datetime) -> datetime | None:
+        """By when work must have begun for who asks then; None, and logged, if no calendar can tell."""
         business = self.business
-        is_open = business is None or business.state(asked).open
-        return due_at(self.rules.response(priority, is_open=is_open), asked, business)
+        try:
+            is_open = business is None or business.state(asked).open
+            return due_at(self.rules.response(priority, is_open=is_open), asked, business)
+        except CalendarError as error:
+            log.error("no due time can be counted", extra={"reason": str(error)})
+            return None
 
     def window(self, priority: str) -> "Window":
         when = self.rules.dialled(priority)

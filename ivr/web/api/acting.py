@@ -1,6 +1,5 @@
 """One change of a callback: its transaction, the version that was seen, the audit."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,15 +9,12 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import service, undo
-from ivr.callbacks.policy import Policies, Policy
+from ivr.callbacks.policy import Policies
 from ivr.callbacks.who import Who
-from ivr.errors import CalendarError
 from ivr.store import audit, callbacks
 from ivr.store.tables import CallbackRow
 from ivr.web.callbacks.doing import LAST, done_now, who_asks
 from ivr.web.keys import CLOCK, LINES, STORE
-
-log = logging.getLogger("ivr.web.api")
 
 CHANGED = "it has another version by now; look at it again and decide anew"
 
@@ -74,12 +70,3 @@ async def policies_of(request: web.Request) -> Policies:
     lines = request.app[LINES]
     await lines.reload(request.app[STORE])
     return lines.policy
-
-
-def due_by(policy: Policy, priority: str, asked: datetime) -> datetime | None:
-    """None, and logged, if no calendar can tell."""
-    try:
-        return policy.due(priority, asked)
-    except CalendarError as error:
-        log.error("no due time can be counted", extra={"reason": str(error)})
-        return None

@@ -6,7 +6,7 @@ from ivr.callbacks import edits, merging, service
 from ivr.callbacks.priority import rank
 from ivr.store import callbacks
 from ivr.web.api import bodies
-from ivr.web.api.acting import acting, due_by, policies_of
+from ivr.web.api.acting import acting, policies_of
 from ivr.web.api.shapes import Ticket
 
 
@@ -15,7 +15,7 @@ async def set_priority(request: web.Request, body: bodies.NewPriority, seen: int
     policies = await policies_of(request)
     async with acting(request, "priority", seen) as act:
         if rank(body.priority) > rank(act.row.priority):
-            due = due_by(policies(act.row.line), body.priority, act.now)
+            due = policies(act.row.line).due(body.priority, act.now)
             row = await service.raise_priority(
                 act.db, act.ticket, body.priority, who=act.who, why=body.why, now=act.now, due=due
             )
@@ -60,7 +60,7 @@ async def want_reply(request: web.Request, seen: int | None) -> Ticket:
     """折り返し不要 becomes 要, with a promise from now on."""
     policies = await policies_of(request)
     async with acting(request, "wanted", seen) as act:
-        due = due_by(policies(act.row.line), act.row.priority, act.now)
+        due = policies(act.row.line).due(act.row.priority, act.now)
         return Ticket.of(await edits.want_reply(act.db, act.ticket, due=due, who=act.who, now=act.now))
 
 

@@ -8,15 +8,13 @@ from typing import get_args
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import dialing, edits, escalation, merging, service, undo
-from ivr.callbacks.due import due_at
 from ivr.callbacks.edits import Field
 from ivr.callbacks.guard import Code, Refusal
-from ivr.callbacks.policy import Policy
 from ivr.callbacks.priority import ORDER, rank
 from ivr.callbacks.results import RESULTS
 from ivr.callbacks.states import State
 from ivr.callbacks.who import Who
-from ivr.errors import CalendarError, Conflict, NotFound
+from ivr.errors import Conflict, NotFound
 from ivr.store import callbacks as store
 from ivr.store import dials, orders, users
 from ivr.store.tables import AgentRow
@@ -226,7 +224,7 @@ async def read(doing: Doing) -> str | None:
 
 
 async def want_reply(doing: Doing) -> None:
-    due = _due(doing.policy, doing.row.priority, doing.now)
+    due = doing.policy.due(doing.row.priority, doing.now)
     await edits.want_reply(doing.db, doing.ticket, due=due, who=doing.who, now=doing.now)
 
 
@@ -257,20 +255,10 @@ async def priority(doing: Doing) -> None:
     level = one_of(doing.form.text("priority"), ORDER, "優先度を選んでください。")
     why = doing.form.text("why")
     if rank(level) > rank(doing.row.priority):
-        due = _due(doing.policy, level, now)
+        due = doing.policy.due(level, now)
         await service.raise_priority(db, ticket, level, who=who, why=why, now=now, due=due)
     else:
         await service.lower_priority(db, ticket, level, who=who, why=why, now=now)
-
-
-def _due(policy: Policy, level: str, now: datetime) -> datetime | None:
-    """By when work must have begun on what is asked for now."""
-    business = policy.business
-    is_open = business is None or business.state(now).open
-    try:
-        return due_at(policy.rules.response(level, is_open=is_open), now, business)
-    except CalendarError:
-        return None
 
 
 async def merge(doing: Doing) -> str | None:

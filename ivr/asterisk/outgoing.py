@@ -209,10 +209,10 @@ class Outgoing:
         return None
 
     async def put_through(self, call: AriCall, way: Way, seconds: float, *texts: str) -> NotReached | None:
-        """Says `texts`, then music, while a further telephone rings; None: the two are bridged, and `talk`."""
+        """Says `texts`, then one hears it ring, while a further telephone does; None: the two are bridged, and `talk`."""
         if call.gone or call.leaving:
             raise CallerHungUp
-        dialled = await dial(call, way.endpoint, seconds, [Announcement(lambda: texts)])
+        dialled = await dial(call, way.endpoint, seconds, [Announcement(lambda: texts)], "ring")
         if dialled.ended_by == "answered":
             return None
         if dialled.ended_by == "failed" and not dialled.cause:

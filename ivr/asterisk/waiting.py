@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ivr.asterisk.waiting")
 
+Meanwhile = Literal["moh", "ring"]
+"""What is heard while nothing is said: music for who waits, ringing for who has somebody rung."""
+
 HANGING_UP = 1.0  # seconds from a hang-up's first event to its last, at most
 RING_SLACK = 2.0  # seconds that Asterisk may take to tell of a telephone that rang in vain
 SAID_SLACK = 0.3  # seconds until Asterisk says in a bridge what it was asked to
@@ -110,26 +113,32 @@ async def wait(
         await _stop(call, announcer)
 
 
-async def dial(call: "AriCall", endpoint: str, ring: float, announcements: Sequence[Announcement]) -> Dialled:
+async def dial(
+    call: "AriCall",
+    endpoint: str,
+    ring: float,
+    announcements: Sequence[Announcement],
+    meanwhile: Meanwhile = "moh",
+) -> Dialled:
     """The word `dial`. Whatever ends it but an answer, music, announcements and the telephone have stopped."""
     # Like an agent's, so that whoever looks after the talks of a dead engine knows it.
     id = f"{call.id}{AGENT}{OUTSIDE}-{next(call.numbers)}"
     leg = AgentLeg(call.ari, id, Seat(OUTSIDE, endpoint))
     leg.changed_too = call.changed
-    announcer = _announcer(call, announcements)
+    announcer = _announcer(call, announcements, meanwhile)
     joined = False
     try:
         # Carriers want to see a number of the line, not the caller's.
         await leg.ring(ring, call.id, call.dialled)
         await call.until(lambda: leg.up or leg.gone, ring + RING_SLACK)
         if leg.up and not leg.gone:
-            joined = await _join(call, leg, announcer)
+            joined = await _join(call, leg, announcer, meanwhile)
             if joined:
                 return Dialled("answered")
             await call.until(lambda: not call.leaving, HANGING_UP)
         return Dialled(_not_reached(leg), leg.cause, leg.status)
     finally:
-        await _stop(call, announcer)
+        await _stop(call, announcer, meanwhile)
         if not joined:
             await leg.hang_up()
             leg.close()
@@ -141,15 +150,17 @@ def _not_reached(leg: AgentLeg) -> Literal["busy", "no_answer", "failed"]:
     return "no_answer" if leg.cause in NO_ANSWER or not leg.gone else "failed"
 
 
-def _announcer(call: "AriCall", announcements: Sequence[Announcement]) -> "asyncio.Task[None]":
-    return asyncio.create_task(_announce(call, announcements), name=f"announce-{call.id}")
+def _announcer(
+    call: "AriCall", announcements: Sequence[Announcement], meanwhile: Meanwhile = "moh"
+) -> "asyncio.Task[None]":
+    return asyncio.create_task(_announce(call, announcements, meanwhile), name=f"announce-{call.id}")
 
 
-async def _stop(call: "AriCall", announcer: "asyncio.Task[None]") -> None:
+async def _stop(call: "AriCall", announcer: "asyncio.Task[None]", meanwhile: Meanwhile = "moh") -> None:
     announcer.cancel()
     await asyncio.gather(announcer, return_exceptions=True)
     if not call.gone:
-        await quietly(call.ari.send("DELETE", f"channels/{call.id}/moh"), "music")
+        await quietly(call.ari.send("DELETE", f"channels/{call.id}/{meanwhile}"), "music")
 
 
 async def _first(call: "AriCall", keys: KeyTable, ready: Callable[[], bool]) -> str | None:
@@ -227,11 +238,15 @@ async def _winner(offer: Offer, legs: Sequence[AgentLeg]) -> AgentLeg | None:
     return None
 
 
-async def _join(call: "AriCall", agent: AgentLeg, announcer: "asyncio.Task[None]") -> bool:
+async def _join(
+    call: "AriCall", agent: AgentLeg, announcer: "asyncio.Task[None]", meanwhile: Meanwhile = "moh"
+) -> bool:
     """False if caller or agent left in this very moment; then, and when cancelled, the agent is hung up."""
     bridge = Bridge(call.ari, f"{call.id.partition(AGENT)[0]}-b", agent)
     try:
-        await _stop(call, announcer)  # first: Asterisk would let an announcement end before it joins them
+        await _stop(
+            call, announcer, meanwhile
+        )  # first: Asterisk would let an announcement end before it joins them
         await bridge.join(call.id)
     except AsteriskError as error:
         log.warning("caller and agent could not be joined", extra={"call_id": call.id, "error": str(error)})
@@ -244,8 +259,8 @@ async def _join(call: "AriCall", agent: AgentLeg, announcer: "asyncio.Task[None]
     return True
 
 
-async def _announce(call: "AriCall", announcements: Sequence[Announcement]) -> None:
-    """Music, and each announcement at its times; runs until cancelled."""
+async def _announce(call: "AriCall", announcements: Sequence[Announcement], meanwhile: Meanwhile) -> None:
+    """Music or ringing, and each announcement at its times; runs until cancelled."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     due = [(begin + item.after, item) for item in announcements]
@@ -254,13 +269,13 @@ async def _announce(call: "AriCall", announcements: Sequence[Announcement]) -> N
             due.sort(key=lambda entry: entry[0])
             at, item = due.pop(0)
             if at > loop.time():
-                await call.ari.send("POST", f"channels/{call.id}/moh")
+                await call.ari.send("POST", f"channels/{call.id}/{meanwhile}")
                 await asyncio.sleep(at - loop.time())
-                await call.ari.send("DELETE", f"channels/{call.id}/moh")
+                await call.ari.send("DELETE", f"channels/{call.id}/{meanwhile}")
             await _say(call, await call.spoken(item.texts()))
             if item.every is not None:
                 due.append((loop.time() + item.every, item))
-        await call.ari.send("POST", f"channels/{call.id}/moh")
+        await call.ari.send("POST", f"channels/{call.id}/{meanwhile}")
         await asyncio.Event().wait()
     except CallerHungUp:
         return  # whoever waits beside us hears of it too

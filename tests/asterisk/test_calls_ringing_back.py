@@ -6,6 +6,7 @@ An engine that is killed in it: test_calls_faults.py. What a carrier answers: te
 import asyncio
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from ivr.ringing_back.texts import CALLING, NOT_REACHED, PRESS
@@ -111,6 +112,7 @@ async def _they_talk(desk: Desk, pages: Page, ticket: str, agent: Person, custom
     await agent.telephone.accept()
     await agent.begins_to_hear(CALLING)
     await _rings(customer)
+    await until(lambda: _hears_it_ring(agent), PATIENCE, "the agent hears it ring")
     await customer.telephone.accept()
     await until(lambda: pages.state(ticket)[0] == "talking", PATIENCE, "the two talk")
     await agent.sounds(tone(1000, 6))
@@ -119,6 +121,13 @@ async def _they_talk(desk: Desk, pages: Page, ticket: str, agent: Person, custom
         customer.hears_sound(tone(1000, 0.5), "the agent"), agent.hears_sound(tone(600, 0.5), "the customer")
     )
     assert pages.agent_is("aoki") == "talking"
+
+
+def _hears_it_ring(person: Person) -> bool:
+    """400 Hz, as it rings in Japan, in the last half second."""
+    last = person.heard()[-4000:].astype(float)
+    power = np.abs(np.fft.rfft(last)) ** 2
+    return len(last) == 4000 and power[190:211].sum() > 0.5 * power.sum() > 0
 
 
 async def _rings(person: Person) -> None:

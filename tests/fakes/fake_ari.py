@@ -22,6 +22,7 @@ class FakeAri:
         self.unclaimed: Handler = lambda _: None
         self.channels: set[str] = set()  # in our application, or ringing
         self.music: set[str] = set()
+        self.tones: set[str] = set()  # channels that hear it ring
         self.played: list[str] = []
         self.missing: set[str] = set()  # media without a file
         self.bridges: dict[str, list[str]] = {}
@@ -138,6 +139,10 @@ class FakeAri:
                 self.music.add(channel)
             case "DELETE", "channels", channel, "moh":
                 self.music.discard(channel)
+            case "POST", "channels", channel, "ring":
+                self.tones.add(channel)
+            case "DELETE", "channels", channel, "ring":
+                self.tones.discard(channel)
             case "POST", "channels", _, "snoop", _ if self.deaf:
                 return 500, None
             case "POST", "channels", channel, "snoop", snoop:

@@ -83,8 +83,10 @@ async def test_first_the_agent_then_the_customer_and_they_talk() -> None:
         "the line's own number on both telephones"
     )
     assert texts.CALLING in str(office.ari.played)
+    assert (office.ari.tones, office.ari.music) == ({AGENT}, set()), "the agent hears it ring"
     office.ari.comes(CUSTOMER)
     await asyncio.sleep(1)
+    assert office.ari.tones == set()
     assert list(office.ari.bridges.items()) == [("back-7-b", [AGENT, CUSTOMER])]
     assert office.book.written == ["joined", "answered"]
     await asyncio.sleep(130)

@@ -11,7 +11,6 @@ from aiohttp.test_utils import TestClient
 
 from ivr.store import audit, users
 from ivr.store.database import Store
-from ivr.web.auth.passwords import make_hash
 from tests.web.conftest import Login, StoppedClock, form_token
 from tests.web.desk import ALICE_TOKEN, NOW, PASSWORD
 
@@ -22,8 +21,8 @@ JAPAN = ZoneInfo("Asia/Tokyo")
 
 @pytest.fixture
 async def people(desk: Store) -> None:
-    hashed = make_hash(PASSWORD)
     async with desk.write() as db:
+        hashed = (await users.to_change(db, "alice")).password  # all have the same
         await users.add(db, "sue", hashed, tenant="ecforce", at=NOW, role="supervisor")
         await users.add(db, "max", hashed, tenant="sakura", at=NOW, role="supervisor")
         await users.add(db, "ann", hashed, tenant="ecforce", at=NOW, role="admin")

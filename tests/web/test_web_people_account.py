@@ -113,13 +113,11 @@ async def test_the_mail_address_is_changed(login: Login, store: Store, typed: st
     assert (await alices(store)).email == kept
 
 
-@pytest.mark.parametrize(
-    "typed", ["alice", "alice@example", "a b@example.co.jp", "a@b.jp,c@d.jp", "<a@b.jp>", "あ@b.jp"]
-)
-async def test_what_is_no_mail_address_is_refused(login: Login, store: Store, typed: str) -> None:
+async def test_what_is_no_mail_address_is_refused(login: Login, store: Store) -> None:
     alice = await login("alice")
-    status, text = await post(alice, "/account/mail", email=typed, password=PASSWORD)
-    assert status == 422 and "メールアドレスとして読み取れません" in text
+    for typed in ("alice", "alice@example", "a b@example.co.jp", "a@b.jp,c@d.jp", "<a@b.jp>", "あ@b.jp"):
+        status, text = await post(alice, "/account/mail", email=typed, password=PASSWORD)
+        assert status == 422 and "メールアドレスとして読み取れません" in text, typed
     assert (await alices(store)).email is None
 
 
@@ -150,13 +148,13 @@ async def test_a_mobile_number_is_kept_as_people_write_it(
         assert (await agents.get(db, "alice")).mobile == kept
 
 
-@pytest.mark.parametrize("typed", ["110", "0990-123-456", "+1 650 253 0000", "mobile", "090-1234"])
-async def test_a_number_that_is_never_rung_is_refused(login: Login, store: Store, typed: str) -> None:
+async def test_a_number_that_is_never_rung_is_refused(login: Login, store: Store) -> None:
     async with store.write() as db:
         await agents.add(db, "alice", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW)
     alice = await login("alice")
-    status, text = await post(alice, "/account/mobile", mobile=typed)
-    assert status == 422 and "日本国内の電話番号として読み取れません" in text
+    for typed in ("110", "0990-123-456", "+1 650 253 0000", "mobile", "090-1234"):
+        status, text = await post(alice, "/account/mobile", mobile=typed)
+        assert status == 422 and "日本国内の電話番号として読み取れません" in text, typed
     async with store.read() as db:
         assert (await agents.get(db, "alice")).mobile is None
 
@@ -167,11 +165,12 @@ async def test_who_has_no_telephone_has_no_mobile_number(login: Login) -> None:
     assert (await post(alice, "/account/mobile", mobile="090-1234-5678"))[0] == 404
 
 
-@pytest.mark.parametrize("path", ["password", "mail", "mobile", "factor", "factor/codes", "factor/off"])
-async def test_no_forged_form(login: Login, path: str) -> None:
+async def test_no_forged_form(login: Login) -> None:
     alice = await login("alice")
     form = {"token": "0" * 64, "password": PASSWORD, "new": NEW, "again": NEW}
-    assert (await alice.post(f"/account/{path}", data=form, allow_redirects=False)).status == 403
+    for path in ("password", "mail", "mobile", "factor", "factor/codes", "factor/off"):
+        answer = await alice.post(f"/account/{path}", data=form, allow_redirects=False)
+        assert answer.status == 403, path
 
 
 # -- the second factor ------------------------------------------------------------------------------

@@ -2,28 +2,20 @@
 
 import re
 
-import pytest
 from aiohttp.test_utils import TestClient
 
 from ivr.callbacks import service
 from ivr.callbacks.who import Who
+from ivr.settings import Settings
 from ivr.store import callbacks, messages, users
 from ivr.store.database import Store
 from tests.web.conftest import Login, StoppedClock, form_token
-from tests.web.lines import Office
-from tests.web.tickets import ask, at, audited, history, leave, page, row_of, send, staffed, words
+from tests.web.tickets import NOTHING, ask, at, audited, history, leave, page, row_of, send, words
+from tests.web.tickets import alice as alice
+from tests.web.tickets import filled as filled
+from tests.web.tickets import staffed as staffed
 
 BEN = Who("ben", "shop")
-
-
-@pytest.fixture
-async def desk_of(office: Office) -> Office:
-    return await staffed(office)
-
-
-@pytest.fixture
-async def alice(desk_of: Office, login: Login) -> TestClient:
-    return await login("alice")
 
 
 async def ben_claims(store: Store, ticket: str) -> None:
@@ -81,7 +73,7 @@ async def test_the_lease_goes_on_with_what_is_done_and_not_with_an_open_page(
     await send(alice, ticket, "flag", {"careful": "on"}, store=store)
     assert (await row_of(store, ticket)).lease_until == at("2026-11-24T11:20")
     clock.at = at("2026-11-24T11:07")
-    token = {"token": await form_token(alice, "/callbacks")}
+    token = {"token": await form_token(alice, NOTHING)}
     assert (await alice.post(f"/callbacks/{ticket}/active", data=token)).status == 204
     assert (await row_of(store, ticket)).lease_until == at("2026-11-24T11:22")
     async with store.write() as db:
@@ -94,7 +86,7 @@ async def test_the_lease_goes_on_with_what_is_done_and_not_with_an_open_page(
 
 
 async def test_a_handover_needs_a_memo_and_is_accepted_or_declined_by_who_gets_it(
-    desk_of: Office, alice: TestClient, store: Store
+    alice: TestClient, store: Store
 ) -> None:
     ticket = await ask(store)
     await send(alice, ticket, "claim")
@@ -116,9 +108,7 @@ async def test_a_handover_needs_a_memo_and_is_accepted_or_declined_by_who_gets_i
     assert "引き継ぎをやめました ：外出中です" in words(await page(alice, ticket))
 
 
-async def test_who_gets_a_ticket_reads_the_memo_and_accepts(
-    desk_of: Office, login: Login, store: Store
-) -> None:
+async def test_who_gets_a_ticket_reads_the_memo_and_accepts(login: Login, store: Store) -> None:
     ticket = await ask(store)
     await ben_claims(store, ticket)
     async with store.write() as db:
@@ -134,9 +124,7 @@ async def test_who_gets_a_ticket_reads_the_memo_and_accepts(
     assert (row.state, row.agent, row.offered_to) == ("claimed", "alice", None)
 
 
-async def test_only_a_supervisor_gives_a_ticket_to_somebody(
-    desk_of: Office, login: Login, store: Store
-) -> None:
+async def test_only_a_supervisor_gives_a_ticket_to_somebody(login: Login, store: Store) -> None:
     ticket = await ask(store)
     alice = await login("alice")
     assert f"/callbacks/{ticket}/assign" not in await page(alice, ticket)
@@ -191,9 +179,9 @@ def test_every_form_is_tried() -> None:
     assert posted == set(FORMS)
 
 
-async def test_another_company_can_do_none_of_it(desk_of: Office, alice: TestClient, store: Store) -> None:
+async def test_another_company_can_do_none_of_it(alice: TestClient, store: Store) -> None:
     theirs = await ask(store, tenant="sakura", number="+819099990000")
-    token = {"token": await form_token(alice, "/callbacks"), "version": "0"}
+    token = {"token": await form_token(alice, NOTHING), "version": "0"}
     for action, form in FORMS.items():
         answer = await alice.post(
             f"/callbacks/{theirs}/{action}", data={**token, **form}, allow_redirects=False
@@ -213,25 +201,19 @@ async def test_without_the_token_of_the_form_nothing_is_done(alice: TestClient, 
     assert (await row_of(store, ticket)).version == 0
 
 
-@pytest.mark.parametrize(
-    "action", sorted(FORMS.keys() - {"claim", "dial", "memo", "undo", "correct", "run", "active"})
-)
-async def test_who_saw_an_older_state_is_told_what_happened_since(
-    alice: TestClient, store: Store, action: str
-) -> None:
+async def test_who_saw_an_older_state_is_told_what_happened_since(alice: TestClient, store: Store) -> None:
     ticket = await ask(store)
     await ben_claims(store, ticket)
-    status, said = await send(alice, ticket, action, {**FORMS[action], "version": "0"})
-    assert status == 409
-    assert said == (
-        "先にほかの変更がありました（ben：担当になりました）。今の状態を確かめてから、もう一度操作してください。"
-    )
+    told = "先にほかの変更がありました（ben：担当になりました）。今の状態を確かめてから、もう一度操作してください。"
+    for action in FORMS.keys() - {"claim", "dial", "memo", "undo", "correct", "run", "active"}:
+        answer = await send(alice, ticket, action, {**FORMS[action], "version": "0"})
+        assert answer == (409, told), action
     assert (await row_of(store, ticket)).version == 1
 
 
 async def test_what_was_typed_is_there_when_it_is_refused(alice: TestClient, store: Store) -> None:
     ticket = await ask(store, name="佐藤")
-    token = await form_token(alice, "/callbacks")
+    token = await form_token(alice, NOTHING)
     form = {"token": token, "version": "9", "name": "田中 <花子>", "matter": "長い用件\n二行目", "number": ""}
     answer = await alice.post(f"/callbacks/{ticket}/edit", data=form)
     html = await answer.text()
@@ -282,9 +264,7 @@ async def test_nobody_changes_what_another_agent_works_on(alice: TestClient, sto
     )
 
 
-async def test_flags_and_a_complaint_that_only_a_supervisor_ends(
-    desk_of: Office, login: Login, store: Store
-) -> None:
+async def test_flags_and_a_complaint_that_only_a_supervisor_ends(login: Login, store: Store) -> None:
     ticket = await ask(store)
     alice = await login("alice")
     assert (await send(alice, ticket, "flag", {"careful": "on", "complaint": "on"}, store=store))[0] == 303
@@ -377,13 +357,13 @@ async def test_two_tickets_are_made_one_and_one_is_made_two(alice: TestClient, s
 
 
 async def test_each_message_of_a_ticket_can_be_heard_put_right_and_taken_over(
-    desk_of: Office, alice: TestClient, store: Store
+    alice: TestClient, store: Store, settings: Settings
 ) -> None:
-    ticket = await leave(store, desk_of, "m1", "一件目です。")
-    assert await leave(store, desk_of, "m2", "二件目です。", ago=5) == ticket
+    ticket = await leave(store, settings, "m1", "一件目です。")
+    assert await leave(store, settings, "m2", "二件目です。", ago=5) == ticket
     html = await page(alice, ticket)
     assert 'src="/messages/m1/audio' in html and 'src="/messages/m2/audio' not in html
-    html = await page(alice, ticket, "?message=m2")
+    html = await page(alice, ticket, message="m2")
     assert 'src="/messages/m2/audio' in html and 'src="/messages/m1/audio' not in html
     assert "【試験用モデル】" in html and 'name="message" value="m2"' in html
     form = {"message": "m2", "text": "二件目を直しました。", "seen": ""}
@@ -404,17 +384,21 @@ async def test_each_message_of_a_ticket_can_be_heard_put_right_and_taken_over(
         assert (await messages.get(db, "m2")).reading_state == "waiting"
 
 
-@pytest.mark.parametrize("named", ["m9", "theirs", ""])
 async def test_a_message_of_another_ticket_is_not_there(
-    desk_of: Office, alice: TestClient, store: Store, named: str
+    alice: TestClient, store: Store, settings: Settings
 ) -> None:
-    ticket = await leave(store, desk_of, "m1", "一件目です。")
-    await leave(store, desk_of, "theirs", "ほかのお客様です。", number="+81312345678")
-    html = await page(alice, ticket, f"?message={named}")
-    assert 'src="/messages/m1/audio' in html
-    for action, form in (("correct", {"text": "t", "seen": ""}), ("run", {"stage": "audio"}), ("accept", {})):
-        status, said = await send(alice, ticket, action, {**form, "message": named}, store=store)
-        assert (status, said) == (409, "この受付番号に、その録音はありません。"), action
+    ticket = await leave(store, settings, "m1", "一件目です。")
+    await leave(store, settings, "theirs", "ほかのお客様です。", number="+81312345678")
+    forms: dict[str, dict[str, str]] = {
+        "correct": {"text": "t", "seen": ""},
+        "run": {"stage": "audio"},
+        "accept": {},
+    }
+    for named in ("m9", "theirs", ""):
+        assert 'src="/messages/m1/audio' in await page(alice, ticket, message=named)
+        for action, form in forms.items():
+            status, said = await send(alice, ticket, action, {**form, "message": named}, store=store)
+            assert (status, said) == (409, "この受付番号に、その録音はありません。"), action
 
 
 # -- the audit ------------------------------------------------------------------------------------------
@@ -426,7 +410,7 @@ async def test_who_looks_at_a_ticket_is_noted_once_in_half_an_hour(
     ticket = await ask(store)
     for minutes, views in ((0, 1), (10, 1), (31, 2)):
         clock.at = at(f"2026-11-24T11:{minutes:02}")
-        await page(alice, ticket, "?part=ticket")
+        await page(alice, ticket)
         assert await audited(store, ticket) == [("alice", "view", None)] * views
 
 

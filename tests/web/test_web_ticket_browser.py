@@ -1,9 +1,7 @@
 """One ticket in a real Chromium: two agents at it, a whole call by keys, a handover, taking back, and on a telephone."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from aiohttp.test_utils import TestClient
 from playwright.async_api import Browser, Page, expect
 
@@ -11,17 +9,14 @@ from ivr.callbacks import dialing, edits
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.who import Who
 from ivr.dialplan.callbacks import CallbackRules
+from ivr.settings import Settings
 from ivr.store.database import Store
 from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
-from tests.web.lines import Office
-from tests.web.tickets import ask, at, leave, made_dials, row_of, staffed
+from tests.web.tickets import ask, at, leave, made_dials, row_of
+from tests.web.tickets import filled as filled
+from tests.web.tickets import staffed as staffed
 
 POLICY = Policy(CallbackRules(), lambda hours: None)
-
-
-@pytest.fixture
-async def desk_of(office: Office) -> AsyncIterator[Office]:
-    yield await staffed(office)
 
 
 async def refreshed(page: Page) -> None:
@@ -30,7 +25,7 @@ async def refreshed(page: Page) -> None:
 
 
 async def test_two_agents_fight_for_a_ticket_and_hand_it_over(
-    desk_of: Office, store: Store, browser: Browser, visitor: TestClient
+    store: Store, browser: Browser, visitor: TestClient
 ) -> None:
     ticket = await ask(store, name="佐藤 花子", matter="決済の設定について")
     alice = await logged_in(browser, visitor, DESK, "alice", f"/callbacks/{ticket}")
@@ -57,10 +52,10 @@ async def test_two_agents_fight_for_a_ticket_and_hand_it_over(
 
 
 async def test_a_call_by_eight_keys_and_what_was_typed_stays(
-    desk_of: Office, store: Store, browser: Browser, visitor: TestClient, tmp_path: Path
+    store: Store, browser: Browser, visitor: TestClient, settings: Settings, tmp_path: Path
 ) -> None:
     ticket = await leave(
-        store, desk_of, "m1", "ログインできません。山田です。", company="株式会社さくら商店", ago=60
+        store, settings, "m1", "ログインできません。山田です。", company="株式会社さくら商店", ago=60
     )
     other = await ask(store, "b", number="+81312345678", ago=5)
     page = await logged_in(browser, visitor, DESK, "alice", f"/callbacks/{ticket}")
@@ -108,10 +103,10 @@ async def test_a_call_by_eight_keys_and_what_was_typed_stays(
 
 
 async def test_on_a_telephone_by_hand_and_without_script(
-    desk_of: Office, store: Store, browser: Browser, visitor: TestClient, tmp_path: Path
+    store: Store, browser: Browser, visitor: TestClient, settings: Settings, tmp_path: Path
 ) -> None:
-    ticket = await leave(store, desk_of, "m1", "ログインできません。", name="山田 太郎")
-    await leave(store, desk_of, "m2", "まだログインできません。", ago=5)
+    ticket = await leave(store, settings, "m1", "ログインできません。", name="山田 太郎")
+    await leave(store, settings, "m2", "まだログインできません。", ago=5)
     page = await logged_in(browser, visitor, TELEPHONE, "alice", f"/callbacks/{ticket}", script=False)
     await page.get_by_role("button", name="担当する").click()
     await expect(page.locator("#one-head")).to_contain_text("担当 alice")

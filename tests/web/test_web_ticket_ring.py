@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import delete
 
@@ -14,7 +13,6 @@ from ivr.store import agents, barred
 from ivr.store.database import Store
 from ivr.store.tables import AgentRow
 from tests.web.conftest import Login, StoppedClock
-from tests.web.lines import Office
 from tests.web.tickets import (
     TANAKA,
     ask,
@@ -25,23 +23,15 @@ from tests.web.tickets import (
     page,
     row_of,
     send,
-    staffed,
     words,
 )
+from tests.web.tickets import alice as alice
+from tests.web.tickets import filled as filled
+from tests.web.tickets import staffed as staffed
 
 POLICY = Policy(CallbackRules(), lambda hours: None)
 BEN = Who("ben", "shop")
 KEY = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture
-async def desk_of(office: Office) -> Office:
-    return await staffed(office)
-
-
-@pytest.fixture
-async def alice(desk_of: Office, login: Login) -> TestClient:
-    return await login("alice")
 
 
 async def ring(
@@ -101,18 +91,16 @@ async def test_a_link_to_ring_by_comes_after_claim_and_lock_and_asks_for_the_res
     assert "tel:" not in await page(alice, ticket)
 
 
-async def test_no_link_where_the_line_does_not_allow_it(office: Office, login: Login, store: Store) -> None:
-    ticket = await ask(store)
-    alice = await login("alice")
-    assert 'value="hand"' not in await page(alice, ticket)
-    assert await ring(alice, store, ticket, "hand") == (
-        409,
-        "この窓口では、携帯電話から直接かけることはできません。",
-    )
+async def test_no_link_where_the_line_does_not_allow_it(login: Login, store: Store) -> None:
+    ticket = await ask(store, tenant="sakura")
+    dave = await login("dave")
+    assert 'value="hand"' not in await page(dave, ticket)
+    said = "この窓口では、携帯電話から直接かけることはできません。"
+    assert await ring(dave, store, ticket, "hand") == (409, said)
     assert await made_dials(store, ticket) == []
 
 
-async def test_who_has_no_telephone_here_is_told(desk_of: Office, alice: TestClient, store: Store) -> None:
+async def test_who_has_no_telephone_here_is_told(alice: TestClient, store: Store) -> None:
     ticket = await ask(store)
     async with store.write() as db:
         (await agents.get(db, "alice")).mobile = None
@@ -160,10 +148,10 @@ async def test_a_customer_who_is_rung_on_another_ticket_is_not_rung(alice: TestC
     assert await ring(alice, store, other, key="f" * 32) == (409, "この折り返しは、benさんが担当しています。")
 
 
-@pytest.mark.parametrize("key", ["", "x" * 32, "0" * 31])
-async def test_a_key_that_no_page_made_rings_nobody(alice: TestClient, store: Store, key: str) -> None:
+async def test_a_key_that_no_page_made_rings_nobody(alice: TestClient, store: Store) -> None:
     ticket = await ask(store)
-    assert (await ring(alice, store, ticket, key=key))[0] == 409
+    for key in ("", "x" * 32, "0" * 31):
+        assert (await ring(alice, store, ticket, key=key))[0] == 409, key
     assert await made_dials(store, ticket) == []
 
 
@@ -195,33 +183,34 @@ async def test_after_a_talk_the_result_is_asked_for_and_the_next_ticket_comes(
     ), "what is one's own comes first"
 
 
-@pytest.mark.parametrize(
-    ("result", "next_at", "said"),
-    [
-        ("busy", "2026-11-24T11:10", "話中"),
-        ("no_answer", "2026-11-24T13:00", "不在"),
-        ("machine", "2026-11-24T13:00", "留守電"),
-        ("left_word", "2026-11-24T13:00", "伝言あり"),
-        ("other_person", "2026-11-24T13:00", "別の方が応答"),
-        ("refused", "2026-11-24T13:00", "着信拒否・発信規制"),
-        ("wrong_number", None, "番号違い"),
-        ("no_more_calls", None, "今後の連絡不要"),
-    ],
+RESULTS = (
+    ("busy", "2026-11-24T11:10", "話中"),
+    ("no_answer", "2026-11-24T13:00", "不在"),
+    ("machine", "2026-11-24T13:00", "留守電"),
+    ("left_word", "2026-11-24T13:00", "伝言あり"),
+    ("other_person", "2026-11-24T13:00", "別の方が応答"),
+    ("refused", "2026-11-24T13:00", "着信拒否・発信規制"),
+    ("wrong_number", None, "番号違い"),
+    ("no_more_calls", None, "今後の連絡不要"),
 )
+
+
 async def test_a_result_that_reached_nobody_leaves_it_open_with_the_next_attempt(
-    alice: TestClient, store: Store, result: str, next_at: str | None, said: str
+    alice: TestClient, store: Store
 ) -> None:
-    ticket = await ask(store)
-    await send(alice, ticket, "claim")
-    html = await page(alice, ticket)
-    shown = re.search(rf'value="{result}" required data-next="([^"]*)"', html)
-    assert shown and shown[1] == (next_at or ""), "it is shown before it is recorded"
-    form = {"result": result, "then": "done", "note": ""}
-    assert (await send(alice, ticket, "result", form, store=store))[0] == 303
-    row = await row_of(store, ticket)
-    assert (row.state, row.agent, row.outcome) == ("open", None, result), "none of them answers a callback"
-    assert row.next_at == (None if next_at is None else at(next_at))
-    assert f"結果を記録しました ：{said}" in words(await page(alice, ticket))
+    for place, (result, next_at, said) in enumerate(RESULTS):
+        ticket = await ask(store, result, number=f"+8131234560{place}")
+        await send(alice, ticket, "claim")
+        shown = re.search(rf'value="{result}" required data-next="([^"]*)"', await page(alice, ticket))
+        assert shown and shown[1] == (next_at or ""), "it is shown before it is recorded"
+        form = {"result": result, "then": "done", "note": ""}
+        assert (await send(alice, ticket, "result", form, store=store))[0] == 303
+        row = await row_of(store, ticket)
+        assert (row.state, row.agent, row.outcome) == ("open", None, result), (
+            "none of them answers a callback"
+        )
+        assert row.next_at == (None if next_at is None else at(next_at)), result
+        assert f"結果を記録しました ：{said}" in words(await page(alice, ticket))
 
 
 async def test_the_next_attempt_may_be_another_one(alice: TestClient, store: Store) -> None:
@@ -309,51 +298,48 @@ async def test_the_script_holds_nothing_of_the_matter_before_the_customer_is_kno
 # -- taking back ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("action", "form", "state", "agent"),
-    [
-        ("claim", {}, "open", None),
-        ("result", {"result": "no_answer"}, "claimed", "alice"),
-        ("result", {"result": "reached", "then": "done"}, "claimed", "alice"),
-        ("result", {"result": "no_more_calls"}, "claimed", "alice"),
-        ("give-back", {}, "claimed", "alice"),
-        ("done", {"note": "誤り"}, "claimed", "alice"),
-        ("offer", {"to": "ben", "memo": "m"}, "claimed", "alice"),
-        ("edit", {"name": "別の人", "number": "03-1234-5678"}, "claimed", "alice"),
-        ("flag", {"careful": "on"}, "claimed", "alice"),
-        ("next", {"next_at": "2026-11-30T10:00"}, "claimed", "alice"),
-        ("priority", {"priority": "low", "why": "w"}, "claimed", "alice"),
-    ],
+TAKEN_BACK: tuple[tuple[str, dict[str, str]], ...] = (
+    ("result", {"result": "no_answer"}),
+    ("result", {"result": "reached", "then": "done"}),
+    ("result", {"result": "no_more_calls"}),
+    ("give-back", {}),
+    ("done", {"note": "誤り"}),
+    ("offer", {"to": "ben", "memo": "m"}),
+    ("edit", {"name": "別の人", "number": "03-1234-5678"}),
+    ("flag", {"careful": "on"}),
+    ("next", {"next_at": "2026-11-30T10:00"}),
+    ("priority", {"priority": "low", "why": "w"}),
 )
-async def test_what_one_did_last_is_taken_back(
-    alice: TestClient, store: Store, action: str, form: dict[str, str], state: str, agent: str | None
-) -> None:
-    ticket = await ask(store, name="佐藤")
-    if action != "claim":
+BACK = (
+    *("name", "number", "careful", "next_at", "priority", "result", "outcome", "done_at", "due_at", "state"),
+    *("agent", "offered_to"),
+)
+
+
+async def test_what_one_did_last_is_taken_back(alice: TestClient, store: Store) -> None:
+    for place, (action, form) in enumerate(TAKEN_BACK):
+        ticket = await ask(store, f"{place}", number=f"+8131234560{place}", name="佐藤")
         await send(alice, ticket, "claim")
-    before = await row_of(store, ticket)
-    assert (await send(alice, ticket, action, form, store=store))[0] == 303
-    assert f"/callbacks/{ticket}/undo" in await page(alice, ticket)
-    assert await send(alice, ticket, "undo") == (303, f"/callbacks/{ticket}")
-    row = await row_of(store, ticket)
-    assert (row.state, row.agent, row.offered_to) == (state, agent, None)
-    for name in (
-        "name",
-        "number",
-        "careful",
-        "next_at",
-        "priority",
-        "result",
-        "outcome",
-        "done_at",
-        "due_at",
-    ):
-        assert getattr(row, name) == getattr(before, name), name
-    assert (await history(store, ticket))[-1][:2] == ("alice", "undo")
+        before = await row_of(store, ticket)
+        assert (await send(alice, ticket, action, form, store=store))[0] == 303
+        assert f"/callbacks/{ticket}/undo" in await page(alice, ticket)
+        assert await send(alice, ticket, "undo") == (303, f"/callbacks/{ticket}")
+        row = await row_of(store, ticket)
+        for name in BACK:
+            assert getattr(row, name) == getattr(before, name), (action, name)
+        assert (await history(store, ticket))[-1][:2] == ("alice", "undo")
+        assert await send(alice, ticket, "undo") == (409, "元に戻せる操作がありません。"), "once"
     async with store.read() as db:
         listed = await barred.standing(db, "outgoing", tenant="shop", now=at("2026-11-24T11:00"))
-        assert list(listed) == []
-    assert await send(alice, ticket, "undo") == (409, "元に戻せる操作がありません。"), "once"
+        assert list(listed) == [], "nor is 今後の連絡不要 waiting for its approval"
+
+
+async def test_a_claim_that_is_taken_back_frees_the_ticket(alice: TestClient, store: Store) -> None:
+    ticket = await ask(store)
+    await send(alice, ticket, "claim")
+    await send(alice, ticket, "undo")
+    row = await row_of(store, ticket)
+    assert (row.state, row.agent, row.lease_until) == ("open", None, None)
 
 
 async def test_a_result_that_was_taken_back_is_asked_for_again(alice: TestClient, store: Store) -> None:
@@ -369,22 +355,18 @@ async def test_a_result_that_was_taken_back_is_asked_for_again(alice: TestClient
     assert [one.outcome for one in await made_dials(store, ticket)] == ["left_word"], "of one dial"
 
 
-@pytest.mark.parametrize(
-    ("action", "form", "said"),
-    [
-        ("cancel", {"why": "誤り"}, "この操作は、元に戻せません。"),
-        ("memo", {"memo": "m"}, "この操作は、元に戻せません。"),
-        ("dial", {"to": "telephone", "key": KEY}, "この操作は、元に戻せません。"),
-        ("begin", {}, "この操作は、元に戻せません。"),
-    ],
-)
-async def test_what_cannot_be_taken_back_is_said(
-    alice: TestClient, store: Store, action: str, form: dict[str, str], said: str
-) -> None:
-    ticket = await ask(store)
-    await send(alice, ticket, "claim")
-    await send(alice, ticket, action, form, store=store)
-    assert await send(alice, ticket, "undo") == (409, said)
+async def test_what_cannot_be_taken_back_is_said(alice: TestClient, store: Store) -> None:
+    never: dict[str, dict[str, str]] = {
+        "begin": {},
+        "memo": {"memo": "m"},
+        "cancel": {"why": "誤り"},
+        "dial": {"to": "telephone", "key": KEY},
+    }
+    for place, (action, form) in enumerate(never.items()):
+        ticket = await ask(store, action, number=f"+8131234560{place}")
+        await send(alice, ticket, "claim")
+        assert (await send(alice, ticket, action, form, store=store))[0] == 303
+        assert await send(alice, ticket, "undo") == (409, "この操作は、元に戻せません。"), action
 
 
 async def test_nothing_is_taken_back_late_or_after_somebody_else(

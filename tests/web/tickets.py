@@ -1,27 +1,33 @@
 """A line whose customers wait to be rung back, and who rings them: for the tests of one ticket."""
 
+import asyncio
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
 from ivr.call import CallbackPromise
 from ivr.callbacks import asking
 from ivr.callbacks.asking import MessageFacts
+from ivr.settings import Settings, load
 from ivr.store import agents, callbacks, dials, messages, orders, stages, users
 from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, DialRow, Order
 from ivr.web.auth.passwords import make_hash
 from tests.dialplans import changed
 from tests.store import rows
-from tests.web.conftest import form_token
+from tests.web.conftest import Login, StoppedClock, form_token
 from tests.web.desk import NOW, PASSWORD, tone
-from tests.web.lines import Office
+from tests.web.lines import open_office
 
 TANAKA = "+819012345678"
+NOTHING = "/callbacks/0"  # the smallest page with a form
 RULES = """\
   callbacks:
     tel_links: true
@@ -29,17 +35,40 @@ RULES = """\
 """
 
 
-async def staffed(office: Office) -> Office:
-    """alice, ben and the supervisor sam work for `shop`; alice and sam have telephones, alice a mobile too."""
+async def _make(settings: Settings) -> None:
+    store = await Store.open(settings.database_url)
+    office = await open_office(settings, store, StoppedClock())
     office.file("shop").write_text(changed("  capacity: 2\n", f"  capacity: 2\n{RULES}"), "utf-8")
     assert await office.publish("test") == []
-    async with office.store.write() as db:
+    async with store.write() as db:
         await users.add(db, "ben", make_hash(PASSWORD), tenant="shop", at=NOW)
         for name in ("alice", "sam"):
             telephone = {"groups": ["shop"], "endpoint": f"PJSIP/{name}", "secret": "x" * 20}
             await agents.add(db, name, tenant="shop", at=NOW, **telephone)
         (await agents.get(db, "alice")).mobile = "+818055556666"
-    return office
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def staffed(empty_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """alice, ben and the supervisor sam work for `shop`; alice and sam have telephones, alice a mobile too. Once made and
+    copied for each test."""
+    made = tmp_path_factory.mktemp("tickets")
+    settings = load({"IVR_DATA": str(made / "var"), "IVR_DIALPLANS": str(made / "dialplans")})
+    shutil.copytree(empty_data, settings.data)
+    asyncio.run(_make(settings))
+    return settings.data
+
+
+@pytest.fixture
+def filled(staffed: Path, settings: Settings) -> Settings:
+    shutil.copytree(staffed, settings.data)
+    return settings
+
+
+@pytest.fixture
+async def alice(login: Login) -> TestClient:
+    return await login("alice")
 
 
 async def ask(
@@ -70,13 +99,13 @@ async def ask(
 
 
 async def leave(
-    store: Store, office: Office, message_id: str, text: str, *, ago: int = 10, **said: Any
+    store: Store, settings: Settings, message_id: str, text: str, *, ago: int = 10, **said: Any
 ) -> str:
     """The same by a message that was heard and read; the ticket."""
     at = NOW - timedelta(minutes=ago)
     audio = f"messages/{message_id}.wav"
-    (office.settings.recordings / "messages").mkdir(parents=True, exist_ok=True)
-    tone(office.settings.recordings / audio, 2.0)
+    (settings.recordings / "messages").mkdir(parents=True, exist_ok=True)
+    tone(settings.recordings / audio, 2.0)
     about = {
         "line": "shop",
         "tenant": "shop",
@@ -139,8 +168,9 @@ async def audited(store: Store, ticket: str) -> list[tuple[str, str, str | None]
         return [(row.who, row.what, row.detail) for row in found]
 
 
-async def page(client: TestClient, ticket: str, query: str = "") -> str:
-    answer = await client.get(f"/callbacks/{ticket}{query}")
+async def page(client: TestClient, ticket: str, **query: str) -> str:
+    """The pane alone."""
+    answer = await client.get(f"/callbacks/{ticket}", params={"part": "ticket", **query})
     assert answer.status == 200
     return await answer.text()
 
@@ -160,7 +190,7 @@ async def send(
 ) -> tuple[int, str]:
     """A form of the ticket as it is now, or with the version that `form` gives: the status, and where it leads to, or what
     stands against it."""
-    given: dict[str, Any] = {"token": await form_token(client, "/callbacks")}
+    given: dict[str, Any] = {"token": await form_token(client, NOTHING)}
     if store is not None:
         given["version"] = str((await row_of(store, ticket)).version)
     answer = await client.post(

@@ -54,9 +54,20 @@ MANY: Final = 1000
 
 def holds(session: AsyncSession, text: str) -> ColumnElement[bool]:
     """Of a row of CallbackText; `text` as people write it."""
-    find = func.instr if dialect_of(session) == "sqlite" else func.strpos
-    found: ColumnElement[bool] = find(CallbackText.text, sought(text)) > 0
+    found: ColumnElement[bool] = _place(session, text) > 0
     return found
+
+
+def held_by(session: AsyncSession, text: str) -> ColumnElement[bool]:
+    """The same of a CallbackRow. Its text is looked up by its number, also where PostgreSQL would read all texts through."""
+    theirs = select(_place(session, text)).where(CallbackText.ticket == CallbackRow.ticket)
+    found: ColumnElement[bool] = theirs.correlate(CallbackRow).scalar_subquery() > 0
+    return found
+
+
+def _place(session: AsyncSession, text: str) -> ColumnElement[int]:
+    find = func.instr if dialect_of(session) == "sqlite" else func.strpos
+    return find(CallbackText.text, sought(text))
 
 
 async def latest(session: AsyncSession, text: str, tenant: str | None) -> Sequence[str]:

@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 
 from ivr.callbacks import edits, service
 from ivr.callbacks.who import SYSTEM, Who
-from ivr.store import callbacks, closures
+from ivr.store import callbacks, closures, search
 from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, MessageRow
 from tests.web.conftest import Login, StoppedClock
@@ -205,6 +205,14 @@ async def test_what_is_looked_for_is_found_in_all_states_and_no_other_company(
     assert tickets(html) == expected
     if not expected:
         assert f"「{sought}」は見つかりません。" in html
+
+
+async def test_what_is_left_to_do_is_found_however_much_was_handled_since(
+    alice: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MANY", 1)  # of which 1000112, which is handled, is the latest
+    html = await (await alice.get("/callbacks", params={"q": "設定"})).text()
+    assert tickets(html) == ["1000067", "1000078", "1000112"]
 
 
 async def test_an_empty_view_says_so_and_leads_out(alice: TestClient) -> None:

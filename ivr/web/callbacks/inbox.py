@@ -15,7 +15,7 @@ from ivr.callbacks.states import CLOSED
 from ivr.hours.closings import Closing
 from ivr.lines import as_closings
 from ivr.store import closures, search
-from ivr.store.tables import CallbackEvent, CallbackRow, CallbackText, Event, Line, MessageRow
+from ivr.store.tables import CallbackEvent, CallbackRow, Event, Line, MessageRow
 from ivr.web.callbacks import filters
 from ivr.web.callbacks.filters import FACETS, NO_BRANCH, WORDS, Filter, Show
 
@@ -188,9 +188,7 @@ async def _wanted(
         if len(found) < search.MANY:
             todo = these.where(row.done_at.is_(None))
         else:  # of what is left to do all are found, however many others there are
-            todo = todo.join(CallbackText, CallbackText.ticket == row.ticket).where(
-                search.holds(session, of.q)
-            )
+            todo = todo.where(search.held_by(session, of.q))
     else:
         todo = todo.where(*filters.shown(of.show, name, now))
         handled = handled.order_by(row.done_at.desc(), row.ticket)

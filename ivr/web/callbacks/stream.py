@@ -76,6 +76,8 @@ class Watch:
                             listener.woken.set()
             except StoreError as error:
                 log.warning("what happened cannot be looked at", extra={"error": str(error)})
+            except Exception:
+                log.exception("what happened cannot be looked at")  # the pages look by themselves, too
             await asyncio.sleep(EVERY)
 
     async def _look(self) -> set[tuple[str, str]]:

@@ -25,7 +25,8 @@ from ivr.store.tables import CallbackRow
 log = logging.getLogger("ivr.customers")
 T = TypeVar("T")
 
-PATIENCE = 0.3  # seconds that a caller who asked for nothing waits for the store
+PATIENCE = 0.3  # seconds that callers wait for the store before the first word
+IN_A_QUEUE = 2.0  # and before their agents ring; whose own is missed, waits for everybody's
 FRESH = timedelta(seconds=5)  # how old the list of refused numbers may be
 CUSTOMER = "customer"  # who, in the history of a callback
 BY_KEY = "お客様が、お電話で取り消しました。"
@@ -52,12 +53,14 @@ class StoreCustomers:
         now = self._clock.now()
         if self._read_at is None or not now - FRESH < self._read_at <= now:
             self._read_at = now  # one call reads it, the others go by what was known
-            self._refused = await self._in_time(self._read_refused(now), self._refused)
+            self._refused = await _in_time(PATIENCE, self._read_refused(now), self._refused)
         return any(until is None or until > now for until in self._refused.get((tenant, number), ()))
 
     async def agents_of(self, number: str | None, line: str, tenant: str) -> Sequence[str]:
         nobody: Sequence[str] = ()
-        return nobody if number is None else await self._in_time(self._agents(number, line, tenant), nobody)
+        if number is None:
+            return nobody
+        return await _in_time(IN_A_QUEUE, self._agents(number, line, tenant), nobody)
 
     async def callback_of(self, number: str | None, line: str, tenant: str) -> TicketNow | None:
         return None if number is None else await pins.in_time(self._callback_of(number, line, tenant))
@@ -67,14 +70,6 @@ class StoreCustomers:
 
     async def cancel(self, ticket: str, number: str | None, tenant: str) -> Cancelled:
         return await pins.in_time(self._cancel(ticket, number, tenant))
-
-    async def _in_time(self, work: Coroutine[Any, Any, T], otherwise: T) -> T:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await work
-        except (StoreError, TimeoutError) as error:
-            log.warning("nobody could say who rings", extra={"error": repr(error)})
-            return otherwise
 
     async def _read_refused(self, now: datetime) -> _Numbers:
         async with self._store.read() as session:
@@ -136,6 +131,15 @@ class StoreCustomers:
         except (Conflict, NotFound):
             return "refused"
         return "cancelled"
+
+
+async def _in_time(seconds: float, work: Coroutine[Any, Any, T], otherwise: T) -> T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except (StoreError, TimeoutError) as error:
+        log.warning("nobody could say who rings", extra={"error": repr(error)})
+        return otherwise
 
 
 def _owns(row: CallbackRow, number: str | None) -> bool:

@@ -3,16 +3,19 @@
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
 
+from ivr import lines
 from ivr.store import search, tokens, users
 from ivr.store.database import Store
 from ivr.store.dialplans import LiveLine, publish
 from ivr.store.tables import CallbackEvent, CallbackRow, CallbackText, ContactRow, MessageRow
 from ivr.web.auth.passwords import make_hash
 
+DIALPLAN = Path(__file__).parent / "dialplans" / "bench.yaml"
 AGENTS = tuple(f"agent{n:02}" for n in range(10))
 PASSWORD = "bench password"
 LINES = tuple((f"line{n}", f"窓口{n}") for n in range(4))
@@ -120,7 +123,9 @@ async def fill(store: Store, callbacks: int, now: datetime) -> None:
     hashed = make_hash(PASSWORD)
     async with store.write() as db:
         for key, name in LINES:
-            await publish(db, LiveLine(key, "bench", name, (), "0" * 64, "{}"), at=now, by="bench")
+            source = DIALPLAN.read_text("utf-8").replace("ベンチマーク", name)
+            digest = lines.LiveLine.read(key, source).dialplan.hash
+            await publish(db, LiveLine(key, "bench", name, (), digest, source), at=now, by="bench")
         for name in AGENTS:
             await users.add(db, name, hashed, tenant="bench", at=now)
             await tokens.add(db, f"token-of-{name}-that-is-long-enough", name=name, tenant="bench", at=now)

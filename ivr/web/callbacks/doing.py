@@ -129,7 +129,9 @@ async def do(request: web.Request, name: str, act: Act, *, seen: bool = True) ->
     await app[LINES].reload(app[STORE])
     try:
         async with app[STORE].write() as db:
-            row = await store.get(db, request.match_info["ticket"], tenant=who.tenant, to_change=True)
+            # Whoever merges takes both tickets itself, in an order that two opposite merges share.
+            alone = name != "merge"
+            row = await store.get(db, request.match_info["ticket"], tenant=who.tenant, to_change=alone)
             policy, rules = app[LINES].policy(row.line), app[LINES].callbacks(row.line)
             doing = Doing(db, row, who, now, form, policy, rules, app[LAST].get(who.name))
             if seen:

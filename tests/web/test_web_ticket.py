@@ -367,7 +367,15 @@ async def test_each_message_of_a_ticket_can_be_heard_put_right_and_taken_over(
     assert 'src="/messages/m2/audio' in html and 'src="/messages/m1/audio' not in html
     assert "【試験用モデル】" in html and 'name="message" value="m2"' in html
     form = {"message": "m2", "text": "二件目を直しました。", "seen": ""}
-    assert (await send(alice, ticket, "correct", form))[0] == 303
+    assert await send(alice, ticket, "correct", form) == (303, f"/callbacks/{ticket}?message=m2")
+    token = await form_token(alice, NOTHING)
+    refused = await alice.post(
+        f"/callbacks/{ticket}/correct", data={**form, "text": "上書き", "token": token}
+    )
+    html = await refused.text()
+    assert 'src="/messages/m2/audio' in html and ">上書き</textarea>" in html, (
+        "typed for m2, and shown with it"
+    )
     status, said = await send(alice, ticket, "correct", {**form, "text": "上書き"})
     assert (status, said) == (
         409,

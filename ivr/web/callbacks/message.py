@@ -9,7 +9,7 @@ from ivr.web.callbacks.doing import Act, Doing
 from ivr.web.callbacks.offered import FIELDS, can_take_over, kept_as
 
 
-async def correct(doing: Doing) -> None:
+async def correct(doing: Doing) -> str:
     """An empty text takes the correction back."""
     message, text = await _shown(doing), doing.form.text("text") or None
     if str(message.corrected_at or "") != doing.form.text("seen"):
@@ -20,9 +20,10 @@ async def correct(doing: Doing) -> None:
     if not await messages.correct(doing.db, message.id, text, by=doing.who.name, at=doing.now):
         raise Conflict("この録音の文字は、もう直せません。", id="state")
     await callbacks.note(doing.db, doing.row, who=doing.who.name, what="corrected", at=doing.now)
+    return _shown_still(doing, message)
 
 
-async def accept(doing: Doing) -> None:
+async def accept(doing: Doing) -> str:
     """A suggestion, as it stands in the reading; what the form says of it only names which one."""
     kind, value = doing.form.text("kind"), doing.form.text("value")
     message = await _shown(doing)
@@ -33,13 +34,14 @@ async def accept(doing: Doing) -> None:
     who, now = doing.who, doing.now
     if kind == "priority":
         await service.raise_priority(doing.db, doing.ticket, value, who=who, why="候補を採用", now=now)
-        return
+        return _shown_still(doing, message)
     taken = f"{words.SUGGESTED[kind]}：{words.suggested(kind, value)}"
     said = {FIELDS[kind]: kept_as(kind, value)}
     await edits.edit(doing.db, doing.ticket, said, who=who, now=now, taken=taken)
+    return _shown_still(doing, message)
 
 
-async def run_again(doing: Doing) -> None:
+async def run_again(doing: Doing) -> str:
     """A stage that is over."""
     message = await _shown(doing)
     stage = next((one for one in stages.STAGES if one == doing.form.text("stage")), None)
@@ -47,6 +49,13 @@ async def run_again(doing: Doing) -> None:
         said = "いまはやり直せません。処理の途中か、もとの録音や文字がありません。"
         raise Conflict(said, id="state")
     doing.wakes.append("jobs")
+    return _shown_still(doing, message)
+
+
+def _shown_still(doing: Doing, message: MessageRow) -> str:
+    """Where to go on: the ticket with the same message."""
+    first = message.id == doing.row.message_id
+    return f"/callbacks/{doing.ticket}" + ("" if first else f"?message={message.id}")
 
 
 async def _shown(doing: Doing) -> MessageRow:

@@ -67,13 +67,15 @@ class Hand:
 async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[str, Any]:
     """For ticket.html. `ticket` may be a number that was merged into another. NotFound past the wall between tenants.
 
-    `?message=`: which of its messages is shown. That it was looked at is noted, in a transaction of its own.
+    `?message=`, or the message of a form that was not carried out: which one is shown. That it was looked at is noted, in a transaction of its own.
     """
     app, now = request.app, request.app[CLOCK].now()
     view = await read.one(db, ticket, tenant=request[VIEWER].tenant, now=now)
     row = view.callback
     contacts = await read.contacts_of(db, row)
-    named = request.query.get("message")
+    failed = request.get(FAILED)
+    # What had been typed for one message must not come to stand in the form of another.
+    named = next(iter(failed.typed.get("message", ())), None) if failed else request.query.get("message")
     view = next(
         (replace(view, message=one) for _, one in contacts if one is not None and one.id == named), view
     )
@@ -85,7 +87,6 @@ async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[st
     await app[LINES].reload(app[STORE])
     rules, live = app[LINES].callbacks(row.line), app[LINES].get(row.line)
     hand = await _hand(request, db, row, rules, now)
-    failed = request.get(FAILED)
     return {
         "view": view,
         "hand": hand,

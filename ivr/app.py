@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -164,6 +165,9 @@ async def _carry_out(
     elif order.kind == "reload":
         live_sounds.reload()
         await desk.lines.reload(store)
+    elif order.kind == "trunk_test":
+        about = order.data
+        desk.leave_to_test(about["number"], about["shown"], datetime.fromisoformat(about["until"]))
     elif order.kind == "trunks":
         await asyncio.to_thread(trunks.reload)
     for module in READ_AGAIN.get(order.kind, ()):

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ivr.asterisk import numbers
@@ -56,6 +57,7 @@ class Engine:
         )
         self.draining = False
         self._adopted = False
+        self._tested: tuple[str, str, datetime] | None = None
         self.freed = asyncio.Event()  # agents whom the engine before this one had, save those who still talk
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -93,7 +95,7 @@ class Engine:
         """Events about channels that nobody listens to yet."""
         match event["type"]:
             # Without any line, at the very first start, the fallback serves better.
-            case "CallBroadcast" if self.lines and not self.draining:
+            case "CallBroadcast" if self.lines and not self.draining and not self._is_test(event["channel"]):
                 self.start(self._claim(event["channel"]["id"]), "claim")
             case "StasisStart":
                 self._on_call(event)
@@ -113,6 +115,16 @@ class Engine:
                 "a task of the engine failed", exc_info=task.exception(), extra={"task": task.get_name()}
             )
 
+    def leave_to_test(self, number: str, shown: str, until: datetime) -> None:
+        """A test of a trunk rings `number` (E.164) until then, and takes the call itself: it shows `shown`, a number of ours."""
+        self._tested = (number, shown, until)
+
+    def _is_test(self, channel: Json) -> bool:
+        if self._tested is None or self.clock.now() >= self._tested[2]:
+            return False
+        about = (channel["dialplan"]["exten"], channel["caller"]["number"])
+        return tuple(map(numbers.to_e164, about)) == self._tested[:2]
+
     async def _claim(self, channel: str) -> None:
         """The first engine to claim has the call; for the others, and after a hang-up, it is refused."""
         await self.ari.send("POST", f"events/claim?channelId={channel}&application={self.ari.app}")
@@ -124,7 +136,9 @@ class Engine:
             self.start(self.ari.send("DELETE", f"channels/{channel['id']}"), "late answer")
             return
         dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
-        if channel["dialplan"].get("app_name") == "Stasis":  # asked by name, with a timer until somebody has it
+        if (
+            channel["dialplan"].get("app_name") == "Stasis"
+        ):  # asked by name, with a timer until somebody has it
             timer = f"channels/{channel['id']}/variable?variable=TIMEOUT(absolute)&value=0"
             self.start(self.ari.send("POST", timer), "timer")
         about = channel["caller"]

@@ -2,24 +2,29 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ivr import alerts, orders
 from ivr.asterisk import conf, registrations
+from ivr.asterisk.ari import Ari, AriRefused
 from ivr.asterisk.existing import admin as existing
+from ivr.asterisk.numbers import to_e164
+from ivr.asterisk.proving import Proof, Proving
 from ivr.asterisk.registrations import Registration
-from ivr.asterisk.trunks import files
+from ivr.asterisk.trunks import dial_string, endpoint, files
 from ivr.clock import Clock, SystemClock
-from ivr.dialplan.problems import BadDialplan, Problem
+from ivr.dialplan.problems import BadDialplan, Problem, did_you_mean
 from ivr.errors import AsteriskError, SettingsError, StoreError
+from ivr.outside import Way, national, spelled
 from ivr.settings import Settings
 from ivr.store import health
 from ivr.store.database import Store, opened
-from ivr.trunks.load import Trunks, load_trunks
+from ivr.trunks.load import Trunk, Trunks, load_trunks
 
 log = logging.getLogger("ivr.trunks")
 
@@ -69,6 +74,82 @@ async def states(settings: Settings) -> list[dict[str, Any]]:
         }
         for name, trunk in trunks.by_name.items()
     ]
+
+
+TEST_LASTS = timedelta(seconds=60)  # for so long the engine leaves calls of ours to ours
+ENGINE_PATIENCE = 10.0  # seconds
+
+
+async def test(settings: Settings, name: str, number: str | None) -> Proof:
+    """Rings `number` of ours through the trunk `name`, and takes the call that comes back. IvrError if it cannot be tried."""
+    trunks, problems = await asyncio.to_thread(load_trunks, settings.trunks, settings.trunk_passwords)
+    if not trunks.by_name and problems:
+        raise BadDialplan(problems)
+    trunk, to, shown = _to_test(trunks, name, number)
+    passwords = conf.ari_passwords(settings.asterisk_base)
+    ari = Ari(settings.ari, f"ivr-test-{secrets.token_hex(4)}", conf.ENGINE, passwords.engine)
+    proving = Proving(ari, to, shown)
+    link = asyncio.create_task(ari.run(proving.on_event))
+    try:
+        await ari.send("GET", "asterisk/ping")  # waits for the link
+        await _require_room(ari, trunk, 2 if to in trunk.model.numbers else 1)
+        async with opened(settings.database_url) as store:
+            now = SystemClock(settings.clock_offset).now
+            await _leave_to_test(settings, store, now(), to, shown, now() + TEST_LASTS)
+            try:
+                return await proving.run(Way(dial_string(trunk, to), national(shown)))
+            finally:
+                await _leave_to_test(settings, store, now(), to, shown, now())
+    finally:
+        link.cancel()
+        await asyncio.gather(link, return_exceptions=True)
+
+
+def _to_test(trunks: Trunks, name: str, number: str | None) -> tuple[Trunk, str, str]:
+    """The trunk, which number of ours it rings, and which one it shows (E.164); two numbers if there are two."""
+    trunk = trunks.by_name.get(name)
+    if trunk is None:
+        raise SettingsError(f"there is no trunk {name}{did_you_mean(name, trunks.by_name)}")
+    ours = [each for one in (trunk, *trunks.by_name.values()) for each in one.model.numbers]
+    to = next((each for each in ours if each != ours[0]), ours[0]) if number is None else to_e164(number)
+    if to not in ours:
+        raise SettingsError(
+            f"{number} is none of our numbers: {', '.join(spelled(each) for each in dict.fromkeys(ours))}"
+        )
+    return trunk, to, next((each for each in trunk.model.numbers if each != to), trunk.model.numbers[0])
+
+
+async def _require_room(ari: Ari, trunk: Trunk, wanted: int) -> None:
+    """No caller hears a busy trunk for a test; and by name alone an engine cannot leave a call to us."""
+    try:
+        await ari.http("GET", "asterisk/modules/app_stasis_broadcast.so")
+    except AriRefused:
+        raise AsteriskError(
+            "the test needs StasisBroadcast (Asterisk 20.17, 22.7 or later): before it, every call goes to the engine. "
+            "Ring the number from a telephone instead",
+            retryable=False,
+        ) from None
+    channels = await ari.http("GET", "channels")
+    used = sum(channel["name"].startswith(f"PJSIP/{endpoint(trunk.name)}-") for channel in channels)
+    if used + wanted > trunk.model.channels:
+        raise AsteriskError(
+            f"the test needs {wanted} free channels of the trunk, which has {trunk.model.channels}, and {used} of them "
+            "are used now",
+            retryable=False,
+        )
+
+
+async def _leave_to_test(
+    settings: Settings, store: Store, now: datetime, number: str, shown: str, until: datetime
+) -> None:
+    order = {"number": number, "shown": shown, "until": until.isoformat()}
+    try:
+        async with asyncio.timeout(ENGINE_PATIENCE):
+            refused = await orders.ask(store, settings.run, "engine", "trunk_test", order, now)
+    except TimeoutError:
+        raise AsteriskError("the engine does not answer: is `ivr run` running?", retryable=False) from None
+    if refused:
+        raise AsteriskError(refused)
 
 
 def _state(trunks: Trunks, found: Mapping[str, Registration], name: str) -> dict[str, str]:

@@ -204,21 +204,26 @@ class Ari:
 
     async def http(self, method: str, uri: str, body: Json | None = None) -> Any:
         """For requests that may wait for the channel: answer in a playback, variables, bridges."""
+        content = await self._request(method, uri, body)
+        return json.loads(content) if content else None
+
+    async def fetch(self, uri: str) -> bytes:
+        """What is no JSON: a recording."""
+        return await self._request("GET", uri, None)
+
+    async def _request(self, method: str, uri: str, body: Json | None) -> bytes:
         self._still_ours()
         if self._http is None:
             raise AsteriskError("there is no link to Asterisk")
         timeout = aiohttp.ClientTimeout(total=REQUEST_LIMIT)
         try:
             async with self._http.request(method, self._base + uri, json=body, timeout=timeout) as response:
-                return _checked(response.status, f"{method} {uri}", await response.text())
+                content = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise AsteriskError(f"Asterisk does not answer: {error!r}") from error
-
-
-def _checked(status: int, request: str, text: str) -> Any:
-    if status >= 400:
-        raise AriRefused(status, request, text)
-    return json.loads(text) if text else None
+        if response.status >= 400:
+            raise AriRefused(response.status, f"{method} {uri}", content.decode("utf-8", "replace"))
+        return content
 
 
 def _subject(event: Json) -> str:

@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+import select
 import socket
 import threading
+from collections.abc import Collection
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 REALM = "carrier"
 NONCE = "5f2c9a"
@@ -14,7 +16,7 @@ NONCE = "5f2c9a"
 class Carrier:
     """`with Carrier("127.0.0.2", {"0003": "secret"}) as carrier:` answers until the body ends.
 
-    `answer`: what an INVITE gets, its final status.
+    `answer`: what an INVITE gets, its final status; 0: nothing at all.
     """
 
     def __init__(self, host: str, users: dict[str, str], answer: int = 486) -> None:
@@ -55,6 +57,11 @@ class Carrier:
                 self._register(text, peer)
             elif method == "INVITE":
                 self._invite(text, peer)
+            else:
+                self._other(text, peer)
+
+    def _other(self, text: str, peer: tuple[str, int]) -> None:
+        """A response, or a further request."""
 
     def _register(self, text: str, peer: tuple[str, int]) -> None:
         if self.refuse:
@@ -73,7 +80,8 @@ class Carrier:
             self._reply(text, peer, 407, challenge)
             return
         self.invited.append(text)
-        self._reply(text, peer, self.answer)
+        if self.answer:
+            self._reply(text, peer, self.answer)
 
     def _known(self, text: str, method: str) -> str | None:
         """Whose password the request proves (RFC 2617, without qop)."""
@@ -87,13 +95,101 @@ class Carrier:
         right = hashlib.md5(f"{one}:{NONCE}:{two}".encode()).hexdigest()
         return user if given.get("response") == right else None
 
-    def _reply(self, request: str, peer: tuple[str, int], status: int, headers: str = "") -> None:
+    def _reply(
+        self, request: str, peer: tuple[str, int], status: int, headers: str = "", body: str = ""
+    ) -> None:
         kept = "".join(
             f"{line}\r\n" for line in request.split("\r\n") if re.match(r"(Via|From|Call-ID|CSeq):", line)
         )
         to = header(request, "To") + ("" if ";tag=" in header(request, "To") else ";tag=carrier")
-        text = f"SIP/2.0 {status} Carrier\r\n{kept}To: {to}\r\n{headers}Content-Length: 0\r\n\r\n"
+        text = f"SIP/2.0 {status} Carrier\r\n{kept}To: {to}\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}"
         self._socket.sendto(text.encode(), peer)
+
+
+class Exchange(Carrier):
+    """Brings each call that it gets back to `back_to` (host:port), the voice too, but for what is `lost`.
+
+    `shows`: the number from which it comes there; None: the one that was shown here.
+    """
+
+    def __init__(
+        self, host: str, back_to: str, *, lost: Collection[str] = (), shows: str | None = None
+    ) -> None:
+        super().__init__(host, {})
+        self._host = host
+        self._back_to = back_to
+        self._lost = lost
+        self._shows = shows
+        self._invites: dict[str, tuple[str, tuple[str, int]]] = {}  # Call-ID here -> INVITE, from where
+        self._sides = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+        self._media: list[tuple[str, int] | None] = [None, None]  # who calls here; to whom it is brought
+        for side in self._sides:
+            side.bind((host, 0))
+        self._voice = threading.Thread(target=self._relay, name="voice")
+
+    def __enter__(self) -> Self:
+        self._voice.start()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        self._voice.join()
+        for side in self._sides:
+            side.close()
+
+    def _relay(self) -> None:
+        while not self._ended.is_set():
+            for side in select.select(self._sides, [], [], 0.2)[0]:
+                here = self._sides.index(side)
+                packet, to = side.recv(4096), self._media[1 - here]
+                if to is not None and ("out", "in")[here] not in self._lost:
+                    self._sides[1 - here].sendto(packet, to)
+
+    def _invite(self, text: str, peer: tuple[str, int]) -> None:
+        self._reply(text, peer, 100)
+        id = header(text, "Call-ID")
+        if id in self._invites:
+            return
+        self._invites[id] = text, peer
+        self._media[0], sdp = self._redirected(text, 1)
+        self._send("INVITE", id, "Content-Type: application/sdp\r\n", sdp)
+
+    def _send(self, method: str, id: str, headers: str = "", body: str = "", to: str = "") -> None:
+        invite, _ = self._invites[id]
+        dialled = invite.partition("sip:")[2].partition("@")[0]
+        shown = self._shows or header(invite, "From").partition("sip:")[2].partition("@")[0]
+        host, _, port = self._back_to.partition(":")
+        request = (
+            f"{method} sip:{dialled}@{self._back_to} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {self.address};branch=z9hG4bK{method}{id}\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:{shown}@{self._host}>;tag=back\r\nTo: {to or f'<sip:{dialled}@{self._back_to}>'}\r\n"
+            f"Call-ID: back-{id}\r\nCSeq: 1 {method}\r\nContact: <sip:{self.address}>\r\n{headers}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+        self._socket.sendto(request.encode(), (host, int(port)))
+
+    def _other(self, text: str, peer: tuple[str, int]) -> None:
+        if text.startswith("BYE "):
+            self._reply(text, peer, 200)
+        elif text.startswith("SIP/2.0 ") and header(text, "CSeq").endswith("INVITE"):
+            id, status = header(text, "Call-ID").removeprefix("back-"), int(text.split()[1])
+            if status == 200:
+                self._media[1], sdp = self._redirected(text, 0)
+                headers = f"Contact: <sip:{self.address}>\r\nContent-Type: application/sdp\r\n"
+                self._reply(*self._invites[id], 200, headers, sdp)
+            elif status > 200:
+                self._reply(*self._invites[id], status)
+            if status >= 200:
+                self._send("ACK", id, to=header(text, "To"))
+
+    def _redirected(self, text: str, side: int) -> tuple[tuple[str, int], str]:
+        """Where the other end hears, and its SDP with our own place."""
+        body = text.partition("\r\n\r\n")[2]
+        host, port = re.search(r"c=IN IP4 (\S+)", body), re.search(r"m=audio (\d+)", body)
+        assert host is not None and port is not None, text
+        ours = self._sides[side].getsockname()
+        changed = body.replace(host[0], f"c=IN IP4 {ours[0]}").replace(port[0], f"m=audio {ours[1]}")
+        return (host[1], int(port[1])), changed
 
 
 def header(request: str, name: str) -> str:

@@ -1,0 +1,164 @@
+"""`ivr trunk test` on a real Asterisk: carriers on loopback that bring the call back whole, in part, or not at all."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ivr.asterisk import conf, trunks
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.install import AsteriskInstall
+from ivr.asterisk.private import PrivateAsterisk
+from ivr.asterisk.proving import Proof, Proving, findings
+from ivr.outside import Way
+from ivr.trunks.load import Trunks, load_trunks
+from tests.asterisk.carrier import Carrier, Exchange
+from tests.asterisk.desk import until
+from tests.asterisk.instances import instance_settings
+
+Carriers = dict[str, Carrier]
+RING = {"silent": 3.0}
+
+
+def carriers_of(sip: str) -> Carriers:
+    """By the name of their trunk."""
+    return {
+        "whole": Exchange("127.0.1.1", sip),
+        "tones": Exchange("127.0.1.2", sip),
+        "one_way": Exchange("127.0.1.3", sip, lost={"in"}),
+        "other_way": Exchange("127.0.1.4", sip, lost={"out"}),
+        "withheld": Exchange("127.0.1.5", sip, shows="anonymous"),
+        "misplaced": Exchange("127.0.1.6", sip),
+        "busy": Carrier("127.0.1.7", {}, 486),
+        "full": Carrier("127.0.1.8", {}, 503),
+        "declines": Carrier("127.0.1.9", {}, 603),
+        "silent": Carrier("127.0.1.10", {}, 0),
+    }
+
+
+SAYS = {
+    "tones": ", dtmf: inband, codecs: [alaw]",
+    "misplaced": ", called_number: fixed",  # always the first of ours
+}
+
+
+@pytest.fixture(scope="module")
+def proofs(
+    asterisk_install: AsteriskInstall, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Proof]]:
+    """All of them beside each other."""
+    base = tmp_path_factory.mktemp("proved")
+    settings = instance_settings(base)
+    private = PrivateAsterisk(asterisk_install, settings)
+    with ExitStack() as stack:
+        carriers = carriers_of(settings.sip)
+        for carrier in carriers.values():
+            stack.enter_context(carrier)
+        conf.write(trunks.files(_trunks(base, carriers), settings.sip), settings.etc)
+        asyncio.run(private.start())
+        try:
+            yield asyncio.run(_all(private, _trunks(base, carriers)))
+        finally:
+            asyncio.run(private.stop())
+
+
+def _trunks(base: Path, carriers: Carriers) -> Trunks:
+    rows = [
+        f'  {name}: {{template: ip, host: "{carrier.address}", channels: 2, '
+        f"numbers: [03-1111-{place}001, 03-1111-{place}002]{SAYS.get(name, '')}}}\n"
+        for place, (name, carrier) in enumerate(carriers.items())
+    ]
+    file = base / "trunks.yaml"
+    file.write_text("trunks:\n" + "".join(rows), "utf-8")
+    found, problems = load_trunks(file, base / "none")
+    assert problems == []
+    return found
+
+
+async def _all(asterisk: PrivateAsterisk, known: Trunks) -> dict[str, Proof]:
+    proofs = await asyncio.gather(*(_prove(asterisk, known, name) for name in known.by_name))
+    return dict(zip(known.by_name, proofs, strict=True))
+
+
+async def _prove(asterisk: PrivateAsterisk, known: Trunks, name: str) -> Proof:
+    shown, number = known.by_name[name].model.numbers
+    ari = Ari(asterisk.settings.ari, f"ivr-test-{name}", conf.ENGINE, asterisk.passwords.engine)  # type: ignore[arg-type]
+    proving = Proving(ari, number, shown)
+    link = asyncio.create_task(ari.run(proving.on_event))
+    try:
+        await until(lambda: ari.connected, 10, "the link")
+        way = Way(trunks.dial_string(known.by_name[name], number), "0" + shown.removeprefix("+81"))
+        return await proving.run(way, RING.get(name, 30.0))
+    finally:
+        link.cancel()
+        await asyncio.gather(link, return_exceptions=True)
+
+
+def said(proof: Proof) -> list[str]:
+    return [("ok " if one.ok else "BAD ") + one.what for one in findings(proof)][1:]
+
+
+def test_a_call_that_comes_back_whole(proofs: dict[str, Proof]) -> None:
+    assert said(proofs["whole"]) == [
+        "ok came back as a call of 0311110001 to 0311110002",
+        "ok codec: ulaw out, ulaw in",
+        "ok audio out was heard",
+        "ok audio in was heard",
+        "ok keys out arrived: #12",
+        "ok keys in arrived: #12",
+    ]
+    assert findings(proofs["whole"])[0].what.startswith("answered after ")
+
+
+def test_keys_as_tones_and_a_codec_of_its_own(proofs: dict[str, Proof]) -> None:
+    assert said(proofs["tones"])[1:] == [
+        "ok codec: alaw out, alaw in",
+        "ok audio out was heard",
+        "ok audio in was heard",
+        "ok keys out arrived: #12",
+        "ok keys in arrived: #12",
+    ]
+
+
+@pytest.mark.parametrize(("name", "lost", "kept"), [("one_way", "in", "out"), ("other_way", "out", "in")])
+def test_audio_that_is_lost_on_one_way(proofs: dict[str, Proof], name: str, lost: str, kept: str) -> None:
+    found = said(proofs[name])
+    assert f"BAD audio {lost} was not heard" in found
+    assert f'BAD keys {lost}: of "#12" arrived ""' in found
+    assert f"ok audio {kept} was heard" in found
+    assert f"ok keys {kept} arrived: #12" in found
+
+
+def test_a_call_that_comes_back_as_another(proofs: dict[str, Proof]) -> None:
+    """Such a call is one like any other to the engine."""
+    (withheld,) = said(proofs["withheld"])
+    assert withheld.startswith(
+        "BAD no call of 0311114001 came to 0311114002, but one that shows another number"
+    )
+    (misplaced,) = said(proofs["misplaced"])
+    assert misplaced == "BAD it came back for 0311115001 instead of 0311115002, and was treated as a caller"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("busy", "not answered (SIP 486): お話し中でした。"),
+        (
+            "full",
+            "not answered (SIP 503): 事業者の設備が混み合っているか、停止しています。しばらくしてからおかけ直しください。",
+        ),
+        (
+            "declines",
+            "not answered (SIP 603): 着信を拒否されたか、事業者の規制により、つながりませんでした。",
+        ),
+        ("silent", "not answered: 応答がありませんでした。"),
+    ],
+)
+def test_a_carrier_that_refuses_is_told_with_what_to_do(
+    proofs: dict[str, Proof], name: str, what: str
+) -> None:
+    (found,) = findings(proofs[name])
+    assert (found.ok, found.what) == (False, what)
+    assert found.todo

@@ -16,6 +16,20 @@ if (document.getElementById("failed")) {
   }
 }
 
+// Who does one thing, or looks at another ticket, does not lose what was being typed; it stays in this tab alone.
+const KEPT = `typed ${one.dataset.one}`;
+let sent = null;
+for (const [id, text] of Object.entries(JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"))) {
+  const field = document.getElementById(id);
+  if (field && field.value === field.defaultValue) field.value = text;
+}
+one.addEventListener("submit", (event) => (sent = event.target));
+addEventListener("pagehide", () => {
+  const fields = [...one.querySelectorAll("textarea, input:not([type])")];
+  const typed = fields.filter((field) => field.id && field.form !== sent && field.value !== field.defaultValue);
+  sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(typed.map((field) => [field.id, field.value]))));
+});
+
 let said = 0;
 async function active() {
   if (!one.querySelector("[data-mine]") || Date.now() - said < ACTIVE_EVERY) return;

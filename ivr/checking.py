@@ -13,13 +13,15 @@ from ivr.dialplan.readings import load_readings
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 from ivr.steps import STEPS
-from ivr.trunks.load import against_lines, load_trunks
+from ivr.trunks.load import Trunks, against_lines, load_trunks, read_trunks
 
 
 def check_directory(settings: Settings, today: date) -> list[Problem]:
     """Every problem of all files, as `ivr check` prints them. Blocks."""
     dialplans, problems = load_all(settings.dialplans, STEPS)
-    return problems + _check_all(settings, dialplans, today) + _check_trunks(settings, dialplans)
+    found = read_trunks(settings.trunks, settings.trunk_passwords)
+    problems += _check_all(settings, dialplans, today, found.trunks)
+    return problems + found.problems + against_lines(found, dialplans.values())
 
 
 def check_files(settings: Settings, files: Sequence[Path], today: date) -> list[Problem]:
@@ -31,17 +33,15 @@ def check_files(settings: Settings, files: Sequence[Path], today: date) -> list[
             dialplans[str(file)] = load_beside(file, STEPS)
         except BadDialplan as bad:
             problems += bad.problems
-    return problems + _check_all(settings, dialplans, today)
+    trunks, _ = load_trunks(settings.trunks, settings.trunk_passwords)
+    return problems + _check_all(settings, dialplans, today, trunks)
 
 
-def _check_all(settings: Settings, dialplans: Mapping[str, Dialplan], today: date) -> list[Problem]:
+def _check_all(
+    settings: Settings, dialplans: Mapping[str, Dialplan], today: date, trunks: Trunks
+) -> list[Problem]:
     readings, wrong = load_readings(settings.dialplans)
     # It makes nothing here, so that what is ready to play is not asked.
     library = PromptLibrary(settings.prompt_cache, settings.prompts, readings)
-    outside = outside_of(settings, LiveTrunks(settings))
+    outside = outside_of(settings, LiveTrunks(settings, trunks))
     return [*wrong, *check_all(dialplans, today, library.why_not, outside=outside)]
-
-
-def _check_trunks(settings: Settings, dialplans: Mapping[str, Dialplan]) -> list[Problem]:
-    trunks, problems = load_trunks(settings.trunks, settings.trunk_passwords)
-    return problems + against_lines(settings.trunks, trunks, dialplans.values())

@@ -204,10 +204,12 @@ def dial_string(trunk: Trunk, number: str) -> str:
 class LiveTrunks:
     """What the engine knows of the trunks; with an error in the file, the last good ones stay."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, trunks: Trunks | None = None) -> None:
+        """`trunks`: what was read of the file already; None: it is read now."""
         self._settings = settings
-        self._trunks = Trunks()
-        self.reload()
+        self._trunks = trunks or Trunks()
+        if trunks is None:
+            self.reload()
 
     def reload(self) -> None:
         """Blocks."""

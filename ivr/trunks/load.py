@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,28 +39,42 @@ class Trunks:
         return next((each for each in self.by_name.values() if number in each.model.numbers), None)
 
 
-def load_trunks(file: Path | None, passwords: Path) -> tuple[Trunks, list[Problem]]:
-    """And what is wrong; no trunks at all if anything is. `file` None: there are none."""
+@dataclass(frozen=True)
+class Found:
+    """What stands in the file. `trunks`: none at all if anything is wrong; `models`: those that are right in themselves."""
+
+    trunks: Trunks
+    problems: list[Problem]
+    source: Source | None = None
+    models: Mapping[str, TrunkModel] = field(default_factory=dict)
+
+
+def read_trunks(file: Path | None, passwords: Path) -> Found:
+    """`file` None: there are none."""
     if file is None:
-        return Trunks(), []
+        return Found(Trunks(), [])
     try:
         source = read(file.name, file_text(file, file.name))
     except BadDialplan as bad:
-        return Trunks(), list(bad.problems)
+        return Found(Trunks(), list(bad.problems))
     shape, problems = _shape(source)
-    if shape is None:
-        return Trunks(), problems
+    problems += _twice(source, shape) + _alike(source, shape)
+    known: dict[str, str] = {}
     try:
         known = read_passwords(passwords)
+        problems += _without_password(source, shape, known, passwords)
     except SettingsError as error:
-        return Trunks(), [*problems, Problem(passwords.name, 1, 1, "", str(error))]
-    problems += (
-        _twice(source, shape) + _alike(source, shape) + _without_password(source, shape, known, passwords)
-    )
+        problems.append(Problem(passwords.name, 1, 1, "", str(error)))
     if any(problem.severity == "error" for problem in problems):
-        return Trunks(), problems
+        return Found(Trunks(), problems, source, shape.trunks)
     by_name = {name: Trunk(name, model, known.get(name)) for name, model in shape.trunks.items()}
-    return Trunks(by_name, shape.nat), problems
+    return Found(Trunks(by_name, shape.nat), problems, source, shape.trunks)
+
+
+def load_trunks(file: Path | None, passwords: Path) -> tuple[Trunks, list[Problem]]:
+    """And what is wrong, as of `read_trunks`."""
+    found = read_trunks(file, passwords)
+    return found.trunks, found.problems
 
 
 def read_passwords(file: Path) -> dict[str, str]:
@@ -79,36 +94,36 @@ def read_passwords(file: Path) -> dict[str, str]:
     return found
 
 
-def against_lines(file: Path | None, trunks: Trunks, dialplans: Iterable[Dialplan]) -> list[Problem]:
+def against_lines(found: Found, dialplans: Iterable[Dialplan]) -> list[Problem]:
     """What does not fit the lines that exist: `default_line`, and too few channels for their capacity."""
-    if file is None or not trunks.by_name:
+    if found.source is None:
         return []
-    source = read(file.name, file_text(file, file.name))
     lines = {dialplan.key: dialplan for dialplan in dialplans}
     problems: list[Problem] = []
-    for name, trunk in trunks.by_name.items():
-        default = trunk.model.default_line
+    for name, model in found.models.items():
+        default = model.default_line
         if default is not None and default not in lines:
             message = f'there is no line "{default}"{did_you_mean(default, lines)}'
-            problems.append(source.problem(("trunks", name, "default_line"), message))
+            problems.append(found.source.problem(("trunks", name, "default_line"), message))
             continue
-        served = [line for line in lines.values() if default == line.key or _serves(trunk, line)]
+        served = [line for line in lines.values() if default == line.key or _serves(model, line)]
         needed = sum(line.line.capacity for line in served) + SPARE
-        if served and trunk.model.channels < needed:
+        if served and model.channels < needed:
             message = (
-                f"{trunk.model.channels} channels are too few for the capacity of {', '.join(sorted(line.key for line in served))}; "
+                f"{model.channels} channels are too few for the capacity of {', '.join(sorted(line.key for line in served))}; "
                 f"with fewer than {needed} the carrier says busy to callers who could have left a message"
             )
             path = ("trunks", name, "channels")
-            problems.append(source.problem(path, message, severity="warning"))
+            problems.append(found.source.problem(path, message, severity="warning"))
     return problems
 
 
-def _serves(trunk: Trunk, line: Dialplan) -> bool:
-    return not line_numbers(line).keys().isdisjoint(trunk.model.numbers)
+def _serves(model: TrunkModel, line: Dialplan) -> bool:
+    return not line_numbers(line).keys().isdisjoint(model.numbers)
 
 
-def _shape(source: Source) -> tuple[TrunksShape | None, list[Problem]]:
+def _shape(source: Source) -> tuple[TrunksShape, list[Problem]]:
+    """With the trunks that are right in themselves, for what can be said of them all the same."""
     problems = list(source.problems)
     problems += [
         source.problem(path, "has no value; write one, or take the line out") for path in source.unfilled
@@ -116,12 +131,17 @@ def _shape(source: Source) -> tuple[TrunksShape | None, list[Problem]]:
     if source.tree is None and not problems:
         return TrunksShape(), []
     if not isinstance(source.tree, dict):
-        return None, problems or [source.problem((), 'this file needs the key "trunks"')]
+        return TrunksShape(), problems or [source.problem((), 'this file needs the key "trunks"')]
     try:
-        shape = TrunksShape.model_validate(source.tree)
+        return TrunksShape.model_validate(source.tree), problems
     except ValidationError as error:
-        return None, problems + problems_of(source, (), TrunksShape, error, set(source.unfilled))
-    return (None if problems else shape), problems
+        problems += problems_of(source, (), TrunksShape, error, set(source.unfilled))
+    given = source.tree.get("trunks")
+    right: dict[str, TrunkModel] = {}
+    for name, tree in given.items() if isinstance(given, dict) else ():
+        with suppress(ValidationError):
+            right[name] = TrunkModel.model_validate(tree)
+    return TrunksShape.model_construct(trunks=right), problems
 
 
 def _twice(source: Source, shape: TrunksShape) -> list[Problem]:

@@ -29,6 +29,7 @@ class FakeAri:
         self.said: list[str] = []  # to all in a bridge
         self.limits: dict[str, int] = {}  # channel -> seconds after which Asterisk hangs up
         self.handed_over: list[str] = []
+        self.claimed: list[str] = []
         self.contexts: list[str] = []  # where to
         self.recordings: set[str] = set()  # that run
         self.rung: list[str] = []  # ids of the channels of agents and outside
@@ -77,6 +78,11 @@ class FakeAri:
         return found
 
     # -- what people do -------------------------------------------------------------------
+
+    def is_offered(self, channel: str, dialled: str, number: str) -> None:
+        """A call that whoever claims it has."""
+        about = {"id": channel, "caller": {"number": number, "name": ""}, "dialplan": {"exten": dialled}}
+        self._emit("", {"type": "CallBroadcast", "channel": about})
 
     def comes(self, channel: str, *arguments: str) -> None:
         """A call, or an agent's telephone that answers, enters the application."""
@@ -129,6 +135,8 @@ class FakeAri:
                 ]
             case "POST", "channels":
                 return self._ring(body or {})
+            case "POST", "events", "claim":
+                self.claimed.append(uri.partition("channelId=")[2].partition("&")[0])
             case _, "channels", channel, *_ if channel not in self.channels:
                 return 404, None
             case "DELETE", "channels", channel:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -457,3 +457,23 @@ async def test_a_number_that_no_line_has_goes_to_the_default_line_of_its_trunk()
         ("", "rejected"),
         ("", "rejected"),
     ]
+
+
+@in_virtual_time
+async def test_only_our_own_call_to_the_tested_number_is_left_to_the_test_of_a_trunk_and_not_for_ever() -> (
+    None
+):
+    run = Run()
+    run.engine.lines._by_key["workshop"] = LiveLine.read("workshop", GONE_TO)
+    await asyncio.sleep(SOON)
+    run.engine.leave_to_test("+81312345679", "+81312345678", run.engine.clock.now() + timedelta(seconds=60))
+    run.ari.is_offered("tested", "+81312345679", "0312345678")
+    run.ari.is_offered("customer", "+81312345679", "09012345678")
+    run.ari.is_offered("withheld", "+81312345679", "")
+    run.ari.is_offered("elsewhere", "0312345670", "0312345678")
+    await asyncio.sleep(SOON)
+    assert run.ari.claimed == ["customer", "withheld", "elsewhere"]
+    await asyncio.sleep(61)
+    run.ari.is_offered("later", "+81312345679", "0312345678")
+    await asyncio.sleep(SOON)
+    assert run.ari.claimed[3:] == ["later"]

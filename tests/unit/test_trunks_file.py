@@ -72,6 +72,28 @@ def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None
     ]
 
 
+def test_what_is_wrong_between_trunks_is_said_beside_what_is_wrong_in_one(tmp_path: Path) -> None:
+    text = (
+        "trunks:\n"
+        "  bad: {template: ip, host: a.jp, numbers: [03-1], channels: 2}\n"
+        "  one: {template: ip, host: b.jp, numbers: [03-1234-5678], channels: 2, user: me}\n"
+        "  two: {template: ip, host: b.jp, numbers: [03-1234-5678], channels: 2}\n"
+    )
+    told = [problem.partition(': trunk "')[2] for problem in problems_of(tmp_path, text)]
+    assert told == [
+        'bad": numbers: "03-1" is no Japanese telephone number; write it with its area code, like 050-3185-9080',
+        'two": numbers: trunk "one" has this number already',
+        'two": calls of trunk "one" come from b.jp, too; tell them apart by "match"',
+        'one": user: no password; write one = "…" into trunk-passwords.toml',
+    ]
+    (tmp_path / "trunk-passwords.toml").chmod(0o644)
+    told = [
+        str(problem)
+        for problem in load_trunks(tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml")[1]
+    ]
+    assert len(told) == 4 and "others may read it" in told[3]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -186,7 +208,8 @@ def test_the_check_holds_trunks_against_the_lines(tmp_path: Path) -> None:
     (tmp_path / "trunks.yaml").write_text(
         "trunks:\n"
         "  few: {template: ip, host: a.example.jp, numbers: [03-1234-5678], channels: 5}\n"
-        "  lost: {template: ip, host: b.example.jp, numbers: [03-1234-5679], channels: 9, default_line: desc}\n",
+        "  lost: {template: ip, host: b.example.jp, numbers: [03-1234-5679], channels: 9, default_line: desc}\n"
+        "  bad: {template: ip, host: c.example.jp, numbers: [03-1234-5670], channels: 0}\n",
         "utf-8",
     )
     settings = load(
@@ -198,6 +221,7 @@ def test_the_check_holds_trunks_against_the_lines(tmp_path: Path) -> None:
     )
     said = [str(problem) for problem in check_directory(settings, date(2026, 11, 24))]
     assert said == [
+        'trunks.yaml:4:78: trunk "bad": channels: 0 is too small; at least 1',
         'trunks.yaml:2:78: warning: trunk "few": channels: 5 channels are too few for the capacity of desk; '
         "with fewer than 6 the carrier says busy to callers who could have left a message",
         'trunks.yaml:3:96: trunk "lost": default_line: there is no line "desc"; did you mean "desk"?',

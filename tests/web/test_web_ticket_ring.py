@@ -5,7 +5,7 @@ import re
 from aiohttp.test_utils import TestClient
 from sqlalchemy import delete
 
-from ivr.callbacks import dialing, service
+from ivr.callbacks import dialing, ringing, service
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.who import Who
 from ivr.dialplan.callbacks import CallbackRules
@@ -171,6 +171,7 @@ async def test_after_a_talk_the_result_is_asked_for_and_the_next_ticket_comes(
     html = await page(alice, ticket)
     assert re.search(r'id="act-result" class="act" open data-wanted', html)
     assert "お電話の結果を記録してください。" in html
+    assert "通話が終わりました。 結果を記録してください。" in words(html) and "お話し中です" not in html
     form = {"result": "reached", "then": "done", "note": "ご案内済み"}
     assert await send(alice, ticket, "result", form, store=store) == (303, f"/callbacks/{sooner}")
     row = await row_of(store, ticket)
@@ -181,6 +182,15 @@ async def test_after_a_talk_the_result_is_asked_for_and_the_next_ticket_comes(
         303,
         f"/callbacks/{sooner}",
     ), "what is one's own comes first"
+
+
+async def test_nothing_is_asked_of_a_customer_who_was_never_rung(alice: TestClient, store: Store) -> None:
+    ticket = await ask(store)
+    await ring(alice, store, ticket)
+    async with store.write() as db:
+        await ringing.not_rung(db, f"page {KEY}", "外線がいっぱいでした。", now=at("2026-11-24T11:01"))
+    html = await page(alice, ticket)
+    assert "外線がいっぱいでした。" in html and "data-wanted" not in html and "通話が終わりました" not in html
 
 
 RESULTS = (

@@ -41,7 +41,7 @@ class Hand:
     """What the person who looks at a ticket has in hand.
 
     `held_by`: another agent whose lease runs. `ringing`: a dial that is not over; `wants_result`: the last dial is the
-    person's own and nobody has said how it went.
+    person's own, somebody has talked, and nobody has said how it went.
     """
 
     mine: bool
@@ -129,7 +129,8 @@ async def _hand(
     closed = row.state in CLOSED
     on_the_line = row.state in ("dialing", "talking")
     own_dial = last is not None and last.agent == who.name and last.outcome is None
-    over = last is not None and last.ended_at is not None
+    # Of a customer whom the engine never rang there is nothing to tell.
+    over = last is not None and last.ended_at is not None and (last.by_hand or last.answered_at is not None)
     done = request.app[LAST].get(who.name)
     return Hand(
         mine=row.agent == who.name,

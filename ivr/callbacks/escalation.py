@@ -21,7 +21,7 @@ from ivr.store import alarms, callbacks, dials, events
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow
 
-Happened = Literal["near", "second", "third", "freed"]
+Happened = Literal["near", "second", "third", "news", "freed"]
 LIMIT = 500
 LATE = "callbacks:"  # + line: key of its alarm
 TIERS: dict[Happened, int] = {"second": 2, "third": 3}
@@ -42,16 +42,16 @@ async def sweep(store: Store, policies: Policies, now: datetime) -> Sequence[Ste
     async with store.read() as session:
         over = [row.ticket for row in await callbacks.leases_over(session, now, LIMIT)]
         unfinished = await callbacks.unfinished(session, sorted(CLOSED), LIMIT)
-    steps = []
+    steps: list[Step | None] = []
     for ticket in over:
         async with store.write() as session:
             steps.append(await _freed(session, ticket, now))
     for row in unfinished:
         policy = policies(row.line)
         targets = _targets(row, policy)
-        if targets or _step(row, policy, now):
+        if targets or _step(row, policy, now) or _news_are_due(row, now):
             async with store.write() as session:
-                steps.append(await _late(session, row.ticket, policy, now))
+                steps += await _late(session, row.ticket, policy, now)
     return [step for step in steps if step is not None]
 
 
@@ -74,21 +74,33 @@ async def _freed(session: AsyncSession, ticket: str, now: datetime) -> Step | No
     return Step(row.ticket, row.tenant, row.line, "freed")
 
 
-async def _late(session: AsyncSession, ticket: str, policy: Policy, now: datetime) -> Step | None:
+async def _late(session: AsyncSession, ticket: str, policy: Policy, now: datetime) -> list[Step]:
     row = await callbacks.find(session, ticket, to_change=True)
     if row is None or row.state in CLOSED:
-        return None
+        return []
     for name, moment in _targets(row, policy).items():
         setattr(row, name, moment)
     await session.flush()
-    happened = _step(row, policy, now)
-    if happened is None:
-        return None
-    tier = TIERS.get(happened, row.tier)
-    what, why = ("escalate", f"tier {tier}") if tier > row.tier else ("near_due", None)
-    changes = {"tier": tier, "warned_at": row.warned_at or now}
-    await service.change(session, row, None, who=SYSTEM, what=what, now=now, why=why, changes=changes)
-    return Step(row.ticket, row.tenant, row.line, happened)
+    steps = []
+    if happened := _step(row, policy, now):
+        tier = TIERS.get(happened, row.tier)
+        what, why = ("escalate", f"tier {tier}") if tier > row.tier else ("near_due", None)
+        changes = {"tier": tier, "warned_at": row.warned_at or now}
+        row = await service.change(
+            session, row, None, who=SYSTEM, what=what, now=now, why=why, changes=changes
+        )
+        steps.append(Step(row.ticket, row.tenant, row.line, happened))
+    if _news_are_due(row, now):
+        changes = {"news_warned_at": now}
+        await service.change(session, row, None, who=SYSTEM, what="news_due", now=now, changes=changes)
+        steps.append(Step(row.ticket, row.tenant, row.line, "news"))
+    return steps
+
+
+def _news_are_due(row: CallbackRow, now: datetime) -> bool:
+    """Once for each time at which the customer was to hear of the progress."""
+    due, warned = row.news_due_at, row.news_warned_at
+    return due is not None and due <= now and (warned is None or warned < due)
 
 
 def _targets(row: CallbackRow, policy: Policy) -> dict[str, datetime]:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from ivr.dialplan.part import Duration, Part
 
 Channel = Literal["mail", "webhook", "slack"]
-When = Literal["callback", "message", "urgent", "silent", "near_due", "tier2", "tier3", "exhausted", "change"]
+When = Literal["callback", "message", "urgent", "silent", "near_due", "tier2", "tier3", "news_due", "exhausted", "change"]
 Include = Literal["matter", "number", "audio", "history"]
 
 # No quoted local parts and no Japanese before the "@": hardly a server takes them.
@@ -95,7 +95,7 @@ class NoticeRule(PlacesModel):
     """`callback`: somebody is to be rung back, with or without a message; `message`: each message in which
     something was said; `urgent`: the caller pressed the key for it, or the callback is `critical`; `silent`:
     a message in which nothing was said; `near_due`: nobody has begun a callback that is due soon; `tier2`, `tier3`:
-    it is due, or long so, and moves up; `exhausted`: nobody was reached, a supervisor is to decide (連絡不能);
+    it is due, or long so, and moves up; `news_due`: the customer is to hear of the progress now; `exhausted`: nobody was reached, a supervisor is to decide (連絡不能);
     `change`: everything that happens to a callback, for a webhook alone. One of them, or a list"""
     reply: Literal["any", "wanted"] = "any"
     """`wanted`: not of callers who want no reply (折り返し不要)"""

@@ -53,6 +53,8 @@ def kind_of(event: CallbackEvent, callback: CallbackRow) -> When | None:
         return "near_due"
     if event.what == "escalate":
         return "tier3" if event.why == "tier 3" else "tier2"
+    if event.what == "news_due":
+        return "news_due"
     return "exhausted" if event.what == "result" and callback.exhausted_at == event.at else None
 
 
@@ -60,7 +62,12 @@ def is_over(row: Delivery, callback: CallbackRow | None) -> bool:
     """It is told no more: what it asks for has been done meanwhile."""
     if row.event in UNTIL_BEGUN:
         return callback is None or callback.begun_at is not None or callback.done_at is not None
-    return row.event == "exhausted" and (callback is None or callback.exhausted_at is None)
+    if callback is None:
+        return row.event in ("exhausted", "news_due")
+    if row.event == "news_due":
+        due, warned = callback.news_due_at, callback.news_warned_at
+        return due is None or warned is None or due > warned or callback.done_at is not None
+    return row.event == "exhausted" and callback.exhausted_at is None
 
 
 async def _tell(

@@ -361,6 +361,37 @@ async def test_what_was_begun_meanwhile_is_told_no_more(desk: Counter) -> None:
     assert (await desk.row()).state == "spared"
 
 
+async def test_news_that_are_due_are_asked_for_each_hour_until_somebody_tells_them(desk: Counter) -> None:
+    """Desk 3: progress every hour for critical ones."""
+    desk.rules({"when": "news_due", "mail": "team@example.co.jp"})
+    rules = CallbackRules.model_validate({"critical": {"response": "15m", "news": "1h"}})
+    policy = Policy(rules, lambda hours: OFFICE)
+    ticket = await desk.ask()
+    async with desk.store.write() as session:
+        await service.raise_priority(session, ticket, "critical", who=AIKO, why="停止", now=desk.now)
+        await service.begin_work(session, ticket, who=AIKO, now=desk.now)
+
+    async def passes(minutes: int) -> list[tuple[str, str, str]]:
+        desk.clock.advance(minutes * 60)
+        await escalation.sweep(desk.store, lambda line: policy, desk.now)
+        await escalation.sweep(desk.store, lambda line: policy, desk.now)
+        return await desk.told(settled=False)
+
+    assert await passes(59) == []
+    ((to, subject, text),) = await passes(1)
+    assert (to, subject) == ("team@example.co.jp", "お客様への経過のご連絡のお願い")
+    assert f"受付番号：{ticket}" in text
+    assert await passes(120) == [], "once for each"
+    async with desk.store.write() as session:
+        await escalation.news_told(session, ticket, policy=policy, who=AIKO, now=desk.now)
+    assert await passes(59) == []
+    assert len(await passes(1)) == 1
+    async with desk.store.write() as session:
+        await escalation.news_told(session, ticket, policy=policy, who=AIKO, now=desk.now)
+        await service.close(session, ticket, who=AIKO, now=desk.now)
+    assert await passes(61) == []
+
+
 async def test_a_customer_whom_nobody_reaches_is_put_before_a_supervisor(desk: Counter) -> None:
     desk.rules({"when": "exhausted", "mail": "leader@example.co.jp"})
     ticket = await desk.ask()

@@ -43,6 +43,7 @@ class CallbackRow(Base):
     begun_at: Mapped[datetime | None]  # response clock; None: not yet for every contact
     resolution_due_at: Mapped[datetime | None]
     news_due_at: Mapped[datetime | None]  # when the customer next hears of the progress
+    news_warned_at: Mapped[datetime | None]  # when that was found to be past
     next_at: Mapped[datetime | None]  # the next attempt, or the next contact
     dedicated: Mapped[str | None] = mapped_column(String(64))  # the customer's own agent
     agent: Mapped[str | None] = mapped_column(String(64))
@@ -163,6 +164,12 @@ class DialRow(Base):
         Index(None, "tenant", "number", "began_at"),
         Index("ix_callback_dials_going_on", "engine", sqlite_where=GOING_ON, postgresql_where=GOING_ON),
     )
+
+    @property
+    def never_rang(self) -> bool:
+        """The engine gave it up before the customer's telephone rang; of one by hand nobody knows."""
+        told = self.answered_at is not None or self.outcome is not None
+        return self.ended_at is not None and not told and not self.by_hand
 
 
 class DialLock(Base):

@@ -30,6 +30,7 @@ _SHOWN: Final = (
     "ticket", "tenant", "line", "state", "cause", "priority", "number", "withheld", "name", "company", "addressee",
     "reply_wanted", "preferred_time", "matter", "path", "branch", "contacts", "created_at", "due_at", "begun_at",
     "next_at", "agent", "offered_to", "second", "tier", "attempts", "exhausted_at", "careful", "complaint", "done_at",
+    "news_due_at", "news_warned_at",
     "outcome", "result", "message_id",
 )  # fmt: skip
 _HEARD: Final = ("transcript_state", "transcript_reason", "transcript_trial", "duration", "urgent")

@@ -4,6 +4,9 @@
 // the row under the pointer or with the focus stays where it is on the screen.
 "use strict";
 
+// Whoever logs in next finds nothing that was typed and not sent.
+if (location.pathname === "/login") sessionStorage.clear();
+
 const EVERY = 5000;
 const EVERY_IF_TOLD = 30000;
 const AT_MOST_EVERY = 500; // however much happens

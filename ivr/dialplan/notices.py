@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from ivr.dialplan.part import Duration, Part
 
 Channel = Literal["mail", "webhook", "slack"]
-When = Literal["callback", "message", "urgent", "silent", "near_due", "tier2", "tier3", "news_due", "exhausted", "change"]
+When = Literal[
+    "callback", "message", "urgent", "silent", "near_due", "tier2", "tier3", "news_due", "exhausted", "change"
+]
 Include = Literal["matter", "number", "audio", "history"]
 
 # No quoted local parts and no Japanese before the "@": hardly a server takes them.

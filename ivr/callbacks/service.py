@@ -36,7 +36,7 @@ def require_free(row: CallbackRow, who: Who, now: datetime) -> None:
 
 def require_supervisor(who: Who, what: str) -> None:
     if not who.supervisor:
-        raise Conflict(f"{what}は、管理者だけができます。", id="supervisor")
+        raise Conflict(f"{what}は、スーパーバイザーだけができます。", id="supervisor")
 
 
 # -- who has it -------------------------------------------------------------------------------

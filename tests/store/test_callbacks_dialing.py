@@ -150,7 +150,7 @@ async def test_a_barred_number_is_not_dialled_even_before_it_is_approved(desk: S
     refusal = await begin(desk, ticket)
     assert isinstance(refusal, Refusal) and refusal.code == "barred"
     async with desk.write() as session:
-        with pytest.raises(Conflict, match="管理者だけ"):
+        with pytest.raises(Conflict, match="スーパーバイザーだけ"):
             await lists.end(session, entry.id, who=AIKO, now=after(1))
         await lists.end(session, entry.id, who=BOSS, now=after(1))
     assert isinstance(await begin(desk, ticket), Dial)
@@ -221,7 +221,7 @@ async def test_three_attempts_over_two_business_days_then_a_supervisor(desk: Sto
     assert at == datetime(2026, 11, 25, 9, 0, tzinfo=TOKYO)
     assert (row.state, row.next_at, row.exhausted_at) == ("open", None, at)
     async with desk.write() as session:
-        with pytest.raises(Conflict, match="管理者だけ"):
+        with pytest.raises(Conflict, match="スーパーバイザーだけ"):
             await service.give_up(session, ticket, who=AIKO, why="不在が続く", now=at)
         row = await service.give_up(session, ticket, who=BOSS, why="不在が続く", now=at)
         assert row.state == "unreachable"
@@ -258,9 +258,9 @@ async def test_a_complaint_is_closed_by_a_supervisor_alone(desk: Store) -> None:
     ticket = await ask(desk)
     async with desk.write() as session:
         await edits.flag(session, ticket, who=AIKO, now=NOON, complaint=True)
-        with pytest.raises(Conflict, match="管理者だけ"):
+        with pytest.raises(Conflict, match="スーパーバイザーだけ"):
             await service.close(session, ticket, who=AIKO, now=NOON)
-        with pytest.raises(Conflict, match="管理者だけ"):
+        with pytest.raises(Conflict, match="スーパーバイザーだけ"):
             await edits.flag(session, ticket, who=AIKO, now=NOON, complaint=False)
         assert (await service.close(session, ticket, who=BOSS, now=NOON)).state == "done"
 

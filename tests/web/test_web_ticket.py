@@ -130,7 +130,7 @@ async def test_only_a_supervisor_gives_a_ticket_to_somebody(login: Login, store:
     assert f"/callbacks/{ticket}/assign" not in await page(alice, ticket)
     assert await send(alice, ticket, "assign", {"to": "ben"}, store=store) == (
         409,
-        "担当の変更は、管理者だけができます。",
+        "担当の変更は、スーパーバイザーだけができます。",
     )
     sam = await login("sam")
     assert (await send(sam, ticket, "assign", {"to": "ben"}, store=store))[0] == 303
@@ -271,10 +271,10 @@ async def test_flags_and_a_complaint_that_only_a_supervisor_ends(login: Login, s
     html = await page(alice, ticket)
     assert "クレーム" in html and "要注意" in html
     for action, said in (
-        ("done", "クレームの対応完了は、管理者だけができます。"),
-        ("cancel", "クレームの取消は、管理者だけができます。"),
-        ("flag", "クレームの取下げは、管理者だけができます。"),
-        ("give-up", "連絡不能の判断は、管理者だけができます。"),
+        ("done", "クレームの対応完了は、スーパーバイザーだけができます。"),
+        ("cancel", "クレームの取消は、スーパーバイザーだけができます。"),
+        ("flag", "クレームの取下げは、スーパーバイザーだけができます。"),
+        ("give-up", "連絡不能の判断は、スーパーバイザーだけができます。"),
     ):
         form = {"why": "w"} if action != "flag" else {"careful": "on"}
         assert await send(alice, ticket, action, form, store=store) == (409, said)

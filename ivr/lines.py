@@ -29,7 +29,7 @@ from ivr.steps.queue import Queue
 from ivr.steps.voicemail import Voicemail
 from ivr.store import closures, dialplans
 from ivr.store.database import Store
-from ivr.store.tables import CallRow, Closure
+from ivr.store.tables import CallRow, Closure, Line
 
 log = logging.getLogger("ivr.lines")
 
@@ -159,6 +159,12 @@ class Lines:
     def groups(self) -> list[str]:
         """Every group of agents that a live line rings."""
         return sorted({group for live in self._by_key.values() for group in groups_of(live.dialplan)})
+
+    def knows(self, row: Line, closed: Sequence[Closure]) -> bool:
+        """Whether a reload would change nothing of this line, which is so in the store."""
+        live = self._by_key.get(row.key)
+        same = live is not None and (live.dialplan.hash, live.closings) == (row.dialplan, as_closings(closed))
+        return same and official.refresh() is self._holidays
 
     async def reload(self, store: Store) -> None:
         """Takes in what is live in the store; a line that cannot be read keeps its last good version."""

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
-from ivr.store.tables import UserRow
+from ivr.store.tables import AgentRow, UserRow
 from ivr.store.upsert import insert_new
 
 Role = Literal["agent", "supervisor", "admin"]
@@ -32,6 +32,12 @@ async def add(
 
 async def get(session: AsyncSession, name: str) -> UserRow | None:
     return await session.get(UserRow, name)
+
+
+async def with_telephone(session: AsyncSession, name: str) -> tuple[UserRow | None, AgentRow | None]:
+    query = select(UserRow, AgentRow).outerjoin(AgentRow, AgentRow.name == UserRow.name)
+    found = (await session.execute(query.where(UserRow.name == name))).first()
+    return (found[0], found[1]) if found else (None, None)
 
 
 async def to_change(session: AsyncSession, name: str) -> UserRow:

@@ -7,7 +7,6 @@ from aiohttp import web
 
 from ivr.errors import NotFound
 from ivr.store import users
-from ivr.store.tables import AgentRow
 from ivr.web.api import gate
 from ivr.web.auth import session
 from ivr.web.auth.factor import owes_factor
@@ -125,8 +124,7 @@ async def _recognise(request: web.Request, given: session.Session) -> None:
     if given.user is None or given.awaits_code:
         return
     async with request.app[STORE].read() as db:
-        user = await users.get(db, given.user)
-        agent = await db.get(AgentRow, given.user)
+        user, agent = await users.with_telephone(db, given.user)
     if user is None or user.disabled_at is not None or given.mark != session.mark_of(user):
         return
     request[VIEWER] = Viewer(user.name, user.tenant, user.role, user.totp_secret is not None)

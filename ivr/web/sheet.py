@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 BOM: Final = b"\xef\xbb\xbf"
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would carry out
+FORMULA: Final = tuple("=+-@＝＋－＠\t\r\n")  # with these begins what a spreadsheet would carry out
 
 
 def lines(rows: Iterable[Sequence[str]]) -> bytes:
@@ -16,4 +16,4 @@ def lines(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    return f"'{cell}" if cell.lstrip(" \u3000").startswith(FORMULA) else cell

@@ -4,26 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks.states import CLOSED
 from ivr.errors import NotFound
 from ivr.store import messages, stages
-from ivr.store.callbacks import get
-from ivr.store.tables import CallbackRow, ContactRow, Line, MessageRow
+from ivr.store.tables import AliasRow, CallbackRow, ContactRow, Line, MessageRow
 
 PLAYABLE = ("stored", "silent")  # states of a message whose recording is finished
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One callback as a person sees it."""
+    """One callback as a person sees it. `contacts`: each time that somebody asked, with the message; the first one first."""
 
     callback: CallbackRow
     message: MessageRow | None
-    line_name: str
+    contacts: Sequence[tuple[ContactRow, MessageRow | None]]
+    line: Line | None
     late: bool
+
+    @property
+    def line_name(self) -> str:
+        return self.line.name if self.line else self.callback.line
 
     @property
     def handled(self) -> bool:
@@ -45,21 +49,24 @@ class View:
 
 
 async def one(session: AsyncSession, ticket: str, *, tenant: str | None, now: datetime) -> View:
-    """NotFound if there is none, or it is another tenant's."""
-    row = await get(session, ticket, tenant=tenant)
+    """`ticket` may be a number that was merged into another. NotFound if there is none, or it is another tenant's."""
+    merged = select(AliasRow.ticket).where(AliasRow.number == ticket).scalar_subquery()
+    query = select(CallbackRow, Line).outerjoin(Line, Line.key == CallbackRow.line)
+    found = (await session.execute(query.where(CallbackRow.ticket == func.coalesce(merged, ticket)))).first()
+    if found is None or (tenant is not None and found[0].tenant != tenant):
+        raise NotFound(f"there is no callback {ticket}")
+    row, line = found
+    contacts = await _contacts(session, row.ticket)
+    # Nearly always one of those, which the session has by now.
     message = await session.get(MessageRow, row.message_id) if row.message_id else None
-    line = await session.get(Line, row.line)
-    return View(row, message, line.name if line else row.line, _is_late(row, now))
+    return View(row, message, contacts, line, _is_late(row, now))
 
 
-async def contacts_of(
-    session: AsyncSession, row: CallbackRow
-) -> Sequence[tuple[ContactRow, MessageRow | None]]:
-    """Each time that somebody asked, with the message; the first one first."""
+async def _contacts(session: AsyncSession, ticket: str) -> Sequence[tuple[ContactRow, MessageRow | None]]:
     query = (
         select(ContactRow, MessageRow)
         .outerjoin(MessageRow, MessageRow.id == ContactRow.message_id)
-        .where(ContactRow.ticket == row.ticket)
+        .where(ContactRow.ticket == ticket)
         .order_by(ContactRow.created_at, ContactRow.id)
     )
     return [(contact, message) for contact, message in await session.execute(query)]

@@ -21,9 +21,7 @@ def _form(name: str, act: Act, *, seen: bool) -> Callable[[web.Request], Awaitab
         except NotDone as told:
             # The ticket as it is now, with why and with what had been typed.
             request[FAILED] = told.failed
-            answer = await views.show_one(request)
-            answer.set_status(409)
-            return answer
+            return await views.show_one(request)
 
     return handle
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,16 +20,16 @@ from ivr.callbacks.undo import Done
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
 from ivr.messages.transcription import seconds_left
-from ivr.store import audit, deliveries, dials
+from ivr.store import audit, closures, deliveries, dials
 from ivr.store import callbacks as store
 from ivr.store.tables import AgentRow, CallbackRow, DialRow
 from ivr.web import words
 from ivr.web.callbacks import read
-from ivr.web.callbacks.actions import colleagues, own_telephone
+from ivr.web.callbacks.actions import colleagues
 from ivr.web.callbacks.doing import LAST, Failed, who_asks
 from ivr.web.callbacks.heard import heard
 from ivr.web.callbacks.read import View
-from ivr.web.keys import CLOCK, LINES, SETTINGS, STORE, VIEWER
+from ivr.web.keys import CLOCK, LINES, SEAT, SETTINGS, STORE, VIEWER
 
 log = logging.getLogger("ivr.web")
 
@@ -67,42 +68,38 @@ class Hand:
 async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[str, Any]:
     """For ticket.html. `ticket` may be a number that was merged into another. NotFound past the wall between tenants.
 
-    `?message=`, or the message of a form that was not carried out: which one is shown. That it was looked at is noted, in a transaction of its own.
+    `?message=`, or the message of a form that was not carried out: which one is shown.
     """
     app, now = request.app, request.app[CLOCK].now()
     view = await read.one(db, ticket, tenant=request[VIEWER].tenant, now=now)
     row = view.callback
-    contacts = await read.contacts_of(db, row)
     failed = request.get(FAILED)
     # What had been typed for one message must not come to stand in the form of another.
     named = next(iter(failed.typed.get("message", ())), None) if failed else request.query.get("message")
     view = next(
-        (replace(view, message=one) for _, one in contacts if one is not None and one.id == named), view
+        (replace(view, message=one) for _, one in view.contacts if one is not None and one.id == named), view
     )
-    if await _seen(request, db, row):
-        async with app[STORE].read() as after:
-            notices = await deliveries.of_subject(after, row.ticket)
-    else:
-        notices = await deliveries.of_subject(db, row.ticket)
-    await app[LINES].reload(app[STORE])
-    rules, live = app[LINES].callbacks(row.line), app[LINES].get(row.line)
+    lines = app[LINES]
+    closed = (await closures.by_line(db)).get(row.line, ())
+    if view.line is None or not lines.knows(view.line, closed):
+        await lines.reload(app[STORE])
+    rules, live = lines.callbacks(row.line), lines.get(row.line)
     hand = await _hand(request, db, row, rules, now)
+    message = view.message
     return {
         "view": view,
         "hand": hand,
         "failed": failed,
         "typed": _typed(failed),
         "events": await store.events(db, row.ticket),
-        "contacts": contacts,
+        "contacts": view.contacts,
         "others": await asking.others(db, row),
-        "colleagues": await colleagues(db, row.tenant, request[VIEWER].name),
-        "text_in": await seconds_left(db, view.message, len(app[SETTINGS].transcriber))
-        if view.message
-        else None,
-        "heard": heard(view.message) if view.message else None,
-        "notices": notices,
+        "colleagues": [] if hand.closed else await colleagues(db, row.tenant, request[VIEWER].name),
+        "text_in": await seconds_left(db, message, len(app[SETTINGS].transcriber)) if message else None,
+        "heard": heard(message) if message else None,
+        "notices": await deliveries.of_subject(db, row.ticket),
         "affected": live is not None and escalation.affected(row, live.closings),
-        "outcomes": await _outcomes(db, row, app[LINES].policy(row.line), now),
+        "outcomes": await _outcomes(db, row, lines.policy(row.line), now) if hand.may_record else (),
         "script": script(view, rules, request[VIEWER].name, now),
         "key": uuid4().hex,
     }
@@ -131,7 +128,7 @@ async def _hand(
     own_dial = last is not None and last.agent == who.name and last.outcome is None
     # Of a customer whom the engine never rang there is nothing to tell.
     over = last is not None and last.ended_at is not None and (last.by_hand or last.answered_at is not None)
-    done = request.app[LAST].get(who.name)
+    done, telephone = request.app[LAST].get(who.name), request.get(SEAT)
     return Hand(
         mine=row.agent == who.name,
         held_by=row.agent if row.agent not in (None, who.name) and leased else None,
@@ -140,7 +137,7 @@ async def _hand(
         on_the_line=on_the_line,
         ringing=last if last is not None and on_the_line and last.ended_at is None else None,
         wants_result=row.agent == who.name and own_dial and over and not closed,
-        agent=await own_telephone(db, who, row.tenant),
+        agent=telephone if telephone is not None and telephone.tenant in (None, row.tenant) else None,
         tel_link=rules.tel_links,
         undo=done if done is not None and undo.may(done, now) else None,
     )
@@ -150,8 +147,6 @@ async def _outcomes(
     db: AsyncSession, row: CallbackRow, policy: Policy, now: datetime
 ) -> Sequence[tuple[Result, str, datetime | None]]:
     """Each result, its word, and when it proposes to ring again."""
-    if row.state in CLOSED:
-        return ()
     proposed = await dialing.proposals(db, row, policy, now)
     return [(one, words.RESULTS[one], proposed.get(one)) for one in results.RESULTS]
 
@@ -179,19 +174,30 @@ def script(view: View, rules: CallbackRules, agent: str, now: datetime) -> dict[
     }
 
 
-async def _seen(request: web.Request, db: AsyncSession, row: CallbackRow) -> bool:
-    """Into the audit, and that the link of a notice was opened: True. The page does not depend on it."""
+async def notice_opened(request: web.Request) -> None:
+    """`?notice=`, the link of a mail: noted before the page says what became of it. The page does not depend on it."""
+    app, notice = request.app, request.query.get("notice", "")
+    if re.fullmatch(r"[0-9]{1,9}", notice) is None:
+        return
+    try:
+        async with app[STORE].write() as db:
+            row = await store.get(db, request.match_info["ticket"], tenant=request[VIEWER].tenant)
+            await deliveries.seen(db, int(notice), row.ticket, app[CLOCK].now())
+    except StoreError:
+        log.exception("it was not noted that a notice was opened")
+
+
+async def shown(request: web.Request, answer: web.Response, row: CallbackRow) -> web.Response:
+    """Sends the ticket, then notes who looked at it: nobody waits for that, and the page does not depend on it."""
     now, who = request.app[CLOCK].now(), request[VIEWER].name
     about: dict[str, Any] = {"who": who, "kind": "callback", "about": row.ticket}
-    notice = request.query.get("notice", "")
-    opened = re.fullmatch(r"[0-9]{1,9}", notice) is not None
-    if not opened and await audit.looked_at(db, **about, since=now - ONE_VIEW):
-        return False
+    with suppress(ConnectionError):  # the browser is gone; it may have got the ticket all the same
+        await answer.prepare(request)
+        await answer.write_eof()
     try:
-        async with request.app[STORE].write() as writing:
-            await audit.note(writing, **about, tenant=row.tenant, what="view", at=now)
-            if opened:
-                await deliveries.seen(writing, int(notice), row.ticket, now)
+        async with request.app[STORE].write() as db:
+            if not await audit.looked_at(db, **about, since=now - ONE_VIEW):
+                await audit.note(db, **about, tenant=row.tenant, what="view", at=now)
     except StoreError:
         log.exception("it was not noted that a callback was seen")
-    return opened
+    return answer

@@ -1,7 +1,5 @@
 """The console: filters, the list, and one ticket beside it; the list as a file."""
 
-import csv
-import io
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import results, states
 from ivr.store import audit
-from ivr.web import words
+from ivr.web import sheet, words
 from ivr.web.callbacks import filters, inbox, stream, ticket
 from ivr.web.callbacks.filters import Filter
 from ivr.web.callbacks.inbox import Counts, Entry
@@ -45,7 +43,7 @@ class Listed:
 
 
 async def show_list(request: web.Request) -> web.Response:
-    """With the next thing to do beside it."""
+    """With the next thing to do beside it; who has room for that is noted when live.js keeps it fresh."""
     async with request.app[STORE].read() as db:
         board = await _board(request, db)
         chosen = _next(board["listed"], request[VIEWER].name)
@@ -55,13 +53,17 @@ async def show_list(request: web.Request) -> web.Response:
 
 async def show_one(request: web.Request) -> web.Response:
     """`?part=ticket`: its pane alone, for a page that keeps itself fresh."""
+    await ticket.notice_opened(request)
+    part = request.query.get("part") == "ticket"
     async with request.app[STORE].read() as db:
         values = await ticket.values(request, db, request.match_info["ticket"])
-        if request.query.get("part") == "ticket":
-            return render(request, "console_part.html", **values)
-        board = await _board(request, db)
-    chosen = values["view"].callback.ticket
-    return render(request, "console.html", **board, **values, chosen=chosen, pane="ticket")
+        board = {} if part else await _board(request, db)
+    row, status = values["view"].callback, 409 if values["failed"] else 200
+    page = {} if part else {"chosen": row.ticket, "pane": "ticket"}
+    template = "console_part.html" if part else "console.html"
+    return await ticket.shown(
+        request, render(request, template, status=status, **board, **values, **page), row
+    )
 
 
 async def show_part(request: web.Request) -> web.Response:
@@ -166,7 +168,6 @@ COLUMNS: Final = (
     "受付番号", "状態", "期限", "優先度", "お名前", "会社名", "電話番号", "宛先", "担当", "理由", "ご用件", "お問い合わせ回数", "架電回数",
     "次回", "希望時間帯", "折り返し", "目印", "結果", "メモ", "窓口", "メニュー", "受付日時", "対応日時",
 )  # fmt: skip
-FORMULA: Final = tuple("=+-@＝＋－＠\t\r\n")  # with these begins what a spreadsheet would carry out
 
 
 async def download(request: web.Request) -> web.StreamResponse:
@@ -181,22 +182,12 @@ async def download(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers=headers)
     answer.content_type, answer.charset = "text/csv", "utf-8"
     await answer.prepare(request)
-    await answer.write(b"\xef\xbb\xbf" + _lines([COLUMNS]))
+    await answer.write(sheet.BOM + sheet.lines([COLUMNS]))
     async with request.app[STORE].read() as db:
         async for entries in inbox.every(db, of, tenant=viewer.tenant, name=viewer.name, now=now):
-            await answer.write(_lines([_cells(entry) for entry in entries]))
+            await answer.write(sheet.lines([_cells(entry) for entry in entries]))
     await answer.write_eof()
     return answer
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out).writerows([[_harmless(cell) for cell in row] for row in rows])
-    return out.getvalue().encode()
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.lstrip(" \u3000").startswith(FORMULA) else cell
 
 
 def _cells(entry: Entry) -> list[str]:

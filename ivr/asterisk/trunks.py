@@ -190,10 +190,24 @@ def _called(model: TrunkModel) -> list[str]:
 def _number_in(header: str, variable: str) -> str:
     """Sets `variable` to the number in a header such as `"Name" <sip:0312345678@host>`, to nothing if there is none.
 
-    What an expression of Asterisk could take for its own is filtered out first.
+    Of several the first one. A name is what a caller likes: one in quotes that looks like a number counts for nothing,
+    so that escapes are taken out and each quote becomes a "!". What an expression of Asterisk could take for its own is
+    filtered out before it is one.
     """
-    kept = f"${{FILTER(a-zA-Z0-9:@<>+,${{PJSIP_HEADER(read,{header})}})}}"
-    return f' same => n,Set({variable}=$["{kept}" =~ "<sips?:([+0-9]+)[@>]"])'
+    # An escaped backslash and an escaped quote, each escaped again for the dialplan.
+    read, escaped = f"PJSIP_HEADER(read,{header})", (r"\\\\", r"\\\"")
+    if header == "To":  # without its parameters, which may be too long to be read; but with more escapes
+        read, escaped = "CHANNEL(pjsip,local_uri)", (r"\\\\\\\\", r"\\\\\\\"")
+    steps = [
+        f"IVR_RAW=${{{read}}}",
+        *(f"IVR_RAW=${{STRREPLACE(IVR_RAW,{each})}}" for each in escaped),
+        "IVR_RAW=${REPLACE(IVR_RAW,!)}",
+        r"IVR_RAW=${REPLACE(IVR_RAW,\",!)}",
+        "IVR_RAW=${FILTER(a-zA-Z0-9:@<>+!,${IVR_RAW})}",
+        f'{variable}=$["${{IVR_RAW}}" =~ "^[^!<]*<sips?:([+0-9]+)[@>]"]'
+        '$["${IVR_RAW}" =~ "^![^!]*![^!<]*<sips?:([+0-9]+)[@>]"]',
+    ]
+    return "\n".join(f" same => n,Set({step})" for step in steps)
 
 
 def dial_string(trunk: Trunk, number: str) -> str:

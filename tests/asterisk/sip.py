@@ -3,7 +3,6 @@
 For what a real telephone program does not send (Privacy, P-Asserted-Identity, wrong things).
 """
 
-import contextlib
 import re
 import select
 import socket
@@ -49,10 +48,12 @@ class SipCall:
         self._id = uuid.uuid4().hex
         self._to = to or f"<sip:{dialled}@{address}>"
         self._packets = 0
+        self._sequence = 1
         self.status = 0
 
     def __enter__(self) -> Self:
-        self._invite()
+        offer = self._offer("sendrecv")
+        self._send("INVITE", 1, f"Content-Type: application/sdp\r\n{self._headers}", offer)
         self.status, reply = self._final_reply(15)
         to = re.search(r"^To: (.*)\r$", reply, re.MULTILINE)
         assert to is not None, reply
@@ -68,7 +69,7 @@ class SipCall:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.status == 200:
-            self._send("BYE", 2)
+            self._send("BYE", self._sequence + 1)
         self._sip.close()
         self._rtp.close()
 
@@ -87,18 +88,29 @@ class SipCall:
                     heard += packet[12:] if packet[1] & 0x7F == self._format else b""
         return heard
 
-    def _invite(self) -> None:
+    def again(self, method: str, direction: str = "", format: int | None = None, headers: str = "") -> int:
+        """UPDATE or INVITE within the call, with an offer if there is a `direction`; the status of the answer."""
+        self._sequence += 1
+        if format is not None:
+            self._format = format
+        kind = "Content-Type: application/sdp\r\n" if direction else ""
+        self._send(method, self._sequence, f"{kind}{headers}", self._offer(direction) if direction else "")
+        status, _ = self._final_reply(15)
+        if method == "INVITE":
+            self._send("ACK", self._sequence)
+        return status
+
+    def _offer(self, direction: str) -> str:
         host, port = self._rtp.getsockname()
-        sdp = (
-            f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-            f"m=audio {port} RTP/AVP {self._format}\r\n"
+        return (
+            f"v=0\r\no=- 1 {self._sequence} IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            f"m=audio {port} RTP/AVP {self._format}\r\na={direction}\r\n"
         )
-        self._send("INVITE", 1, f"Content-Type: application/sdp\r\n{self._headers}", sdp)
 
     def _send(self, method: str, sequence: int, headers: str = "", body: str = "") -> None:
         host, port = self._sip.getsockname()
         # The ACK of a 200 is a transaction of its own, that of a refusal is not.
-        branch = f"z9hG4bK{self._id}{'-ack' if method == 'ACK' and self.status == 200 else sequence}"
+        branch = f"z9hG4bK{self._id}{sequence}{'-ack' if method == 'ACK' and self.status == 200 else ''}"
         self._sip.sendto(
             (
                 f"{method} sip:{self._dialled}@{self._server[0]}:{self._server[1]}{self._parameters} SIP/2.0\r\n"
@@ -106,7 +118,7 @@ class SipCall:
                 f"From: {self._caller};tag={self._id}\r\nTo: {self._to}\r\nCall-ID: {self._id}\r\n"
                 f"CSeq: {sequence} {method}\r\nContact: <sip:caller@{host}:{port}>\r\n{headers}"
                 f"Content-Length: {len(body)}\r\n\r\n{body}"
-            ).encode(),
+            ).encode("utf-8", "surrogateescape"),
             self._server,
         )
 
@@ -114,9 +126,8 @@ class SipCall:
         self._sip.settimeout(limit)
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
-            with contextlib.suppress(UnicodeDecodeError):
-                text = self._sip.recv(65536).decode()
-                status = int(text.split()[1]) if text.startswith("SIP/2.0 ") else 0
-                if status >= 200:
-                    return status, text
-        raise AssertionError("no final reply to the INVITE")
+            text = self._sip.recv(65536).decode("utf-8", "surrogateescape")
+            status = int(text.split()[1]) if text.startswith("SIP/2.0 ") else 0
+            if status >= 200 and f"\r\nCSeq: {self._sequence} " in text:
+                return status, text
+        raise AssertionError("no final reply")

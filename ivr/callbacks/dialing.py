@@ -165,7 +165,8 @@ async def ended(
         await _missed(session, row, dial, outcome or "no_answer", SYSTEM, policy, now, why=why)
     elif row.state == "talking":
         row.lease_until = max(now + AFTERWARDS, row.lease_until or now)
-        await session.flush()
+        # So that the open page hears of it at once.
+        await store.note(session, row, who=SYSTEM.name, what="hung_up", at=now)
 
 
 async def record(
@@ -203,7 +204,8 @@ async def record(
 
 async def _dial_of(session: AsyncSession, row: CallbackRow, who: Who, now: datetime) -> DialRow | None:
     """The dial that the result is of; made up if there was none. None without a number."""
-    last = next((one for one in reversed(await dials.of_ticket(session, row.ticket))), None)
+    made = [one for one in await dials.of_ticket(session, row.ticket) if not one.never_rang]
+    last = made[-1] if made else None
     if last is not None and last.outcome is None:
         await dials.unlock(session, last.key)
         last.ended_at = last.ended_at or now
@@ -315,7 +317,8 @@ async def proposals(
 ) -> dict[Result, datetime | None]:
     """When to ring again after each result but 本人と通話, as `record` would have it; None: not by itself."""
     asked = await _asked(session, row)
-    made = [(one.began_at, one.outcome) for one in await dials.of_ticket(session, row.ticket)]
+    rang = [one for one in await dials.of_ticket(session, row.ticket) if not one.never_rang]
+    made = [(one.began_at, one.outcome) for one in rang]
     last = made.pop()[0] if made and made[-1][1] is None else now
     found: dict[Result, datetime | None] = {}
     for result in RESULTS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks import service, states, tickets
+from ivr.callbacks import service, tickets
 from ivr.callbacks.asking import SAID, TICKET_TRIES, door
 from ivr.callbacks.priority import higher, rank
 from ivr.callbacks.who import Who
@@ -14,8 +14,6 @@ from ivr.errors import Conflict, StoreError
 from ivr.store import callbacks as store
 from ivr.store import contacts
 from ivr.store.tables import CallbackRow, ContactRow
-
-ON_THE_LINE = ("dialing", "talking")
 
 
 def promised(of: Sequence[ContactRow]) -> tuple[datetime | None, datetime | None]:
@@ -96,9 +94,7 @@ async def split(
 
 def _require_quiet(row: CallbackRow, who: Who, now: datetime) -> None:
     service.unchanged(row)
-    if row.state in ON_THE_LINE:
-        said = f"この折り返しは「{states.WORDS['talking']}」です。通話が終わってから操作してください。"
-        raise Conflict(said, id="state")
+    service.require_quiet(row)
     if not who.supervisor:
         service.require_free(row, who, now)
 

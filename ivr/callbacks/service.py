@@ -34,6 +34,12 @@ def require_free(row: CallbackRow, who: Who, now: datetime) -> None:
         raise Conflict(f"この折り返しは、{row.agent}さんが担当しています。", id="held")
 
 
+def require_quiet(row: CallbackRow) -> None:
+    """Conflict while somebody rings the customer or talks, or has not said yet how that went."""
+    if row.state in ("dialing", "talking"):
+        raise Conflict("お電話が終わってから、結果を記録してください。", id="state")
+
+
 def require_supervisor(who: Who, what: str) -> None:
     if not who.supervisor:
         raise Conflict(f"{what}は、スーパーバイザーだけができます。", id="supervisor")
@@ -76,6 +82,7 @@ async def give_back(
     row = await own(session, ticket, who)
     if not who.supervisor:
         require_free(row, who, now)
+    require_quiet(row)
     return await change(session, row, "open", who=who, what="give_back", now=now, why=why, changes=FREE)
 
 
@@ -97,6 +104,7 @@ async def accept(
     row = await own(session, ticket, who)
     if row.offered_to != who.name:
         raise Conflict("この折り返しは、あなたに引き継がれていません。", id="not_yours")
+    require_quiet(row)
     changes = {**FREE, "agent": who.name, "lease_until": until}
     after = CLAIMED if row.state == "open" else None
     return await change(session, row, after, who=who, what="accept", now=now, changes=changes)
@@ -182,6 +190,7 @@ async def close(
     if result is not None and result not in results.ANSWERS:
         said = f"「{results.WORDS[result]}」では、対応済みにできません。次回の架電を決めてください。"
         raise Conflict(said, id="not_answered")
+    require_quiet(row)
     if row.complaint:
         require_supervisor(who, "クレームの対応完了")
     changes = {

@@ -70,7 +70,8 @@ async def of_engine(session: AsyncSession, engine: str) -> Sequence[DialRow]:
 
 async def since(session: AsyncSession, tenant: str, number: str, begin: datetime) -> int:
     """How many dials to a number began since then, save those that never rang there."""
-    rang = or_(DialRow.ended_at.is_(None), DialRow.answered_at.is_not(None), DialRow.outcome.is_not(None))
+    told = or_(DialRow.answered_at.is_not(None), DialRow.outcome.is_not(None))
+    rang = or_(DialRow.ended_at.is_(None), told, DialRow.by_hand.is_(True))  # as `never_rang`
     query = select(func.count()).where(
         DialRow.tenant == tenant, DialRow.number == number, DialRow.began_at >= begin, rang
     )

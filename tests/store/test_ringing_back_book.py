@@ -12,6 +12,7 @@ from ivr.callbacks.dialing import Dial
 from ivr.callbacks.who import Who
 from ivr.dialplan.check import line_numbers
 from ivr.dialplan.load import load_text
+from ivr.errors import Conflict
 from ivr.lines import Lines
 from ivr.ringing_back import texts
 from ivr.ringing_back.book import StoreBook
@@ -454,3 +455,52 @@ async def test_who_rang_by_a_mailbox_step_when_the_engine_died_is_known_by_that_
     assert (row.state, row.agent, row.attempts) == ("open", None, 0), (
         "nobody claims it for a call that is over"
     )
+
+
+async def test_a_result_is_of_a_call_that_was_made_and_not_of_a_dial_that_never_rang(office: Office) -> None:
+    ticket = await office.asked()
+    job = await office.taken(ticket)
+    await office.book.not_rung(job, "外線がすべて使用中です。")
+    office.moves(after(3600))
+    async with office.store.write() as session:  # on another telephone
+        policy = office.lines.policy("desk")
+        await dialing.record(session, ticket, "busy", who=AIKO, policy=policy, now=after(3600))
+    row = await office.row(ticket)
+    assert (row.attempts, row.next_at) == (1, after(4200)), "ten minutes after the call, not after the dial"
+    async with office.store.read() as session:
+        made = await dials.of_ticket(session, ticket)
+    assert [(one.by_hand, one.outcome) for one in made] == [(False, None), (True, "busy")]
+
+
+async def test_a_call_by_hand_of_which_nobody_told_counts_for_the_limit_of_the_day(office: Office) -> None:
+    ticket, policy = await office.asked(), office.lines.policy("desk")
+    async with office.store.write() as session:
+        await service.claim(session, ticket, AIKO, until=after(900), now=NOON)
+        await dialing.begin(session, ticket, who=AIKO, key="k", policy=policy, now=NOON, by_hand=True)
+    await escalation.sweep(office.store, office.lines.policy, after(901))
+    async with office.store.read() as session:
+        assert (await callbacks.get(session, ticket)).state == "open"
+        assert await dials.since(session, "desk", NUMBER, NOON) == 1
+
+
+async def test_nobody_frees_closes_or_takes_over_a_callback_while_its_customer_talks(office: Office) -> None:
+    ticket = await office.asked()
+    async with office.store.write() as session:
+        await service.claim(session, ticket, AIKO, until=after(900), now=NOON)
+        await service.offer(session, ticket, to="ben", who=AIKO, memo="早退します", now=NOON)
+    job = await office.taken(ticket)
+    await office.book.joined(job)
+    deeds = (
+        lambda session: service.give_back(session, ticket, who=AIKO, now=NOON),
+        lambda session: service.close(session, ticket, who=AIKO, now=NOON),
+        lambda session: service.accept(session, ticket, BEN, until=after(900), now=NOON),
+    )
+    for state in ("dialing", "talking"):
+        for deed in deeds:
+            async with office.store.write() as session:
+                await service.offer(session, ticket, to="ben", who=AIKO, memo="早退します", now=NOON)
+                with pytest.raises(Conflict, match="結果を記録してください"):
+                    await deed(session)
+        row = await office.row(ticket)
+        assert (row.state, row.agent) == (state, "aiko")
+        await office.book.answered(job)

@@ -20,6 +20,7 @@ EVENTS: Final = {
     "contact": "同じお客様からのお問い合わせ",
     "accept": "引き継ぎました",
     "answered": "お客様が応答しました",
+    "hung_up": "通話が終わりました",
     "assign": "担当を変えました",
     "begin": "対応を始めました",
     "cancel": "取り消しました",

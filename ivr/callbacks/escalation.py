@@ -1,6 +1,6 @@
 """What the clock does to callbacks: leases that end, due times that come near and pass, targets that nobody typed."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,18 +41,30 @@ async def sweep(store: Store, policies: Policies, now: datetime) -> Sequence[Ste
     """Once a minute. Twice does no harm, also from two processes at once: each step of a ticket is taken once."""
     async with store.read() as session:
         over = [row.ticket for row in await callbacks.leases_over(session, now, LIMIT)]
-        unfinished = await callbacks.unfinished(session, sorted(CLOSED), LIMIT)
     steps: list[Step | None] = []
     for ticket in over:
         async with store.write() as session:
             steps.append(await _freed(session, ticket, now))
-    for row in unfinished:
+    async for row in _unfinished(store):
         policy = policies(row.line)
         targets = _targets(row, policy)
         if targets or _step(row, policy, now) or _news_are_due(row, now):
             async with store.write() as session:
                 steps += await _late(session, row.ticket, policy, now)
     return [step for step in steps if step is not None]
+
+
+async def _unfinished(store: Store) -> AsyncIterator[CallbackRow]:
+    """All of them: hundreds that are late hide none that comes near."""
+    last = ""
+    while True:
+        async with store.read() as session:
+            rows = await callbacks.unfinished(session, sorted(CLOSED), LIMIT, after=last)
+        for row in rows:
+            yield row
+        if len(rows) < LIMIT:
+            return
+        last = rows[-1].ticket
 
 
 async def _freed(session: AsyncSession, ticket: str, now: datetime) -> Step | None:

@@ -212,12 +212,12 @@ async def leases_over(session: AsyncSession, now: datetime, limit: int) -> Seque
     return (await session.scalars(query)).all()
 
 
-async def unfinished(session: AsyncSession, closed: Sequence[str], limit: int) -> Sequence[CallbackRow]:
-    """Those that are not begun first, then by due time."""
-    due = func.coalesce(CallbackRow.due_at, literal(NEVER, UtcTime), type_=UtcTime)
-    order = (CallbackRow.begun_at.is_not(None), due)
-    query = select(CallbackRow).where(CallbackRow.state.not_in(closed)).order_by(*order).limit(limit)
-    return (await session.scalars(query)).all()
+async def unfinished(
+    session: AsyncSession, closed: Sequence[str], limit: int, *, after: str = ""
+) -> Sequence[CallbackRow]:
+    """By ticket; `after`: the last one that was given before."""
+    query = select(CallbackRow).where(CallbackRow.state.not_in(closed), CallbackRow.ticket > after)
+    return (await session.scalars(query.order_by(CallbackRow.ticket).limit(limit))).all()
 
 
 async def claimed_by(session: AsyncSession, agent: str, *, tenant: str | None) -> Sequence[CallbackRow]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from ivr.call import CallbackPromise
 from ivr.callbacks import asking, dialing, edits, escalation, lists, service
@@ -22,7 +23,7 @@ from ivr.hours.model import HoursModel
 from ivr.store import callbacks, contacts, dials
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow
-from tests.store.rows import NOON, TOKYO, after
+from tests.store.rows import NOON, TOKYO, after, callback
 
 AIKO, BEN = Who("aiko", "desk"), Who("ben", "desk")
 BOSS = Who("boss", "desk", supervisor=True)
@@ -327,6 +328,19 @@ async def test_near_then_past_then_tier_2_then_tier_3_and_each_once(desk: Store)
         assert (row.tier, row.second) == (3, "boss")
         history = await callbacks.events(session, ticket)
     assert [event.what for event in history] == ["created", "near_due", "escalate", "escalate", "second"]
+
+
+async def test_hundreds_that_are_late_hide_none_that_comes_near(desk: Store) -> None:
+    known = {"resolution_due_at": after(9e6), "news_due_at": after(9e6), "tier": 3, "warned_at": NOON}
+    late = [
+        callback(f"{number}", line="desk", due_at=after(-60), created_at=NOON, version=0, **known)
+        for number in range(20000, 20600)
+    ]
+    async with desk.write() as session:
+        await session.execute(insert(CallbackRow), late)
+    ticket = await ask(desk, due="1h", number="+81312345678")
+    (step,) = await escalation.sweep(desk, lambda line: POLICY, after(2700))
+    assert (step.ticket, step.happened) == (ticket, "near")
 
 
 async def test_what_is_begun_in_time_is_not_late(desk: Store) -> None:

@@ -1,9 +1,11 @@
 """What is written down about dials that the engine rings: taken once, given up, ended, looked after when an engine died."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.call import CallbackPromise
 from ivr.callbacks import asking, dialing, edits, escalation, lists, ringing, service
@@ -247,9 +249,9 @@ async def test_a_customer_who_was_never_rung_was_no_attempt_and_no_promise_is_ke
     ]
     for turn in range(10):  # the limit of a day is one of telephones that rang
         await office.pressed(ticket, key=f"again {turn}")
-        job = await office.book.take(f"again {turn}")
-        assert job is not None
-        await office.book.not_rung(job, "外線がすべて使用中です。")
+        again = await office.book.take(f"again {turn}")
+        assert again is not None
+        await office.book.not_rung(again, "外線がすべて使用中です。")
 
 
 async def test_work_that_had_begun_before_stays_begun(office: Office) -> None:
@@ -490,7 +492,7 @@ async def test_nobody_frees_closes_or_takes_over_a_callback_while_its_customer_t
         await service.offer(session, ticket, to="ben", who=AIKO, memo="早退します", now=NOON)
     job = await office.taken(ticket)
     await office.book.joined(job)
-    deeds = (
+    deeds: tuple[Callable[[AsyncSession], Awaitable[CallbackRow]], ...] = (
         lambda session: service.give_back(session, ticket, who=AIKO, now=NOON),
         lambda session: service.close(session, ticket, who=AIKO, now=NOON),
         lambda session: service.accept(session, ticket, BEN, until=after(900), now=NOON),

@@ -92,7 +92,7 @@ async def test(settings: Settings, name: str, number: str | None) -> Proof:
     proving = Proving(ari, to, shown)
     link = asyncio.create_task(ari.run(proving.on_event))
     try:
-        await ari.send("GET", "asterisk/ping")  # waits for the link
+        await _linked(ari, settings)
         await _require_room(ari, trunk, 2 if to in trunk.model.numbers else 1)
         async with opened(settings.database_url) as store:
             now = SystemClock(settings.clock_offset).now
@@ -105,6 +105,15 @@ async def test(settings: Settings, name: str, number: str | None) -> Proof:
     finally:
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)
+
+
+async def _linked(ari: Ari, settings: Settings) -> None:
+    try:
+        await ari.send("GET", "asterisk/ping")  # waits for the link
+    except AsteriskError:
+        raise AsteriskError(
+            f"Asterisk does not answer at {settings.ari} (IVR_ARI): is `ivr run` running?", retryable=False
+        ) from None
 
 
 def _to_test(trunks: Trunks, name: str, number: str | None) -> tuple[Trunk, str, str]:

@@ -109,17 +109,24 @@ class Carrier:
 class Exchange(Carrier):
     """Brings each call that it gets back to `back_to` (host:port), the voice too, but for what is `lost`.
 
-    `shows`: the number from which it comes there; None: the one that was shown here.
+    `shows`: the number from which it comes there; None: the one that was shown here. `after`: seconds for which it rings.
     """
 
     def __init__(
-        self, host: str, back_to: str, *, lost: Collection[str] = (), shows: str | None = None
+        self,
+        host: str,
+        back_to: str,
+        *,
+        lost: Collection[str] = (),
+        shows: str | None = None,
+        after: float = 0,
     ) -> None:
         super().__init__(host, {})
         self._host = host
         self._back_to = back_to
         self._lost = lost
         self._shows = shows
+        self._after = after
         self._invites: dict[str, tuple[str, tuple[str, int]]] = {}  # Call-ID here -> INVITE, from where
         self._sides = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
         self._media: list[tuple[str, int] | None] = [None, None]  # who calls here; to whom it is brought
@@ -146,13 +153,14 @@ class Exchange(Carrier):
                     self._sides[1 - here].sendto(packet, to)
 
     def _invite(self, text: str, peer: tuple[str, int]) -> None:
-        self._reply(text, peer, 100)
+        self._reply(text, peer, 180)
         id = header(text, "Call-ID")
         if id in self._invites:
             return
         self._invites[id] = text, peer
         self._media[0], sdp = self._redirected(text, 1)
-        self._send("INVITE", id, "Content-Type: application/sdp\r\n", sdp)
+        brought = ("INVITE", id, "Content-Type: application/sdp\r\n", sdp)
+        threading.Timer(self._after, self._send, brought).start()
 
     def _send(self, method: str, id: str, headers: str = "", body: str = "", to: str = "") -> None:
         invite, _ = self._invites[id]

@@ -3,16 +3,24 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from ivr import orders, trunks_admin
 from ivr.asterisk import conf, trunks
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.install import AsteriskInstall
 from ivr.asterisk.private import PrivateAsterisk
 from ivr.asterisk.proving import Proof, Proving, findings
+from ivr.clock import SystemClock
+from ivr.errors import AsteriskError
 from ivr.outside import Way
+from ivr.settings import load
+from ivr.store.database import opened
+from ivr.store.migrate import migrate
+from ivr.store.tables import Order
 from ivr.trunks.load import Trunks, load_trunks
 from tests.asterisk.carrier import Carrier, Exchange
 from tests.asterisk.desk import until
@@ -35,6 +43,9 @@ def carriers_of(sip: str) -> Carriers:
         "full": Carrier("127.0.1.8", {}, 503),
         "declines": Carrier("127.0.1.9", {}, 603),
         "silent": Carrier("127.0.1.10", {}, 0),
+        "late": Exchange("127.0.1.11", sip, after=3.0),
+        "commanded": Exchange("127.0.1.12", sip),
+        "narrow": Exchange("127.0.1.13", sip),
     }
 
 
@@ -66,8 +77,8 @@ def proofs(
 
 def _trunks(base: Path, carriers: Carriers) -> Trunks:
     rows = [
-        f'  {name}: {{template: ip, host: "{carrier.address}", channels: 2, '
-        f"numbers: [03-1111-{place}001, 03-1111-{place}002]{SAYS.get(name, '')}}}\n"
+        f'  {name}: {{template: ip, host: "{carrier.address}", channels: {1 if name == "narrow" else 2}, '
+        f"numbers: [03-11{place:02}-0001, 03-11{place:02}-0002]{SAYS.get(name, '')}}}\n"
         for place, (name, carrier) in enumerate(carriers.items())
     ]
     file = base / "trunks.yaml"
@@ -78,8 +89,46 @@ def _trunks(base: Path, carriers: Carriers) -> Trunks:
 
 
 async def _all(asterisk: PrivateAsterisk, known: Trunks) -> dict[str, Proof]:
-    proofs = await asyncio.gather(*(_prove(asterisk, known, name) for name in known.by_name))
-    return dict(zip(known.by_name, proofs, strict=True))
+    names = [name for name in known.by_name if name not in ("commanded", "narrow")]
+    commanded, *proofs = await asyncio.gather(
+        _command(asterisk), *(_prove(asterisk, known, name) for name in names)
+    )
+    return {"commanded": commanded, **dict(zip(names, proofs, strict=True))}
+
+
+async def _command(asterisk: PrivateAsterisk) -> Proof:
+    """What `ivr trunk test` does, with an engine that does what it is told and nothing else."""
+    data = asterisk.settings.base.parent
+    told: list[Order] = []
+
+    async def carry_out(order: Order) -> None:
+        told.append(order)
+
+    environ = {
+        "IVR_DATA": str(data),
+        "IVR_ARI": str(asterisk.settings.ari),
+        "IVR_TRUNKS": f"{data}/trunks.yaml",
+    }
+    settings = load(environ)
+    migrate(settings.database_url)
+    async with opened(settings.database_url) as store:
+        clock = SystemClock()
+        engine = asyncio.create_task(orders.serve(settings.run, store, clock, "engine", carry_out))
+        try:
+            began = clock.now()
+            proof = await trunks_admin.test(settings, "commanded", None)
+            with pytest.raises(AsteriskError, match="needs 2 free channels of the trunk, which has 1, and 0"):
+                await trunks_admin.test(settings, "narrow", None)
+        finally:
+            engine.cancel()
+            await asyncio.gather(engine, return_exceptions=True)
+    assert [(one.kind, one.data["number"], one.data["shown"]) for one in told] == [
+        ("trunk_test", "+81311110002", "+81311110001")
+    ] * 2
+    first, last = (datetime.fromisoformat(one.data["until"]) for one in told)
+    assert first - began < timedelta(seconds=70), "no caller of ours is left alone for long"
+    assert last <= clock.now(), "and it is over with the test"
+    return proof
 
 
 async def _prove(asterisk: PrivateAsterisk, known: Trunks, name: str) -> Proof:
@@ -102,7 +151,7 @@ def said(proof: Proof) -> list[str]:
 
 def test_a_call_that_comes_back_whole(proofs: dict[str, Proof]) -> None:
     assert said(proofs["whole"]) == [
-        "ok came back as a call of 0311110001 to 0311110002",
+        "ok came back as a call of 0311000001 to 0311000002",
         "ok codec: ulaw out, ulaw in",
         "ok audio out was heard",
         "ok audio in was heard",
@@ -110,6 +159,16 @@ def test_a_call_that_comes_back_whole(proofs: dict[str, Proof]) -> None:
         "ok keys in arrived: #12",
     ]
     assert findings(proofs["whole"])[0].what.startswith("answered after ")
+
+
+def test_the_command_has_the_engine_leave_the_call_to_it(proofs: dict[str, Proof]) -> None:
+    assert said(proofs["commanded"])[0] == "ok came back as a call of 0311110001 to 0311110002"
+    assert all(one.ok for one in findings(proofs["commanded"]))
+
+
+def test_a_carrier_that_answers_late(proofs: dict[str, Proof]) -> None:
+    assert 3.0 <= (proofs["late"].answered_after or 0) < 30
+    assert all(one.ok for one in findings(proofs["late"])), said(proofs["late"])
 
 
 def test_keys_as_tones_and_a_codec_of_its_own(proofs: dict[str, Proof]) -> None:
@@ -135,10 +194,10 @@ def test_a_call_that_comes_back_as_another(proofs: dict[str, Proof]) -> None:
     """Such a call is one like any other to the engine."""
     (withheld,) = said(proofs["withheld"])
     assert withheld.startswith(
-        "BAD no call of 0311114001 came to 0311114002, but one that shows another number"
+        "BAD no call of 0311040001 came to 0311040002, but one that shows another number"
     )
     (misplaced,) = said(proofs["misplaced"])
-    assert misplaced == "BAD it came back for 0311115001 instead of 0311115002, and was treated as a caller"
+    assert misplaced == "BAD it came back for 0311050001 instead of 0311050002, and was treated as a caller"
 
 
 @pytest.mark.parametrize(

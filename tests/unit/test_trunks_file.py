@@ -9,6 +9,7 @@ from ivr.asterisk import registrations, trunks
 from ivr.asterisk.registrations import Registration
 from ivr.asterisk.trunks import LiveTrunks
 from ivr.checking import check_directory
+from ivr.cli import main
 from ivr.outside import Way
 from ivr.settings import load
 from ivr.trunks.load import load_trunks
@@ -37,6 +38,7 @@ def test_a_gateway_needs_little(tmp_path: Path) -> None:
     model = found.by_name["hikari"].model
     assert (model.registration, model.called_number, model.dtmf) == (True, "to", "inband")
     assert (model.sender, model.sources, model.numbers) == ("3", ("192.168.1.1",), ("+81312345678",))
+    assert "\nrtp_timeout = 30\n" in trunks.render_sip(found, None), "who vanishes is gone within 35 s"
     assert found.of_number("+81312345678") is found.by_name["hikari"]
     assert found.of_number("+81312345679") is None
     assert "himitsu" not in repr(found) and '"x"' not in repr(found)
@@ -226,3 +228,25 @@ def test_the_check_holds_trunks_against_the_lines(tmp_path: Path) -> None:
         "with fewer than 6 the carrier says busy to callers who could have left a message",
         'trunks.yaml:3:96: trunk "lost": default_line: there is no line "desc"; did you mean "desk"?',
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["hikary"], 'there is no trunk hikary; did you mean "hikari"?'),
+        (["hikari", "--number", "03-9999-9999"], "03-9999-9999 is none of our numbers: 03-1234-5678"),
+        (["hikari", "--number", "x"], "x is none of our numbers: 03-1234-5678"),
+    ],
+)
+def test_what_cannot_be_tested_is_said_before_anything_rings(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    assert problems_of(tmp_path, f"trunks:\n  hikari: {GATEWAY}\n") == []
+    monkeypatch.setenv("IVR_DATA", str(tmp_path))
+    monkeypatch.setenv("IVR_TRUNKS", str(tmp_path / "trunks.yaml"))
+    assert main(["trunk", "test", *arguments]) == 78
+    assert said in capsys.readouterr().err

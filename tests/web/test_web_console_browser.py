@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from ivr.callbacks import edits
 from ivr.callbacks.who import SYSTEM
 from ivr.settings import Settings
+from ivr.store import audit
 from ivr.store.database import Store
 from ivr.web.app import build_app
 from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
@@ -48,6 +49,11 @@ async def focused(page: Page) -> str:
     return found
 
 
+async def looked_at(store: Store) -> set[str]:
+    async with store.read() as db:
+        return {row.about for row in await audit.listing(db, tenant=None, who="alice") if row.what == "view"}
+
+
 async def test_three_panes_stand_side_by_side_and_nothing_jumps_when_work_arrives(
     desk: Store, browser: Browser, visitor: TestClient, settings: Settings
 ) -> None:
@@ -80,15 +86,20 @@ async def test_three_panes_stand_side_by_side_and_nothing_jumps_when_work_arrive
     async with desk.write() as db:  # what happens to the ticket that is open shows in its pane
         await edits.memo(db, "1000012", "折り返し済みとのこと", who=SYSTEM, now=NOW)
     await expect(page.locator("#pane")).to_contain_text("折り返し済みとのこと", timeout=AT_ONCE)
+    assert await looked_at(desk) == {"1000012"}
     assert complaints(page) == []
 
 
 async def test_one_pane_stands_after_the_other_on_a_telephone(
-    desk: Store, browser: Browser, visitor: TestClient
+    desk: Store, browser: Browser, visitor: TestClient, settings: Settings
 ) -> None:
     page = await logged_in(browser, visitor, TELEPHONE, "alice", "/callbacks")
     await expect(page.locator("#list")).to_be_visible()
     await expect(page.locator("#pane")).to_be_hidden()
+    async with desk.write() as db:  # of the ticket that a wide screen would show
+        await edits.memo(db, "1000012", "折り返し済みとのこと", who=SYSTEM, now=NOW)
+    await add(desk, settings, "1999992", 3000)
+    await expect(page.locator("#row-1999992")).to_be_visible(timeout=AT_ONCE)
     pages = await box(page, ".bar .pages")
     assert pages["y"] + pages["height"] == TELEPHONE[1] and pages["width"] == TELEPHONE[0]
     await too_small(page)
@@ -104,6 +115,7 @@ async def test_one_pane_stands_after_the_other_on_a_telephone(
     await too_small(page)
     await page.get_by_role("link", name="一覧へ戻る").click()
     await expect(page.locator("#todo-rows > li")).to_have_count(2)
+    assert await looked_at(desk) == {"1000023"}, "what nobody could see is not noted as looked at"
     for ticket in ("1000012", "1000067", "1000112"):
         await page.goto(str(visitor.make_url(f"/callbacks/{ticket}")))
         await too_small(page)

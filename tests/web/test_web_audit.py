@@ -159,6 +159,20 @@ async def test_it_is_searched_by_person_ticket_and_time(login: Login, store: Sto
     assert "担当" in await (await sue.get("/admin/audit?who=carol")).text()
 
 
+async def test_what_programs_and_supervisors_did_is_read_in_the_words_of_the_pages(
+    login: Login, visitor: TestClient
+) -> None:
+    bearer = {"Authorization": f"Bearer {ALICE_TOKEN}"}
+    for what, body in (
+        *(("claim", {}), ("flags", {"careful": True}), ("fields", {"name": "田中"})),
+        *(("number", {"number": "090-1111-2222"}), ("release", {})),
+    ):
+        answer = await visitor.post(f"/api/v1/callbacks/1000012/{what}", json=body, headers=bearer)
+        assert answer.status == 200, await answer.text()
+    done = [row[5] for row in await as_csv(await login("sue"), "?ticket=1000012") if row[2] == "変更"]
+    assert sorted(done) == sorted(["担当", "目印の変更", "内容の修正", "内容の修正", "担当を外れる"])
+
+
 @pytest.mark.parametrize("query", ["?since=x", "?until=25%3A00", "?since=2026-13-01"])
 async def test_a_time_that_is_none_is_said(login: Login, query: str) -> None:
     sue = await login("sue")

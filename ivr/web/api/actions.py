@@ -48,7 +48,7 @@ async def renew(request: web.Request) -> Ticket:
 
 async def release(request: web.Request, body: bodies.Why, seen: int | None) -> Ticket:
     """Gives a callback back: it is open again. A supervisor's token frees anybody's."""
-    async with acting(request, "release", seen) as act:
+    async with acting(request, "give-back", seen) as act:
         return Ticket.of(await service.give_back(act.db, act.ticket, who=act.who, now=act.now, why=body.why))
 
 
@@ -63,7 +63,7 @@ async def offer(request: web.Request, body: bodies.Handover, seen: int | None) -
 
 async def accept(request: web.Request, seen: int | None) -> Ticket:
     """Takes a callback that was offered to one."""
-    async with acting(request, "accept", seen) as act:
+    async with acting(request, "take-over", seen) as act:
         until = act.now + service.LEASE
         return Ticket.of(await service.accept(act.db, act.ticket, act.who, until=until, now=act.now))
 
@@ -160,7 +160,7 @@ async def plan(request: web.Request, body: bodies.Next, seen: int | None) -> Tic
 
 async def wait(request: web.Request, body: bodies.Waiting, seen: int | None) -> Ticket:
     """確認中 becomes お客様待ち, or the other way round."""
-    async with acting(request, body.state, seen) as act:
+    async with acting(request, "next", seen) as act:
         return Ticket.of(
             await service.wait(act.db, act.ticket, body.state, who=act.who, now=act.now, next_at=body.next_at)
         )
@@ -178,7 +178,7 @@ async def tell_news(request: web.Request, seen: int | None) -> Ticket:
 
 async def close(request: web.Request, body: bodies.Note, seen: int | None) -> Ticket:
     """対応済み, by hand. A complaint is closed by a supervisor alone."""
-    async with acting(request, "close", seen) as act:
+    async with acting(request, "done", seen) as act:
         return Ticket.of(await service.close(act.db, act.ticket, who=act.who, now=act.now, note=body.note))
 
 
@@ -202,7 +202,7 @@ async def cancel(request: web.Request, body: bodies.Reason, seen: int | None) ->
 
 async def give_up(request: web.Request, body: bodies.Reason, seen: int | None) -> Ticket:
     """連絡不能: ends a callback whose customer was not reached. By a supervisor alone."""
-    async with acting(request, "give up", seen) as act:
+    async with acting(request, "give-up", seen) as act:
         return Ticket.of(await service.give_up(act.db, act.ticket, who=act.who, why=body.why, now=act.now))
 
 

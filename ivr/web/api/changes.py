@@ -28,7 +28,7 @@ async def set_priority(request: web.Request, body: bodies.NewPriority, seen: int
 
 async def set_flags(request: web.Request, body: bodies.Flags, seen: int | None) -> Ticket:
     """要注意 and クレーム."""
-    async with acting(request, "flags", seen) as act:
+    async with acting(request, "flag", seen) as act:
         flags = {"careful": body.careful, "complaint": body.complaint}
         return Ticket.of(await edits.flag(act.db, act.ticket, who=act.who, now=act.now, **flags))
 
@@ -42,7 +42,7 @@ async def add_memo(request: web.Request, body: bodies.Memo) -> Ticket:
 
 async def set_fields(request: web.Request, body: bodies.Fields, seen: int | None) -> Ticket:
     """What is known of the customer and the matter."""
-    async with acting(request, "fields", seen) as act:
+    async with acting(request, "edit", seen) as act:
         given = body.model_dump(exclude_unset=True)
         said = {name: given[name] for name in edits.FIELDS if name in given}
         return Ticket.of(await edits.edit(act.db, act.ticket, said, who=act.who, now=act.now))
@@ -50,7 +50,7 @@ async def set_fields(request: web.Request, body: bodies.Fields, seen: int | None
 
 async def set_number(request: web.Request, body: bodies.Number, seen: int | None) -> Ticket:
     """Where to ring back, as the customer said it."""
-    async with acting(request, "number", seen) as act:
+    async with acting(request, "edit", seen) as act:
         return Ticket.of(
             await edits.edit(act.db, act.ticket, {"number": body.number}, who=act.who, now=act.now)
         )
@@ -59,7 +59,7 @@ async def set_number(request: web.Request, body: bodies.Number, seen: int | None
 async def want_reply(request: web.Request, seen: int | None) -> Ticket:
     """折り返し不要 becomes 要, with a promise from now on."""
     policies = await policies_of(request)
-    async with acting(request, "wanted", seen) as act:
+    async with acting(request, "want", seen) as act:
         due = policies(act.row.line).due(act.row.priority, act.now)
         return Ticket.of(await edits.want_reply(act.db, act.ticket, due=due, who=act.who, now=act.now))
 

@@ -27,9 +27,11 @@ ACTS: Final = {
     "factor_on": "2段階認証の開始",
     "factor_off": "2段階認証の解除",
 }
-# Of a change of a callback: the forms of a ticket, and what programs ask for.
+# Of a change of a callback or a list: the forms of the pages, and what programs ask for.
 CHANGES: Final = {
     "accept": "候補の採用",
+    "approve": "承認",
+    "ask": "登録・申請",
     "assign": "担当の変更",
     "begin": "対応の開始",
     "cancel": "取消",
@@ -40,6 +42,7 @@ CHANGES: Final = {
     "dial": "発信",
     "done": "対応済み",
     "edit": "内容の修正",
+    "end": "解除・却下",
     "flag": "目印の変更",
     "give-back": "担当を外れる",
     "give-up": "連絡不能",
@@ -49,8 +52,10 @@ CHANGES: Final = {
     "news": "経過の連絡",
     "next": "次回の変更",
     "offer": "引き継ぎの依頼",
+    "once-more": "もう一度お電話する判断",
     "priority": "優先度の変更",
     "read": "確認",
+    "renew": "担当の延長",
     "reopen": "未対応に戻す",
     "result": "結果の記録",
     "run": "処理のやり直し",

@@ -217,7 +217,7 @@ ROUTES = [
     web.get("/supervise", show),
     web.post("/supervise/assign", assign),
     web.get("/supervise/assign", back),
-    web.post("/supervise/{ticket}/give-up", _decision("give_up", _give_up)),
-    web.post("/supervise/{ticket}/once-more", _decision("once_more", _once_more)),
+    web.post("/supervise/{ticket}/give-up", _decision("give-up", _give_up)),
+    web.post("/supervise/{ticket}/once-more", _decision("once-more", _once_more)),
     web.post("/supervise/{ticket}/close", _decision("done", _close)),
 ]

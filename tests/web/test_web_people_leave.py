@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 from aiohttp.test_utils import TestClient
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from ivr.store import agents, audit, callbacks, users
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow
+from tests.store.rows import callback
 from tests.web.conftest import Login, form_token
 from tests.web.desk import NOW
 
@@ -152,3 +153,15 @@ async def test_no_forged_form(login: Login, store: Store) -> None:
     for path in ("/leave", "/leave/1000012/free", "/leave/1000012/offer"):
         assert (await alice.post(path, data=form, allow_redirects=False)).status == 403, path
     assert {offered for _, offered in (await held(store)).values()} == {None}
+
+
+async def test_hundreds_are_freed_too(login: Login, store: Store) -> None:
+    many = [
+        callback(str(ticket), agent="alice", state="working", created_at=NOW, version=0)
+        for ticket in range(30000, 30250)
+    ]
+    async with store.write() as db:
+        await db.execute(insert(CallbackRow), many)
+    alice = await login("alice")
+    assert (await post(alice, "/leave"))[:2] == (303, "/login")
+    assert await held(store) == {}

@@ -74,7 +74,7 @@ async def leave(request: web.Request) -> web.Response:
     form, who, now = await request.post(), _who(request), request.app[CLOCK].now()
     try:
         async with request.app[STORE].write() as db:
-            for row in await _held(db, who.name):
+            for row in await _held(db, who.name, limit=None):
                 if row.offered_to is None:
                     await _give_back(db, row.ticket, who, now)
             if "away" in form and SEAT in request:
@@ -111,9 +111,9 @@ async def _out(request: web.Request) -> web.Response:
     return answer
 
 
-async def _held(db: AsyncSession, name: str) -> list[CallbackRow]:
+async def _held(db: AsyncSession, name: str, limit: int | None = ROOM) -> list[CallbackRow]:
     mine = (CallbackRow.agent == name, CallbackRow.state.not_in(states.CLOSED))
-    query = select(CallbackRow).where(*mine).order_by(CallbackRow.due_at, CallbackRow.ticket).limit(ROOM)
+    query = select(CallbackRow).where(*mine).order_by(CallbackRow.due_at, CallbackRow.ticket).limit(limit)
     return list((await db.scalars(query)).all())
 
 

@@ -184,7 +184,7 @@ async def _wanted(
     if of.q:
         found = await search.latest(session, of.q, tenant)
         # By their tickets alone: SQLite takes whatever index it hears of, and each of the others holds thousands.
-        these = select(row.ticket).where(row.ticket.in_(found), *facets)
+        these = select(row.ticket).where(search.among(session, found), *facets)
         handled = these.where(row.done_at.is_not(None)).order_by(row.created_at.desc())
         if len(found) < search.MANY:
             todo = these.where(row.done_at.is_(None))

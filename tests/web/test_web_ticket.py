@@ -392,6 +392,25 @@ async def test_each_message_of_a_ticket_can_be_heard_put_right_and_taken_over(
         assert (await messages.get(db, "m2")).reading_state == "waiting"
 
 
+async def test_a_suggested_urgency_that_is_taken_promises_what_the_line_promises_for_it(
+    alice: TestClient, store: Store, settings: Settings
+) -> None:
+    ticket = await leave(store, settings, "m1", "至急お願いします。")
+    async with store.write() as db:
+        message = await messages.get(db, "m1")
+        urgent = {"kind": "priority", "value": "high", "compared": None, "reason": "「至急」"}
+        message.reading = {
+            **(message.reading or {}),
+            "suggestions": [{**urgent, "start": 0.0, "end": 1.0}],
+        }
+        row = await callbacks.get(db, ticket, to_change=True)
+        row.due_at, row.priority = at("2026-12-01T18:00"), "low"
+    taken = {"message": "m1", "kind": "priority", "value": "high"}
+    assert (await send(alice, ticket, "accept", taken, store=store))[0] == 303
+    row = await row_of(store, ticket)
+    assert (row.priority, row.due_at) == ("high", at("2026-11-25T17:00")), "one business day from now on"
+
+
 async def test_a_message_of_another_ticket_is_not_there(
     alice: TestClient, store: Store, settings: Settings
 ) -> None:

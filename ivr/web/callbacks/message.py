@@ -33,7 +33,10 @@ async def accept(doing: Doing) -> str:
         raise Conflict("この候補は、もう採用できません。今の内容を確かめてください。", id="changed")
     who, now = doing.who, doing.now
     if kind == "priority":
-        await service.raise_priority(doing.db, doing.ticket, value, who=who, why="候補を採用", now=now)
+        due = doing.policy.due(value, now)
+        await service.raise_priority(
+            doing.db, doing.ticket, value, who=who, why="候補を採用", now=now, due=due
+        )
         return _shown_still(doing, message)
     taken = f"{words.SUGGESTED[kind]}：{words.suggested(kind, value)}"
     said = {FIELDS[kind]: kept_as(kind, value)}

@@ -25,6 +25,8 @@ log = logging.getLogger("ivr.store")
 BUSY_SECONDS = 0.1
 BUSY_TURNS = 100
 PATIENCE_SECONDS = 10
+# Of SQLite. Each is a thread, which costs more to start again than to keep; PostgreSQL's are scarce and stay at the usual.
+CONNECTIONS = 15
 
 
 def driver_url(url: str, *, asynchronous: bool) -> URL:
@@ -103,6 +105,7 @@ class Store:
             connect_args=connect_args(place),
             json_serializer=to_json,
             pool_timeout=PATIENCE_SECONDS,
+            **({"pool_size": CONNECTIONS, "max_overflow": 0} if place.get_backend_name() == "sqlite" else {}),
             hide_parameters=True,  # a traceback in a log must hold no number and nothing that was said
         )
         if engine.dialect.name == "sqlite":

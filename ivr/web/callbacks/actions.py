@@ -175,7 +175,9 @@ async def following(db: AsyncSession, who: Who, now: datetime, *, but: str) -> s
     own = await store.claimed_by(db, who.name, tenant=who.tenant)
     waiting = await store.to_do(db, tenant=who.tenant, now=now, limit=LOOKED_AT)
     waiting = sorted(waiting, key=lambda row: row.dedicated not in (None, who.name))
-    return next((row.ticket for row in (*own, *waiting) if row.ticket != but), None)
+    # Whom nobody can ring before somebody has found the right number is not led back to after each result.
+    ready = (row for row in (*own, *waiting) if row.wrong_number is None or row.wrong_number != row.number)
+    return next((row.ticket for row in ready if row.ticket != but), None)
 
 
 # -- work ---------------------------------------------------------------------------------------

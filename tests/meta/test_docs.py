@@ -250,6 +250,18 @@ def test_what_the_agents_page_quotes_is_on_the_screen() -> None:
     assert [words for words in quoted if words not in screens] == []
 
 
+def test_each_picture_of_the_agents_pages_is_shown_and_small() -> None:
+    """tools/pictures.py makes them; that one which is shown is there is seen with the links."""
+    shown = {
+        target
+        for page in pages()
+        for target in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text("utf-8"))
+    }
+    made = {f"pictures/{path.name}": path for path in (DOCS / "agent" / "pictures").iterdir()}
+    assert made.keys() == shown and len(made) >= 8
+    assert [name for name, path in made.items() if path.stat().st_size >= 150_000] == []
+
+
 def test_every_change_that_a_webhook_may_name_is_documented() -> None:
     text = sections(DOCS / "admin" / "notices.md")["Everything that happens to a callback"]
     assert [name for name in EVENTS if f"`{name}`" not in text] == []

@@ -9,7 +9,9 @@ from ivr.callbacks.who import Who
 from ivr.settings import Settings
 from ivr.store import callbacks, messages, users
 from ivr.store.database import Store
+from ivr.web.auth.passwords import make_hash
 from tests.web.conftest import Login, StoppedClock, form_token
+from tests.web.desk import NOW, PASSWORD
 from tests.web.tickets import NOTHING, ask, at, audited, history, leave, page, row_of, send, words
 from tests.web.tickets import alice as alice
 from tests.web.tickets import filled as filled
@@ -83,6 +85,19 @@ async def test_the_lease_goes_on_with_what_is_done_and_not_with_an_open_page(
         )
     answer = await alice.post(f"/callbacks/{ticket}/active", data=token)
     assert (answer.status, await answer.text()) == (409, "この折り返しは、benさんが担当しています。")
+
+
+async def test_who_sees_every_company_may_hand_over_to_the_likes(
+    alice: TestClient, store: Store, login: Login
+) -> None:
+    ticket = await ask(store)
+    async with store.write() as db:
+        await users.add(db, "rin", make_hash(PASSWORD), tenant=None, at=NOW)
+    await send(alice, ticket, "claim")
+    assert "<option>rin<" not in await page(alice, ticket)
+    root = await login("root")
+    html = await page(root, ticket)
+    assert all(f"<option>{name}<" in html for name in ("ben", "rin")) and "<option>dave<" not in html
 
 
 async def test_a_handover_needs_a_memo_and_is_accepted_or_declined_by_who_gets_it(

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import lists
 from ivr.callbacks.lists import Kind
+from ivr.callbacks.who import Who
 from ivr.errors import Conflict
 from ivr.store import audit, barred
 from ivr.store.tables import BarredNumber, DedicatedAgent, Line
@@ -165,7 +166,7 @@ async def dedicate(request: web.Request, body: NewDedicated) -> Dedicated:
     """Gives a customer an agent of their own, and takes the place of the one before."""
     now, who, tenant = request.app[CLOCK].now(), who_asks(request), _company(request, body.tenant)
     async with request.app[STORE].write() as db:
-        here = await colleagues(db, tenant, but="")
+        here = await colleagues(db, tenant, Who("", tenant))
         for name in (body.agent, *([body.deputy] if body.deputy else ())):
             one_of(name, here, "専任の方と代理の方は、この契約企業の利用者から選んでください。")
         if body.agent == body.deputy:

@@ -60,10 +60,10 @@ async def assign(doing: Doing) -> None:
     await service.assign(doing.db, doing.ticket, to=to, who=doing.who, until=until, now=doing.now)
 
 
-async def colleagues(db: AsyncSession, tenant: str, but: str) -> list[str]:
-    """Who else may be given a ticket of this tenant."""
-    found = [row for row in await users.listing(db) if row.tenant == tenant and row.disabled_at is None]
-    return [row.name for row in found if row.name != but]
+async def colleagues(db: AsyncSession, tenant: str, who: Who) -> list[str]:
+    """Who else may be given a ticket of this tenant by `who`: its people, and of who sees every tenant, the likes."""
+    found = [row for row in await users.listing(db) if row.tenant in (tenant, who.tenant)]
+    return [row.name for row in found if row.disabled_at is None and row.name != who.name]
 
 
 async def _colleague(doing: Doing) -> str:
@@ -72,7 +72,7 @@ async def _colleague(doing: Doing) -> str:
 
 async def require_colleague(db: AsyncSession, tenant: str, who: Who, to: str) -> str:
     """Conflict if `to` may be given no ticket."""
-    return one_of(to, await colleagues(db, tenant, who.name), "引き継ぐ相手を選んでください。")
+    return one_of(to, await colleagues(db, tenant, who), "引き継ぐ相手を選んでください。")
 
 
 # -- ringing back -----------------------------------------------------------------------------

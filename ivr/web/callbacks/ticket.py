@@ -94,7 +94,7 @@ async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[st
         "events": await store.events(db, row.ticket),
         "contacts": view.contacts,
         "others": await asking.others(db, row),
-        "colleagues": [] if hand.closed else await colleagues(db, row.tenant, request[VIEWER].name),
+        "colleagues": [] if hand.closed else await colleagues(db, row.tenant, who_asks(request)),
         "text_in": await seconds_left(db, message, len(app[SETTINGS].transcriber)) if message else None,
         "heard": heard(message) if message else None,
         "notices": await deliveries.of_subject(db, row.ticket),

@@ -119,9 +119,9 @@ async def _rows(db: AsyncSession, where: Sequence[ColumnElement[bool]], limit: i
 
 
 async def _people(db: AsyncSession, tenant: str | None) -> list[tuple[str, str | None]]:
-    """Name and company of who may be given a callback."""
-    found = [row for row in await users.listing(db) if row.disabled_at is None and row.tenant is not None]
-    return [(row.name, row.tenant) for row in found if tenant in (None, row.tenant)]
+    """Name and company of who may be given a callback; without a company: who sees them all."""
+    found = [row for row in await users.listing(db, tenant=tenant) if row.disabled_at is None]
+    return [(row.name, row.tenant) for row in found]
 
 
 @for_supervisors
@@ -147,7 +147,7 @@ async def _given(request: web.Request, ticket: str, to: str, company: str | None
     try:
         async with request.app[STORE].write() as db:
             row = await service.own(db, ticket, who)
-            if row.tenant != company:
+            if company not in (row.tenant, who.tenant):
                 raise Conflict("担当する方と契約企業が違います。")
             if row.agent == to:
                 raise Conflict(f"すでに{to}さんの担当です。")

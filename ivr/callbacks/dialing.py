@@ -260,8 +260,13 @@ async def _reached(
         changes |= service.FREE
     after = None if row.state == then else then
     return await service.change(
-        session, row, after, who=who, what="result", now=now, why=note, changes=changes
+        session, row, after, who=who, what="result", now=now, why=_told("reached", note), changes=changes
     )
+
+
+def _told(result: Result, note: str | None) -> str:
+    """For the history, which reads it again in `said.why`."""
+    return f"{result}: {note}" if note else result
 
 
 async def _missed(
@@ -300,7 +305,7 @@ async def _missed(
         changes["wrong_number"] = row.number
     if result == "no_more_calls" and row.number is not None:
         await _ask_to_bar(session, row, who, now)
-    said = why or note or result
+    said = why or _told(result, note)
     return await service.change(
         session, row, "open", who=who, what="result", now=now, why=said, changes=changes
     )

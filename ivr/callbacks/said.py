@@ -85,6 +85,10 @@ def why(event: CallbackEvent) -> str:
     if event.what == "priority":  # "high: its reason"
         level, _, reason = said.partition(": ")
         return f"{PRIORITIES.get(level, level)}、{reason}" if reason else PRIORITIES.get(level, level)
+    if event.what == "result":  # "busy: a note", or why it was recorded by itself
+        result, colon, note = said.partition(": ")
+        word = next((word for code, word in results.WORDS.items() if code == result), None)
+        return said if word is None else f"{word}、{note}" if colon else word
     if event.what == "escalate":  # "tier 2"
         return said.replace("tier ", "第") + "階層"
     if event.what == "undo":

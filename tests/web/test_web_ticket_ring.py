@@ -226,8 +226,9 @@ async def test_a_result_that_reached_nobody_leaves_it_open_with_the_next_attempt
 async def test_the_next_attempt_may_be_another_one(alice: TestClient, store: Store) -> None:
     ticket = await ask(store)
     await send(alice, ticket, "claim")
-    form = {"result": "no_answer", "next_at": "2026-11-26T10:30"}
+    form = {"result": "no_answer", "next_at": "2026-11-26T10:30", "note": "呼出音のみ"}
     await send(alice, ticket, "result", form, store=store)
+    assert "結果を記録しました ：不在、呼出音のみ" in words(await page(alice, ticket))
     assert (await row_of(store, ticket)).next_at == at("2026-11-26T10:30")
     assert (await send(alice, ticket, "next", {"next_at": "2026-11-27T09:30"}, store=store))[0] == 303
     assert (await row_of(store, ticket)).next_at == at("2026-11-27T09:30")
@@ -360,7 +361,8 @@ async def test_a_result_that_was_taken_back_is_asked_for_again(alice: TestClient
     await send(alice, ticket, "undo")
     row = await row_of(store, ticket)
     assert (row.state, row.begun_at) == ("claimed", at("2026-11-24T11:00")), "that it was rung stays true"
-    assert "data-wanted" in await page(alice, ticket)
+    html = await page(alice, ticket)
+    assert "data-wanted" in html and words(html).count("元に戻しました ：結果を記録しました") == 1
     await send(alice, ticket, "result", {"result": "left_word"}, store=store)
     assert [one.outcome for one in await made_dials(store, ticket)] == ["left_word"], "of one dial"
 

@@ -1,6 +1,7 @@
 """What stands before every request of the API: who asks, and how a failure is told."""
 
 import hmac
+import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -135,4 +136,5 @@ def _http(error: web.HTTPException) -> web.StreamResponse:
 
 def problem(status: int, error: str, detail: str, **more: Any) -> web.Response:
     """`Problem` of ivr/web/api/document.py."""
-    return web.json_response({"status": status, "error": error, "detail": detail, **more}, status=status)
+    text = json.dumps({"status": status, "error": error, "detail": detail, **more}, ensure_ascii=False)
+    return web.json_response(text=text, status=status)

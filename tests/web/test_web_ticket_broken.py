@@ -1,0 +1,83 @@
+"""The forms of a ticket over a slow line and one that breaks: what the server has done is done once, and what was typed stays."""
+
+import asyncio
+
+from aiohttp.test_utils import TestClient
+from playwright.async_api import Browser, Request, Route, expect
+
+from ivr.store.database import Store
+from tests.web.chromium import DESK, logged_in
+from tests.web.conftest import form_token
+from tests.web.tickets import alice as alice
+from tests.web.tickets import ask, history, made_dials, row_of
+from tests.web.tickets import filled as filled
+from tests.web.tickets import staffed as staffed
+
+
+async def test_a_form_that_is_sent_twice_at_once_is_done_once(alice: TestClient, store: Store) -> None:
+    ticket = await ask(store)
+    token = await form_token(alice, "/callbacks/0")
+
+    async def twice(action: str, **form: str) -> list[int]:
+        version = str((await row_of(store, ticket)).version)
+        data = {"token": token, "version": version, **form}
+        path = f"/callbacks/{ticket}/{action}"
+        answers = await asyncio.gather(*(alice.post(path, data=data, allow_redirects=False) for _ in "12"))
+        return sorted(answer.status for answer in answers)
+
+    assert await twice("claim") == [303, 303]
+    assert await twice("memo", memo="確認済み") == [303, 303]
+    assert await twice("dial", key="0" * 32, to="telephone") == [303, 303]
+    assert await twice("result", result="busy") == [303, 409]
+    told = [what for _, what, _ in await history(store, ticket)]
+    assert told[told.index("memo") :] == ["memo", "dial", "result"]
+    assert len(await made_dials(store, ticket)) == 1
+
+
+async def test_a_line_that_breaks_after_the_server_has_done_it(
+    store: Store, browser: Browser, visitor: TestClient
+) -> None:
+    ticket = await ask(store)
+    page = await logged_in(browser, visitor, DESK, "alice", f"/callbacks/{ticket}")
+    arrived: list[Request] = []
+
+    async def breaks(route: Route) -> None:
+        await route.fetch(max_redirects=0)
+        arrived.append(route.request)
+        await route.abort("connectionreset")
+
+    await page.route("**/memo", breaks)
+    await page.locator("#memo").fill("折り返しは午後を希望")
+    await page.get_by_role("button", name="メモを残す").click()
+    await expect(page.locator("#memo")).to_have_count(0)  # the browser's own page says that the line broke
+    assert len(arrived) == 1
+    assert [what for _, what, _ in await history(store, ticket)] == ["memo"]
+    await page.unroute("**/memo")
+    await page.goto(str(visitor.make_url(f"/callbacks/{ticket}")))
+    await expect(page.locator("#history")).to_contain_text("折り返しは午後を希望")
+    await page.locator("#memo").fill("折り返しは午後を希望")  # by somebody who has not looked
+    await page.get_by_role("button", name="メモを残す").click()
+    await expect(page.locator("#memo")).to_have_value("")
+    assert [what for _, what, _ in await history(store, ticket)] == ["memo"]
+
+
+async def test_what_was_typed_stays_while_the_line_is_away(
+    store: Store, browser: Browser, visitor: TestClient
+) -> None:
+    ticket = await ask(store)
+    page = await logged_in(browser, visitor, DESK, "alice", f"/callbacks/{ticket}")
+
+    async def away(route: Route) -> None:
+        await route.abort("internetdisconnected")
+
+    await page.route("**/memo", away)
+    await page.locator("#memo").fill("書きかけの長いメモ")
+    await page.get_by_role("button", name="メモを残す").click()
+    await expect(page.locator("#memo")).to_have_count(0)
+    assert await history(store, ticket) == []
+    await page.unroute("**/memo")
+    await page.go_back()
+    await expect(page.locator("#memo")).to_have_value("書きかけの長いメモ")
+    await page.get_by_role("button", name="メモを残す").click()
+    await expect(page.locator("#history")).to_contain_text("書きかけの長いメモ")
+    assert [what for _, what, _ in await history(store, ticket)] == ["memo"]

@@ -1,6 +1,6 @@
 """Turns a template into a response."""
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ POLICY = (
 )
 
 
+@cache
 def environment() -> jinja2.Environment:
+    """One for this process: each template is compiled once."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

@@ -10,8 +10,7 @@ from ivr.settings import Settings
 from ivr.store import agents, alarms, audit, closures, contacts, dials, messages, tokens, users
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, CallRow
-from ivr.web.auth.passwords import make_hash
-from tests.web.desk import CALLBACKS, CLOSED_PATH, NOW, PASSWORD, add_callback, tone
+from tests.web.desk import CALLBACKS, CHEAP, CLOSED_PATH, NOW, PASSWORD, add_callback, tone
 
 AGENT, BOSS, NEXT_DOOR, ROOT = (f"token-of-{name}-that-is-long" for name in ("alice", "sam", "dave", "root"))
 # token, name, company, role
@@ -32,7 +31,7 @@ async def furnish(store: Store, settings: Settings) -> None:
     """Upon `tests.web.lines.open_office`."""
     recordings = settings.recordings
     (recordings / "messages").mkdir(parents=True, exist_ok=True)
-    hashed = make_hash(PASSWORD)
+    hashed = CHEAP.hash(PASSWORD)
     async with store.write() as db:
         for name, role in (("erin", "agent"), ("frank", "supervisor")):
             await users.add(db, name, hashed, tenant="sakura", at=NOW, role=role)  # type: ignore[arg-type]

@@ -17,10 +17,9 @@ from ivr.store import dialplans, users
 from ivr.store import orders as placed
 from ivr.store.database import Store
 from ivr.store.tables import Order
-from ivr.web.auth.passwords import make_hash
 from tests.dialplans import SHOP, changed
 from tests.fakes.fake_prompts import FakePrompts
-from tests.web.desk import NOW, PASSWORD
+from tests.web.desk import CHEAP, NOW, PASSWORD
 
 OTHER = changed("tenant: shop", "tenant: sakura", changed("050-3185-9080", "03-3581-4111"))
 OTHER = changed("name: 山田商店", "name: さくらサポート", OTHER)
@@ -113,7 +112,7 @@ async def open_office(settings: Settings, store: Store, clock: Clock) -> Office:
     office = Office(settings, store, clock)
     office.file("shop").write_text(SHOP, "utf-8")
     office.file("sakura").write_text(OTHER, "utf-8")
-    hashed = make_hash(PASSWORD)
+    hashed = CHEAP.hash(PASSWORD)
     async with store.write() as db:
         for name, tenant, role in PEOPLE:
             await users.add(db, name, hashed, tenant=tenant, at=NOW, role=role)

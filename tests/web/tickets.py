@@ -19,11 +19,10 @@ from ivr.settings import Settings, load
 from ivr.store import agents, callbacks, dials, messages, orders, stages, users
 from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, DialRow, Order
-from ivr.web.auth.passwords import make_hash
 from tests.dialplans import changed
 from tests.store import rows
 from tests.web.conftest import Login, StoppedClock, form_token
-from tests.web.desk import NOW, PASSWORD, tone
+from tests.web.desk import CHEAP, NOW, PASSWORD, tone
 from tests.web.lines import open_office
 
 TANAKA = "+819012345678"
@@ -41,7 +40,7 @@ async def _make(settings: Settings) -> None:
     office.file("shop").write_text(changed("  capacity: 2\n", f"  capacity: 2\n{RULES}"), "utf-8")
     assert await office.publish("test") == []
     async with store.write() as db:
-        await users.add(db, "ben", make_hash(PASSWORD), tenant="shop", at=NOW)
+        await users.add(db, "ben", CHEAP.hash(PASSWORD), tenant="shop", at=NOW)
         for name in ("alice", "sam"):
             telephone = {"groups": ["shop"], "endpoint": f"PJSIP/{name}", "secret": "x" * 20}
             await agents.add(db, name, tenant="shop", at=NOW, **telephone)

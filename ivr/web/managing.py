@@ -26,7 +26,9 @@ def for_supervisors(handler: Handler) -> Handler:
     @wraps(handler)
     async def admitted(request: web.Request) -> web.StreamResponse:
         if not request[VIEWER].manages:
-            return problem(request, 403, "この画面は管理者用です", "使うには、スーパーバイザーか管理者の権限が必要です。")
+            return problem(
+                request, 403, "この画面は管理者用です", "使うには、スーパーバイザーか管理者の権限が必要です。"
+            )
         return await handler(request)
 
     return admitted

@@ -159,7 +159,7 @@ async def _carry_out(
     if order.kind == "dial":
         back.dial(order.data["key"], order.data["to"])
     elif order.kind == "now":
-        back.now(order.data["ticket"], str(order.id))
+        back.now(order.data["ticket"], str(order.id), order.created_at)
     elif order.kind == "duty":
         desk.start(on_duty.lead(order.data["ticket"]), "duty")
     elif order.kind == "reload":

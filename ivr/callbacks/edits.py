@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +27,7 @@ Field = Literal[
     "reply_wanted",
 ]
 FIELDS: Final[tuple[Field, ...]] = get_args(Field)
+AGAIN = timedelta(minutes=1)  # a memo that is sent twice, over a broken line or by two clicks
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -68,13 +69,13 @@ def _checked(name: str, value: str | bool | None) -> str | bool | None:
 
 
 async def memo(session: AsyncSession, ticket: str, text: str, *, who: Who, now: datetime) -> None:
-    """Into the history, whatever the state. It takes no version: notes never conflict. Nobody says the same twice in a row."""
+    """Into the history, whatever the state. It takes no version: notes never conflict. The same twice within AGAIN is one."""
     row = await store.get(session, ticket, tenant=who.tenant, to_change=True)
     if not text.strip():
         raise Conflict("メモが空です。")
     last = await store.last_event(session, row.ticket)
-    if (last.what, last.who, last.why) == ("memo", who.name, text.strip()):
-        return  # sent twice
+    if (last.what, last.who, last.why) == ("memo", who.name, text.strip()) and now - last.at < AGAIN:
+        return
     session.add(
         CallbackEvent(
             ticket=row.ticket,

@@ -23,6 +23,7 @@ TALK = timedelta(minutes=5)
 BY_TELEPHONE = (
     "telephone "  # before the id of their call, where an agent's name stands (ivr/steps/mailbox.py)
 )
+SOON = timedelta(minutes=1)  # 今すぐ: who is not rung by then was told so by nobody, and is rung in turn
 TRIES = 10  # agents who are taken by somebody else in the moment in which they are chosen
 
 
@@ -52,12 +53,14 @@ class StoreBook:
             await ringing.not_rung(session, key, why, now=now)
         return None
 
-    async def begins(self, ticket: str, request: str, but: Collection[str]) -> Job | None:
+    async def begins(self, ticket: str, request: str, asked_at: datetime, but: Collection[str]) -> Job | None:
+        late = self._clock.now() - asked_at > SOON
         passed = set(but)
         for _ in range(TRIES):
             try:
                 async with self._store.write() as session:
-                    return await self._begins(session, ticket, f"now {request} {len(but)}", passed)
+                    key = f"now {request} {len(but)}"
+                    return await self._begins(session, ticket, key, passed, late=late)
             except _Refused as refused:
                 if refused.agent is None:
                     async with self._store.write() as session:
@@ -66,11 +69,15 @@ class StoreBook:
                 passed.add(refused.agent)
         return None
 
-    async def _begins(self, session: AsyncSession, ticket: str, key: str, but: Collection[str]) -> Job | None:
+    async def _begins(
+        self, session: AsyncSession, ticket: str, key: str, but: Collection[str], *, late: bool
+    ) -> Job | None:
         now = self._clock.now()
         row = await callbacks.find(session, ticket, to_change=True)
         if row is None or row.state != "open" or await dials.by_key(session, key) is not None:
             return None
+        if late:
+            raise _Refused(texts.TOO_LATE)
         who = Who(await self._free(session, row, but, now), row.tenant)
         await service.claim(session, row.ticket, who, until=now + service.LEASE, now=now)
         policy = self._lines.policy(row.line)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from ivr.asterisk import numbers
 from ivr.asterisk.ari import AriRefused
@@ -33,9 +34,9 @@ class RingingBack:
         """An agent has pressed 発信; returns at once."""
         self._engine.start(self._dial(key, to), "dial")
 
-    def now(self, ticket: str, request: str) -> None:
+    def now(self, ticket: str, request: str, asked_at: datetime) -> None:
         """今すぐ: rings one free agent after the other until one answers; returns at once."""
-        self._engine.start(self._now(ticket, request), "ring at once")
+        self._engine.start(self._now(ticket, request, asked_at), "ring at once")
 
     async def _dial(self, key: str, to: To) -> None:
         await self._ready.wait()
@@ -46,11 +47,11 @@ class RingingBack:
         if job is not None:
             await self._lead(Dial(job, self._ours(job.line), self._engine.outgoing, self._book), to)
 
-    async def _now(self, ticket: str, request: str) -> None:
+    async def _now(self, ticket: str, request: str, asked_at: datetime) -> None:
         await self._ready.wait()
         asked: list[str] = []
         while not self._engine.draining:
-            job = await surely(lambda: self._book.begins(ticket, request, asked))
+            job = await surely(lambda: self._book.begins(ticket, request, asked_at, asked))
             if job is None:
                 return
             asked.append(job.agent)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 from ivr.callbacks.results import Result
@@ -31,7 +32,7 @@ class Book(Protocol):
         None: there is nothing to ring (any more), or it was refused, which the history says.
         """
 
-    async def begins(self, ticket: str, request: str, but: Collection[str]) -> Job | None:
+    async def begins(self, ticket: str, request: str, asked_at: datetime, but: Collection[str]) -> Job | None:
         """今すぐ: a dial for one free agent of the line, but none of these; as `take`. `request`: which one of the customer."""
 
     async def refuse(self, key: str, why: str) -> None:

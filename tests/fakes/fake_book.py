@@ -1,6 +1,7 @@
 """What is written down about dials, in memory: `written` in its order, and what the store would answer."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from ivr.callbacks.results import Result
 from ivr.errors import StoreError
@@ -28,7 +29,7 @@ class FakeBook:
         self._write("")
         return self.jobs.pop(key, None)
 
-    async def begins(self, ticket: str, request: str, but: Collection[str]) -> Job | None:
+    async def begins(self, ticket: str, request: str, asked_at: datetime, but: Collection[str]) -> Job | None:
         found = next((job for job in self.offers if job.agent not in but), None)
         if found is None:
             self._write("nobody")

@@ -355,27 +355,27 @@ async def test_the_number_was_put_right_meanwhile(office: Office) -> None:
 async def test_at_once_a_free_agent_is_rung_and_has_the_ticket(office: Office) -> None:
     await office.sets("away", "昼食")
     ticket = await office.asked()
-    job = await office.book.begins(ticket, "17", [])
+    job = await office.book.begins(ticket, "17", office.clock.now(), [])
     assert job is not None
     assert (job.agent, job.endpoint, job.number) == ("ben", "PJSIP/ben", NUMBER)
     row = await office.row(ticket)
     assert (row.state, row.agent) == ("dialing", "ben")
     assert await office.queue_reserves() == []
-    assert await office.book.begins(ticket, "17", []) is None, "the order is given twice"
+    assert await office.book.begins(ticket, "17", office.clock.now(), []) is None, "the order is given twice"
 
 
 async def test_at_once_the_next_agent_is_asked_when_one_does_not_answer(office: Office) -> None:
     ticket = await office.asked()
-    first = await office.book.begins(ticket, "17", [])
+    first = await office.book.begins(ticket, "17", office.clock.now(), [])
     assert first is not None and first.agent == "aiko"
     await office.book.not_rung(first, texts.AGENT["no_answer"], unanswered=True, free=True)
     row = await office.row(ticket)
     assert (row.state, row.agent, row.attempts, row.begun_at) == ("open", None, 0, None)
     assert (await office.agent()).unanswered == 1
-    second = await office.book.begins(ticket, "17", ["aiko"])
+    second = await office.book.begins(ticket, "17", office.clock.now(), ["aiko"])
     assert second is not None and second.agent == "ben"
     await office.book.not_rung(second, texts.AGENT["no_answer"], unanswered=True, free=True)
-    assert await office.book.begins(ticket, "17", ["aiko", "ben"]) is None
+    assert await office.book.begins(ticket, "17", office.clock.now(), ["aiko", "ben"]) is None
     assert (await office.history(ticket))[-1] == ("at_once", texts.NOBODY)
 
 
@@ -394,16 +394,26 @@ async def test_at_once_with_nobody_there_the_ticket_stays_open_and_says_so(
         await office.sets("away", "昼食", name)
     office.moves(datetime.fromisoformat(at).replace(tzinfo=NOON.tzinfo))
     ticket = await office.asked()
-    assert await office.book.begins(ticket, "17", []) is None
+    assert await office.book.begins(ticket, "17", office.clock.now(), []) is None
     assert (await office.row(ticket)).state == "open"
     assert (await office.history(ticket))[-1] == ("at_once", why)
+
+
+async def test_at_once_is_not_an_hour_later_when_the_engine_is_back(office: Office) -> None:
+    ticket = await office.asked()
+    asked = office.clock.now()
+    office.clock.advance(3600)
+    assert await office.book.begins(ticket, "17", asked, []) is None
+    assert (await office.row(ticket)).state == "open"
+    what, why = (await office.history(ticket))[-1]
+    assert what == "at_once" and "電話装置が停止していた" in (why or "")
 
 
 async def test_at_once_a_customer_who_must_not_be_rung_is_not(office: Office) -> None:
     ticket = await office.asked()
     async with office.store.write() as session:
         await lists.ask(session, "outgoing", NUMBER, tenant="desk", who=BEN, reason="ご本人の希望", now=NOON)
-    assert await office.book.begins(ticket, "17", []) is None
+    assert await office.book.begins(ticket, "17", office.clock.now(), []) is None
     row = await office.row(ticket)
     assert (row.state, row.agent) == ("open", None)
     assert (await office.history(ticket))[-1] == ("at_once", "発信禁止の番号です（ご本人の希望）。")
@@ -414,7 +424,9 @@ async def test_at_once_of_two_customers_one_has_the_only_agent(office: Office, o
     await office.sets("away", "昼食")
     one, two = await office.asked("a", "+819011112222"), await office.asked("b", "+819033334444")
     other = office.engine("2", other_process)
-    found = await asyncio.gather(office.book.begins(one, "17", []), other.begins(two, "18", []))
+    found = await asyncio.gather(
+        office.book.begins(one, "17", office.clock.now(), []), other.begins(two, "18", office.clock.now(), [])
+    )
     assert sorted(job.agent for job in found if job) == ["ben"]
     states = sorted([(await office.row(one)).state, (await office.row(two)).state])
     assert states == ["dialing", "open"]
@@ -423,7 +435,7 @@ async def test_at_once_of_two_customers_one_has_the_only_agent(office: Office, o
 async def test_at_once_somebody_has_the_ticket_already(office: Office) -> None:
     ticket = await office.asked()
     await office.pressed(ticket)
-    assert await office.book.begins(ticket, "17", []) is None
+    assert await office.book.begins(ticket, "17", office.clock.now(), []) is None
     assert (await office.row(ticket)).agent == "aiko"
 
 

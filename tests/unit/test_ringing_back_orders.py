@@ -132,7 +132,7 @@ async def test_a_mistake_of_ours_holds_nobody() -> None:
 @in_virtual_time
 async def test_at_once_rings_one_free_agent_after_the_other() -> None:
     run = await Run(JOB, OTHER).started()
-    run.back.now("T1", "17")
+    run.back.now("T1", "17", datetime(2026, 11, 24, 3, tzinfo=UTC))
     await asyncio.sleep(3)
     assert run.ari.dialled == ["PJSIP/aiko"]
     run.ari.is_not_answered(AGENT, 21, 603)
@@ -150,7 +150,7 @@ async def test_at_once_rings_one_free_agent_after_the_other() -> None:
 @in_virtual_time
 async def test_at_once_who_answers_is_the_last_to_be_asked() -> None:
     run = await Run(JOB, OTHER).started()
-    run.back.now("T1", "17")
+    run.back.now("T1", "17", datetime(2026, 11, 24, 3, tzinfo=UTC))
     await asyncio.sleep(3)
     run.ari.comes(AGENT)
     await asyncio.sleep(3)
@@ -183,7 +183,7 @@ async def test_what_comes_at_a_stop_rings_nobody() -> None:
     run = await Run(JOB).started()
     run.engine.draining = True
     run.back.dial("k1", "telephone")
-    run.back.now("T1", "17")
+    run.back.now("T1", "17", datetime(2026, 11, 24, 3, tzinfo=UTC))
     await asyncio.sleep(3)
     assert (run.ari.dialled, run.book.written) == ([], [f"refused: {texts.STOPPED}"])
 

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import itertools
 import re
 from typing import Any
 
@@ -23,11 +24,16 @@ from tests.web.test_web_callbacks import page, row_of
 ALICE = Who("alice", "ecforce")
 
 
+_changes = itertools.count(1)
+
+
 async def change(store: Store, ticket: str, **values: Any) -> None:
     async with store.write() as db:
         one = update(CallbackRow).where(CallbackRow.ticket == ticket)
         await db.execute(one.values({"version": CallbackRow.version + 1, **values}))
-        await edits.memo(db, ticket, "変更", who=SYSTEM, now=NOW)  # an event, as every change has
+        await edits.memo(
+            db, ticket, f"変更{next(_changes)}", who=SYSTEM, now=NOW
+        )  # an event, as every change has
 
 
 def tickets(html: str) -> list[str]:
@@ -245,7 +251,10 @@ async def test_the_list_as_a_file(alice: TestClient, desk: Store) -> None:
     assert [row["受付番号"] for row in await table(alice, "?q=配送")] == ["1000112"]
     async with desk.read() as db:
         noted = list(await db.scalars(select(AuditRow).where(AuditRow.kind == "list")))
-    assert [(one.who, one.tenant, one.what) for one in noted] == [("alice", "ecforce", "download")] * 2
+    downloads = [one for one in noted if one.what == "download"]
+    assert [(one.who, one.tenant) for one in downloads] == [("alice", "ecforce")] * 2
+    views = [(one.who, one.tenant, one.about) for one in noted if one.what == "view"]
+    assert views == [("alice", "ecforce", "callbacks")], "the page was looked at once"
 
 
 @pytest.mark.parametrize("written", ["=1+1", "+81", "-2", "@SUM(A1)", "\tx", "\rx", " =1", "＝1"])

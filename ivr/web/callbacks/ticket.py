@@ -191,9 +191,7 @@ async def shown(request: web.Request, answer: web.Response, row: CallbackRow) ->
     """Sends the ticket, then notes who looked at it: nobody waits for that, and the page does not depend on it."""
     now, who = request.app[CLOCK].now(), request[VIEWER].name
     about: dict[str, Any] = {"who": who, "kind": "callback", "about": row.ticket}
-    with suppress(ConnectionError):  # the browser is gone; it may have got the ticket all the same
-        await answer.prepare(request)
-        await answer.write_eof()
+    await _send(request, answer)
     try:
         async with request.app[STORE].write() as db:
             if not await audit.looked_at(db, **about, since=now - ONE_VIEW):
@@ -201,3 +199,24 @@ async def shown(request: web.Request, answer: web.Response, row: CallbackRow) ->
     except StoreError:
         log.exception("it was not noted that a callback was seen")
     return answer
+
+
+async def list_shown(request: web.Request, answer: web.Response, show: str) -> web.Response:
+    """The same for a list that was opened; live.js, which keeps it fresh, asks for its parts."""
+    viewer = request[VIEWER]
+    await _send(request, answer)
+    try:
+        async with request.app[STORE].write() as db:
+            about: dict[str, Any] = {"kind": "list", "about": "callbacks", "detail": show}
+            await audit.note(
+                db, who=viewer.name, tenant=viewer.tenant, what="view", at=request.app[CLOCK].now(), **about
+            )
+    except StoreError:
+        log.exception("it was not noted that a list was seen")
+    return answer
+
+
+async def _send(request: web.Request, answer: web.Response) -> None:
+    with suppress(ConnectionError):  # the browser is gone; it may have got the page all the same
+        await answer.prepare(request)
+        await answer.write_eof()

@@ -48,7 +48,8 @@ async def show_list(request: web.Request) -> web.Response:
         board = await _board(request, db)
         chosen = _next(board["listed"], request[VIEWER].name)
         values = await ticket.values(request, db, chosen) if chosen else {}
-    return render(request, "console.html", **board, **values, chosen=chosen, pane="list")
+    answer = render(request, "console.html", **board, **values, chosen=chosen, pane="list")
+    return await ticket.list_shown(request, answer, board["of"].show)
 
 
 async def show_one(request: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """Debian's Chromium, on a desk and on a telephone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -54,7 +55,15 @@ async def logged_in(
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page).not_to_have_title("ログイン")
+    await page.wait_for_load_state()  # its style, too: until then nothing is where it will be
     return page
+
+
+async def comes_true(page: Page, expression: str, argument: object = None) -> None:
+    """Asked from here again and again: the pages' policy forbids Playwright to ask in them."""
+    async with asyncio.timeout(60):
+        while not await page.evaluate(expression, argument):
+            await page.wait_for_timeout(50)
 
 
 def complaints(page: Page) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from ivr.settings import Settings
 from ivr.store.database import Store
-from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
+from tests.web.chromium import DESK, TELEPHONE, comes_true, complaints, logged_in
 from tests.web.desk import CLOSED_PATH, add_callback
 
 LOOKS = 31_000  # milliseconds: after 30 s the page asks again, though the server said nothing
@@ -38,7 +38,7 @@ async def test_from_login_to_done(
     await page.keyboard.press("Enter")
     await expect(page.locator("#pane h2").first).to_have_text("受付番号 1000012")
     await expect(page.locator("#transcript")).to_contain_text("ログインできません。田中です。")
-    await page.wait_for_function("document.querySelector('audio').readyState >= 1")
+    await comes_true(page, "document.querySelector('audio').readyState >= 1")
     assert await page.evaluate("document.querySelector('audio').duration") == pytest.approx(3.0, abs=0.01)
     await page.screenshot(path=tmp_path / "ticket.png", full_page=True)
     await page.locator("#act-more > summary").click()

@@ -51,7 +51,11 @@ async def focused(page: Page) -> str:
 
 async def looked_at(store: Store) -> set[str]:
     async with store.read() as db:
-        return {row.about for row in await audit.listing(db, tenant=None, who="alice") if row.what == "view"}
+        return {
+            row.about
+            for row in await audit.listing(db, tenant=None, who="alice")
+            if (row.what, row.kind) == ("view", "callback")
+        }
 
 
 async def test_three_panes_stand_side_by_side_and_nothing_jumps_when_work_arrives(

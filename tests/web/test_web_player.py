@@ -20,7 +20,7 @@ from ivr.store.database import Store
 from ivr.store.tables import MessageRow
 from ivr.transcript import Word
 from tests.speech import speak, wav
-from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
+from tests.web.chromium import DESK, TELEPHONE, comes_true, complaints, logged_in
 from tests.web.test_web_callbacks import alice as alice
 from tests.web.test_web_callbacks import page as html_of
 from tests.web.test_web_callbacks import send
@@ -89,7 +89,7 @@ async def playing(page: Page) -> bool:
 
 
 async def reaches(page: Page, seconds: float) -> None:
-    await page.wait_for_function("to => document.querySelector('audio').currentTime >= to", arg=seconds)
+    await comes_true(page, "to => document.querySelector('audio').currentTime >= to", seconds)
 
 
 @pytest.mark.parametrize("size", [DESK, TELEPHONE], ids=["desk", "telephone"])
@@ -155,7 +155,7 @@ async def test_silence_is_skipped_and_how_one_listens_is_kept(
         begins + 0.2,
     )
     await page.keyboard.press("Space")
-    await page.wait_for_function("window.jumps > 0")
+    await comes_true(page, "window.jumps > 0")
     await reaches(page, ends)
     await page.get_by_label("速さ").select_option("1.5")
     await page.get_by_label("無音を飛ばす").uncheck()

@@ -4,8 +4,10 @@
 // the row under the pointer or with the focus stays where it is on the screen.
 "use strict";
 
-// Whoever logs in next finds nothing that was typed and not sent.
-if (location.pathname === "/login") sessionStorage.clear();
+// Whoever logs in after a logout finds nothing that was typed and not sent; after a login that ended it is all there.
+document.addEventListener("submit", (event) => {
+  if (new URL(event.target.action, location.href).pathname === "/logout") sessionStorage.clear();
+});
 
 const EVERY = 5000;
 const EVERY_IF_TOLD = 30000;

@@ -169,8 +169,10 @@ class StoreRetrieval:
         async with self._store.write() as session:
             callback = await _callback(session, message, tenant)
             if callback is not None and (callback.state, callback.agent) == ("talking", by):
-                who = Who(by, tenant)
-                await service.give_back(session, callback.ticket, who=who, now=self._clock.now())
+                who, now, policy = Who(by, tenant), self._clock.now(), self._policy(callback.line)
+                await dialing.record(
+                    session, callback.ticket, "reached", who=who, policy=policy, now=now, then="open"
+                )
 
     def _policy(self, line: str) -> Policy:
         return Policy(self._lines.callbacks(line), lambda hours: self._lines.calendar(line, hours))

@@ -423,4 +423,4 @@ async def test_what_was_said_after_a_talk_stands_in_the_history(kept: Desk) -> N
         row = await callbacks.get(session, contact.ticket)
         what = [event.what for event in await callbacks.events(session, contact.ticket)]
     assert (row.state, row.outcome) == ("done", "reached")
-    assert what == ["created", "claim", "dial", "answered", "result"]
+    assert what == ["created", "claim", "dial", "answered", "hung_up", "result"]

@@ -17,6 +17,7 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.asterisk.console import listens
 from ivr.asterisk.existing import admin as existing
 from ivr.asterisk.existing.look import look
 from ivr.asterisk.fetch import find_asterisk
@@ -121,7 +122,7 @@ async def _asterisk(settings: Settings) -> AsyncIterator[Finding]:
             )
         if found.broadcasts != record.broadcasts:
             yield Finding("doubtful", "it was upgraded since", "ivr asterisk remove, then install")
-    if not await _listens(settings.ari):
+    if not await listens(settings.ari):
         yield Finding("doubtful", f"nothing listens at IVR_ARI={settings.ari}", "start ivr run, or Asterisk")
 
 
@@ -223,13 +224,3 @@ def _greet(address: Address, tls: str) -> None:
     kind = smtplib.SMTP_SSL if tls == "tls" else smtplib.SMTP
     with kind(address.host, address.port, timeout=5) as server:
         server.ehlo()
-
-
-async def _listens(address: Address) -> bool:
-    try:
-        async with asyncio.timeout(2):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True

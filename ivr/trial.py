@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.asterisk import numbers
+from ivr.asterisk.console import listens
 from ivr.asterisk.telephone import ANONYMOUS, Telephone
 from ivr.clock import Clock, SystemClock
 from ivr.errors import AsteriskError, IvrError
@@ -229,16 +230,6 @@ def the_server(settings: Settings) -> Address:
     """SIP as it is reached from this machine."""
     sip = settings.sip
     return Address("127.0.0.1", sip.port) if sip.host == "0.0.0.0" else sip
-
-
-async def listens(address: Address) -> bool:
-    try:
-        async with asyncio.timeout(2):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
 
 
 def new_folder(trial: Path, now: datetime) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.asterisk import numbers
+from ivr.asterisk.console import listens
 from ivr.asterisk.telephone import Telephone
 from ivr.clock import SystemClock
 from ivr.dialplan.check import line_numbers
@@ -21,7 +22,7 @@ from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import agents
 from ivr.store.database import opened
-from ivr.trial import AGENT_SAYS, START, free_ports, keep_heard, listens, new_folder, spoken, the_server
+from ivr.trial import AGENT_SAYS, START, free_ports, keep_heard, new_folder, spoken, the_server
 from ivr.trial_caller import AFTER_SPEAKING, Diary
 
 PORT_AFTER = 6  # the customer's telephone listens so many ports after Asterisk

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.errors import AsteriskError
+from ivr.settings import Address
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,14 @@ class Console:
         if "Unable to connect to remote asterisk" in text:
             raise AsteriskError(f"Asterisk does not run: {command!r} was not executed")
         return text
+
+
+async def listens(address: Address) -> bool:
+    """Whether anything takes TCP connections there."""
+    try:
+        async with asyncio.timeout(2):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

@@ -1,6 +1,7 @@
 """`ivr asterisk install` and `remove` on an Asterisk that somebody else has, with somebody else's calls on it."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from tests.asterisk.sip import LOUD, SipCall
 from tests.asterisk.somebody import Somebody
 from tests.asterisk.test_dialplan import write_tone
 
+ENGINE = 65534 if os.geteuid() == 0 else os.geteuid()  # a user without rights
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
 
@@ -67,6 +69,7 @@ async def test_installed_used_and_removed_without_a_trace(
 ) -> None:
     async with somebody(asterisk_install, tmp_path, freepbx=freepbx) as theirs:
         settings, before = settings_for(theirs, tmp_path), theirs.files()
+        os.chown(settings.data, ENGINE, -1)
         talk = TheirCall(theirs)
         talk.start()
         difference: list[str] = []
@@ -75,6 +78,8 @@ async def test_installed_used_and_removed_without_a_trace(
         added = [line for line in difference if line.startswith("+") and "ivr_" in line]
         assert '+#include "ivr_extensions.conf"' in added
         assert not [line for line in difference if line.startswith("-") and not line.startswith("---")]
+        made = (settings.asterisk_base, *settings.asterisk_base.rglob("*"), settings.messages)
+        assert {path.lstat().st_uid for path in made} == {ENGINE}, "the engine's, which is not root"
         await asyncio.to_thread(leave_a_message, theirs, settings)
         kept = {name: theirs.files()[name] for name in before if "custom" not in name}
         assert all(text.startswith(before[name]) for name, text in kept.items())

@@ -1,6 +1,7 @@
 """What `ivr asterisk install` and `ivr asterisk remove` do."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ async def install(settings: Settings, into: Path, now: datetime, agree: Agree) -
         await change.read_again(console, found.logs)
         raise
     _record(found, planned, link).save(record_file(settings))
+    await asyncio.to_thread(_leave_to_the_engine, settings)
     return Installed(found.version, found.broadcasts, found.etc)
 
 
@@ -155,6 +157,15 @@ def _share_live(settings: Settings, found: Found) -> None:
     if owner.exists():
         shutil.chown(live, group=owner.stat().st_gid)
     live.chmod(0o2750)
+
+
+def _leave_to_the_engine(settings: Settings) -> None:
+    """What root has just made in the data directory is the engine's, who runs as the owner of that; groups stay."""
+    if os.geteuid() != 0:
+        return
+    owner = settings.data.stat().st_uid
+    for path in (settings.asterisk_base, *settings.asterisk_base.rglob("*"), settings.messages):
+        os.chown(path, owner, -1, follow_symlinks=False)
 
 
 async def _unanswered(settings: Settings) -> list[str]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import pins
 from ivr.callbacks import lists, service, tickets
-from ivr.callbacks.states import CLOSED
+from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.callbacks.who import Who
 from ivr.clock import JAPAN, Clock
 from ivr.dialplan.pick import zone_of
@@ -30,7 +30,6 @@ IN_A_QUEUE = 2.0  # and before their agents ring; whose own is missed, waits for
 FRESH = timedelta(seconds=5)  # how old the list of refused numbers may be
 CUSTOMER = "customer"  # who, in the history of a callback
 BY_KEY = "お客様が、お電話で取り消しました。"
-BUSY = ("dialing", "talking")
 
 _Numbers = Mapping[tuple[str, str], Sequence[datetime | None]]
 """(tenant, number) -> until when each of its entries stands; None: for ever."""
@@ -120,7 +119,7 @@ class StoreCustomers:
                 row = await service.own(session, ticket, Who(CUSTOMER, tenant))
                 if row.state == "cancelled":
                     return "cancelled"
-                if row.state in BUSY:
+                if row.state in ON_THE_LINE:
                     return "on_the_line"
                 if row.complaint or not _owns(row, number):
                     return "refused"

@@ -16,7 +16,7 @@ from ivr.callbacks.attempts import exhausted, next_attempt
 from ivr.callbacks.guard import Code, DialFacts, Refusal
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import ANSWERS, NO_NEXT, RESULTS, Result, in_a_row
-from ivr.callbacks.states import State
+from ivr.callbacks.states import ON_THE_LINE, State
 from ivr.callbacks.who import SYSTEM, Who
 from ivr.errors import Conflict
 from ivr.store import barred, contacts, dials
@@ -121,7 +121,7 @@ async def keep(session: AsyncSession, key: str, *, until: datetime) -> bool:
 async def going_on(session: AsyncSession, key: str, until: datetime) -> tuple[DialRow, CallbackRow] | None:
     """A dial that is not over, and its callback, with lock and lease until then."""
     found = await held(session, key)
-    if found is None or found[1].state not in ("dialing", "talking"):
+    if found is None or found[1].state not in ON_THE_LINE:
         return None
     if not await dials.keep(session, key, until):
         return None
@@ -189,7 +189,7 @@ async def record(
     row = await service.own(session, ticket, who)
     if not who.supervisor:
         service.require_free(row, who, now)
-    if row.state not in (*FROM, "dialing", "talking"):
+    if row.state not in (*FROM, *ON_THE_LINE):
         raise Conflict(
             "この折り返しの担当ではありません。担当してから結果を記録してください。", id="not_yours"
         )

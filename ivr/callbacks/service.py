@@ -36,7 +36,7 @@ def require_free(row: CallbackRow, who: Who, now: datetime) -> None:
 
 def require_quiet(row: CallbackRow) -> None:
     """Conflict while somebody rings the customer or talks, or has not said yet how that went."""
-    if row.state in ("dialing", "talking"):
+    if row.state in states.ON_THE_LINE:
         raise Conflict("お電話が終わってから、結果を記録してください。", id="state")
 
 

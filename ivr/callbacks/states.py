@@ -22,6 +22,9 @@ WORDS: dict[State, str] = {
     "unreachable": "連絡不能",
 }
 
+# Somebody rings the customer or talks, or has not said yet how that went.
+ON_THE_LINE: frozenset[State] = frozenset({"dialing", "talking"})
+
 # Nothing is left to do in these.
 CLOSED: frozenset[State] = frozenset({"done", "cancelled", "unreachable"})
 

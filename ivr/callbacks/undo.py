@@ -97,7 +97,7 @@ def _way(now: str, back: str) -> Sequence[State]:
     """The states on the way back; nobody is on the line again by it."""
     there = next(state for state in states.STATES if state == back)
     here = next(state for state in states.STATES if state == now)
-    if there in ("dialing", "talking"):
+    if there in states.ON_THE_LINE:
         there = "claimed"
     if here == there or there in states.TRANSITIONS[here]:
         return [there]

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import service
-from ivr.callbacks.states import CLOSED
+from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.callbacks.who import Who
 from ivr.clock import JAPAN
 from ivr.disclosure.find import AT_ONCE, Found, named
@@ -22,8 +22,6 @@ from ivr.store import deletions
 from ivr.store.database import Store
 from ivr.store.deletions import SENT, Cause
 from ivr.store.tables import CallbackRow, CallRow, Delivery, MessageRow
-
-ON_THE_LINE = ("dialing", "talking")
 
 
 def require(found: Found, *, cancel_open: bool) -> Sequence[str]:

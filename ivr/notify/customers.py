@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks.results import ANSWERS
-from ivr.callbacks.states import CLOSED
+from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.dialplan.form import Change, CustomerMails
 from ivr.hours.closings import Closing
 from ivr.notify import mail, wording
@@ -24,7 +24,6 @@ FORGOTTEN = timedelta(days=2)  # what is late for longer was told, or is no news
 LIMIT = 200
 _TAKEN_UP = frozenset({"claim", "accept", "assign", "begin", "dial"})
 _ENDS: Mapping[str, Change] = {"done": "done", "cancel": "cancelled", "give_up": "unreachable"}
-_ON_THE_LINE = ("dialing", "talking")
 
 
 class Live(Protocol):
@@ -178,9 +177,9 @@ async def write(session: AsyncSession, live: Live, row: Delivery, sender: str) -
 def _is_untrue(change: Change, contact: ContactRow, callback: CallbackRow) -> bool:
     match change:
         case "begun":
-            return callback.state in (*CLOSED, *_ON_THE_LINE)
+            return callback.state in (*CLOSED, *ON_THE_LINE)
         case "not_reached":
-            reached = callback.outcome in (None, *ANSWERS) or callback.state in _ON_THE_LINE
+            reached = callback.outcome in (None, *ANSWERS) or callback.state in ON_THE_LINE
             return reached or callback.state in CLOSED
         case "delayed":
             return contact.begun_at is not None or callback.state in CLOSED

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import asking, dialing, escalation, results, undo
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import Result
-from ivr.callbacks.states import CLOSED
+from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.callbacks.undo import Done
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
@@ -124,7 +124,7 @@ async def _hand(
     made = await dials.of_ticket(db, row.ticket)
     last = made[-1] if made else None
     closed = row.state in CLOSED
-    on_the_line = row.state in ("dialing", "talking")
+    on_the_line = row.state in ON_THE_LINE
     own_dial = last is not None and last.agent == who.name and last.outcome is None
     # Of a customer whom the engine never rang there is nothing to tell.
     over = last is not None and last.ended_at is not None and (last.by_hand or last.answered_at is not None)

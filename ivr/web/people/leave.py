@@ -22,7 +22,6 @@ from ivr.web.pages import render
 
 log = logging.getLogger("ivr.web.people")
 
-ON_THE_LINE = ("dialing", "talking")
 ROOM = 200  # tickets that are shown
 DONE = {"offered": "引き継ぎを依頼しました。", "freed": "未対応に戻しました。"}
 NO_SUCH = "引き継ぐ相手を選んでください。"
@@ -89,7 +88,7 @@ async def leave(request: web.Request) -> web.Response:
 
 async def _give_back(db: AsyncSession, ticket: str, who: Who, now: datetime) -> None:
     row = await store.get(db, ticket, tenant=who.tenant, to_change=True)
-    if row.state in ON_THE_LINE:
+    if row.state in states.ON_THE_LINE:
         raise Conflict(
             f"受付 {row.ticket} は、発信中か通話中です。結果を記録してから、もう一度操作してください。"
         )
@@ -148,7 +147,7 @@ async def _page(request: web.Request, problem: str = "", typed: dict[str, str] |
         "people/leave.html",
         status=409 if problem else 200,
         rows=rows,
-        on_the_line=[row for row in rows if row.state in ON_THE_LINE],
+        on_the_line=[row for row in rows if row.state in states.ON_THE_LINE],
         left=sum(row.offered_to is None for row in rows),
         colleagues=colleagues,
         typed=typed or {},

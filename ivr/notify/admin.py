@@ -1,11 +1,9 @@
 """What `ivr deliveries` and `ivr deliver` do."""
 
-from datetime import datetime
 from typing import Any
 
-from ivr.clock import SystemClock
+from ivr.clock import SystemClock, iso
 from ivr.errors import Conflict
-from ivr.notify.texts import ZONE
 from ivr.settings import Settings
 from ivr.store import deliveries
 from ivr.store.database import opened
@@ -43,12 +41,8 @@ def _json(row: Delivery) -> dict[str, Any]:
         "answer": row.answer,
         "attempts": row.attempts,
         "perhaps_twice": bool(row.data.get("unsure")) or None,
-        "created": _iso(row.created_at),
-        "next": _iso(row.next_at),
-        "sent": _iso(row.sent_at),
-        "seen": _iso(row.seen_at),
+        "created": iso(row.created_at),
+        "next": iso(row.next_at),
+        "sent": iso(row.sent_at),
+        "seen": iso(row.seen_at),
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.astimezone(ZONE).isoformat(timespec="seconds") if at else None

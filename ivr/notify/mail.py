@@ -16,6 +16,7 @@ from email.utils import format_datetime, parseaddr
 import aiosmtplib
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
+from ivr.clock import JAPAN
 from ivr.errors import DeliveryFailed
 from ivr.notify import texts
 from ivr.notify.content import Content
@@ -49,7 +50,7 @@ def envelope(sender: str, to: str, subject: str, key: str, at: datetime) -> Emai
     mail["From"] = sender
     mail["To"] = to
     mail["Subject"] = subject
-    mail["Date"] = format_datetime(at.astimezone(texts.ZONE))
+    mail["Date"] = format_datetime(at.astimezone(JAPAN))
     mail["Message-ID"] = f"<{key}@{_domain(sender)}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply is to answer it
     mail["X-Auto-Response-Suppress"] = "All"

@@ -2,13 +2,12 @@
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ivr.callbacks import said
+from ivr.clock import JAPAN
 from ivr.notify.content import Content, Happened
 from ivr.outside import spelled
 
-ZONE = ZoneInfo("Asia/Tokyo")
 REPLY, CALLED = "折り返し必要のご案内", "入電のご案内"
 TRIAL = "試験用モデル"
 _SUBJECTS = {
@@ -143,7 +142,7 @@ def _heading(content: Content) -> str:
 
 def _line(one: Happened) -> str:
     """Of the history: 11月24日 11:05　発信しました（tanaka）"""
-    local = one.at.astimezone(ZONE)
+    local = one.at.astimezone(JAPAN)
     what = said.EVENTS.get(one.what, one.what)
     why = f"：{one.said}" if one.said else ""
     return f"{local.month}月{local.day}日 {local.hour}:{local.minute:02}　{what}（{said.who(one.who)}）{why}"
@@ -178,13 +177,13 @@ def _facts(content: Content) -> list[tuple[str, str]]:
 
 def moment(at: datetime) -> str:
     """2026年11月24日（火）11時05分, Japanese time."""
-    local = at.astimezone(ZONE)
+    local = at.astimezone(JAPAN)
     day = f"{local.year}年{local.month}月{local.day}日（{'月火水木金土日'[local.weekday()]}）"
     return f"{day}{local.hour}時{local.minute:02}分"
 
 
 def _iso(at: datetime) -> str:
-    return at.astimezone(ZONE).isoformat(timespec="seconds")
+    return at.astimezone(JAPAN).isoformat(timespec="seconds")
 
 
 def _plain(text: str) -> str:

@@ -249,6 +249,7 @@ class Guard:
         loop = asyncio.get_running_loop()
         announced = False
         last = loop.time()
+        signs, told = systemd.signs_every(), 0.0
         while True:
             await asyncio.sleep(TICK)
             now = loop.time()
@@ -256,7 +257,9 @@ class Guard:
                 for child in self.children.values():
                     child.last_beat = child.last_beat and now
             last = now
-            systemd.tell("WATCHDOG=1")
+            if now - told >= signs:
+                told = now
+                systemd.tell("WATCHDOG=1")
             if ENGINE in self.children:
                 self._kill_if_frozen(self.children[ENGINE], now)
             if not announced and all(map(_is_up, self.children.values())):

@@ -1,10 +1,18 @@
 """What systemd is told of this process (sd_notify), where it asked for it."""
 
 import contextlib
+import math
 import os
 import socket
 
-SOCKET = "NOTIFY_SOCKET"  # environment variable, set by systemd
+SOCKET = "NOTIFY_SOCKET"  # environment variables, set by systemd
+WATCHDOG = "WATCHDOG_USEC"
+
+
+def signs_every() -> float:
+    """Seconds between two signs of life: a third of what systemd waits for one. Infinite if it waits for none."""
+    limit = os.environ.get(WATCHDOG, "")
+    return int(limit) / 3e6 if limit.isdecimal() else math.inf
 
 
 def tell(state: str) -> None:

@@ -94,6 +94,13 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     systemd.tell("READY=1")
 
 
+def test_a_sign_of_life_is_due_three_times_within_what_systemd_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "10000000")
+    assert systemd.signs_every() == pytest.approx(3.333, abs=0.001)
+    monkeypatch.delenv("WATCHDOG_USEC")
+    assert systemd.signs_every() == float("inf"), "none is waited for"
+
+
 async def test_a_guard_under_systemd_says_that_it_is_up_lives_and_stops(tmp_path: Path) -> None:
     """The real guard, with children that only beat."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
@@ -105,20 +112,28 @@ async def test_a_guard_under_systemd_says_that_it_is_up_lives_and_stops(tmp_path
             f"asyncio.run(guard.run(load(), {{'web': [sys.executable, '-c', {child!r}]}}, asterisk=False,"
             " ready=lambda: None, before=[sys.executable, '-c', 'pass']))"
         )
-        environ = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "IVR_DATA": str(tmp_path / "var")}
+        environ = {
+            **os.environ,
+            "NOTIFY_SOCKET": str(tmp_path / "notify"),
+            "WATCHDOG_USEC": "6000000",
+            "IVR_DATA": str(tmp_path / "var"),
+        }
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=environ)
         try:
             heard: list[bytes] = []
+            signs: list[float] = []
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(60):
                 while b"READY=1" not in heard:
                     heard.append(await loop.sock_recv(listener, 100))
-                while heard[-1] != b"WATCHDOG=1":
-                    heard.append(await loop.sock_recv(listener, 100))
+                for _ in range(2):
+                    assert await loop.sock_recv(listener, 100) == b"WATCHDOG=1"
+                    signs.append(loop.time())
                 process.terminate()
                 while heard[-1] != b"STOPPING=1":
                     heard.append(await loop.sock_recv(listener, 100))
                 assert await process.wait() == 0
+                assert signs[1] - signs[0] > 0.3, "two seconds apart, not at every look"
         finally:
             if process.returncode is None:
                 process.kill()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from ivr.keys import KeyBuffer, KeyTable
+from ivr.keys import DigitsRead, KeyBuffer, KeysRead, KeyTable
 from ivr.transcript import Transcript
 
 Cause = Literal["busy", "no_agent", "no_answer", "closed", "asked"]
@@ -88,22 +88,6 @@ def since_goto(path: Sequence[str]) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Played:
     ended_by: Literal["end", "key"]
-
-
-@dataclass(frozen=True, slots=True)
-class KeysRead:
-    """`key` is the table's spelling, set only when matched."""
-
-    ended_by: Literal["matched", "invalid", "timeout"]
-    key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DigitsRead:
-    """`digits` (not shown in logs) only when complete; "timeout": not one key came."""
-
-    ended_by: Literal["complete", "invalid", "timeout"]
-    digits: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,12 @@ A key pressed during a prompt stops it and counts; type-ahead runs through
 consecutive menus. `received == used + emptied + len(keys)` holds at any time.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+# Waits at most so many seconds for what is asked; says if it came. CallerHungUp flies through.
+Until = Callable[[Callable[[], bool], float], Awaitable[bool]]
 
 KEYS = "0123456789*#"
 AFTER_A_KEY = 2.0  # seconds that a lone "#" waits for what follows
@@ -35,6 +39,9 @@ class KeyBuffer:
             self.received += 1
             self._keys += key
             self.on_key()
+
+    def more_than(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self._keys) > count
 
     def use(self, count: int) -> str:
         """Takes the first `count` keys out: they had their effect."""
@@ -114,6 +121,56 @@ def match_digits(pressed: str, longest: int, end_key: str) -> Entry:
     if not pressed:
         return Entry("empty")
     return Entry("full" if len(pressed) == longest else "incomplete", pressed, len(pressed))
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRead:
+    """`key` is the table's spelling, set only when matched."""
+
+    ended_by: Literal["matched", "invalid", "timeout"]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsRead:
+    """`digits` (not shown in logs) only when complete; "timeout": not one key came."""
+
+    ended_by: Literal["complete", "invalid", "timeout"]
+    digits: str = field(default="", repr=False)
+
+
+async def read_keys(keys: KeyBuffer, table: KeyTable, until: Until, *, first: float) -> KeysRead:
+    """Each key restarts the wait for the next: a lone "#" waits AFTER_A_KEY for what follows."""
+    waited = False
+    while True:
+        match = table.match(str(keys), waited=waited)
+        if match.state == "complete":
+            keys.use(match.length)
+            return KeysRead("matched", match.key)
+        if match.state == "invalid":
+            keys.empty()
+            return KeysRead("invalid")
+        had = len(keys)
+        pressed = await until(keys.more_than(had), AFTER_A_KEY if had else first)
+        if not pressed and not had:
+            return KeysRead("timeout")
+        waited = not pressed
+
+
+async def read_digits(
+    keys: KeyBuffer, longest: int, until: Until, *, end_key: str, first: float, between: float
+) -> DigitsRead:
+    while True:
+        entry = match_digits(str(keys), longest, end_key)
+        had = len(keys)
+        pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}.get(entry.state)
+        if pause is not None and await until(keys.more_than(had), pause):
+            continue
+        if entry.state == "invalid":
+            keys.empty()
+            return DigitsRead("invalid")
+        keys.use(entry.length)
+        return DigitsRead("complete" if had else "timeout", entry.digits)
 
 
 def spoken_keys(said: str, answers: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
@@ -22,8 +21,6 @@ from ivr.call import (
     CallerHungUp,
     CallState,
     Dialled,
-    DigitsRead,
-    KeysRead,
     Place,
     Played,
     Recorded,
@@ -32,7 +29,7 @@ from ivr.call import (
     Waited,
 )
 from ivr.errors import AsteriskError
-from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits
+from ivr.keys import DigitsRead, KeyBuffer, KeysRead, KeyTable, read_digits, read_keys
 from ivr.outside import NOWHERE, Outside
 
 log = logging.getLogger("ivr.asterisk.caller")
@@ -183,35 +180,12 @@ class AriCall(Channel):
         return Played("end" if ended else "key")
 
     async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
-        """Each key restarts the wait for the next: a lone "#" waits AFTER_A_KEY for what follows."""
-        waited = False
-        while True:
-            match = table.match(str(self.keys), waited=waited)
-            if match.state == "complete":
-                self.keys.use(match.length)
-                return KeysRead("matched", match.key)
-            if match.state == "invalid":
-                self.keys.empty()
-                return KeysRead("invalid")
-            had = len(self.keys)
-            pause = AFTER_A_KEY if had else first
-            pressed = await self.until(partial(self._more_keys, had), pause)
-            if not pressed and not had:
-                return KeysRead("timeout")
-            waited = not pressed
+        return await read_keys(self.keys, table, self.until, first=first)
 
     async def read_digits(self, longest: int, *, end_key: str, first: float, between: float) -> DigitsRead:
-        while True:
-            entry = match_digits(str(self.keys), longest, end_key)
-            had = len(self.keys)
-            pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}.get(entry.state)
-            if pause is not None and await self.until(partial(self._more_keys, had), pause):
-                continue
-            if entry.state == "invalid":
-                self.keys.empty()
-                return DigitsRead("invalid")
-            self.keys.use(entry.length)
-            return DigitsRead("complete" if had else "timeout", entry.digits)
+        return await read_digits(
+            self.keys, longest, self.until, end_key=end_key, first=first, between=between
+        )
 
     @asynccontextmanager
     async def hearing(self, answers: Mapping[str, str]) -> AsyncIterator[None]:
@@ -418,9 +392,6 @@ class AriCall(Channel):
         if self._dismissed:
             await asyncio.wait(self._dismissed, timeout=10)
         self.close()
-
-    def _more_keys(self, had: int) -> bool:
-        return len(self.keys) > had
 
     def _here(self) -> None:
         if self.gone or self.leaving:

@@ -22,10 +22,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ivr.call import Call, DigitsRead
+from ivr.call import Call
 from ivr.dialplan.desk import Desk
 from ivr.dialplan.model import SECRET, DigitsName, Duration, Key, Step, StepName, Text, parse_duration
-from ivr.keys import KeyTable
+from ivr.keys import DigitsRead, KeyTable
 from ivr.steps.menu import NOTHING, WRONG
 from ivr.steps.spoken import DIGITS, LONGER, listening, yes_or_no
 

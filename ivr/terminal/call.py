@@ -16,8 +16,6 @@ from ivr.call import (
     CallerHungUp,
     CallState,
     Dialled,
-    DigitsRead,
-    KeysRead,
     Offer,
     Place,
     Played,
@@ -27,7 +25,17 @@ from ivr.call import (
     Verdict,
     Waited,
 )
-from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KEYS, KeyBuffer, KeyTable, match_digits, spoken_keys
+from ivr.keys import (
+    AFTER_A_KEY,
+    KEYS,
+    DigitsRead,
+    KeyBuffer,
+    KeysRead,
+    KeyTable,
+    read_digits,
+    read_keys,
+    spoken_keys,
+)
 from ivr.terminal.person import Person
 from ivr.transcript import Transcript, Word
 
@@ -203,37 +211,16 @@ class TerminalCall:
         return whole
 
     async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
-        waited = False
         if not self.keys:
             self._will_press(self._person.keys(table, waiting=False))
-        while True:
-            match = table.match(str(self.keys), waited=waited)
-            if match.state == "complete":
-                self.keys.use(match.length)
-                return KeysRead("matched", match.key)
-            if match.state == "invalid":
-                self.keys.empty()
-                return KeysRead("invalid")
-            had = len(self.keys)
-            pressed = await self._until(self._more_keys(had), AFTER_A_KEY if had else first)
-            if not pressed and not had:
-                return KeysRead("timeout")
-            waited = not pressed
+        return await read_keys(self.keys, table, self._until, first=first)
 
     async def read_digits(self, longest: int, *, end_key: str, first: float, between: float) -> DigitsRead:
         if not self.keys:
             self._will_press(self._person.digits(longest, end_key))
-        while True:
-            entry = match_digits(str(self.keys), longest, end_key)
-            had = len(self.keys)
-            pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}.get(entry.state)
-            if pause is not None and await self._until(self._more_keys(had), pause):
-                continue
-            if entry.state == "invalid":
-                self.keys.empty()
-                return DigitsRead("invalid")
-            self.keys.use(entry.length)
-            return DigitsRead("complete" if had else "timeout", entry.digits)
+        return await read_digits(
+            self.keys, longest, self._until, end_key=end_key, first=first, between=between
+        )
 
     @asynccontextmanager
     async def hearing(self, answers: Mapping[str, str]) -> AsyncIterator[None]:
@@ -426,9 +413,6 @@ class TerminalCall:
     def _here(self) -> None:
         if self.gone:
             raise CallerHungUp
-
-    def _more_keys(self, had: int) -> Callable[[], bool]:
-        return lambda: len(self.keys) > had
 
     def _ready_or_key(self, ready: Callable[[], bool], had: int) -> Callable[[], bool]:
         return lambda: ready() or len(self.keys) != had

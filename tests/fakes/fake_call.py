@@ -13,8 +13,6 @@ from ivr.call import (
     CallerHungUp,
     CallState,
     Dialled,
-    DigitsRead,
-    KeysRead,
     Offer,
     Place,
     Played,
@@ -24,7 +22,16 @@ from ivr.call import (
     Verdict,
     Waited,
 )
-from ivr.keys import AFTER_A_KEY, AFTER_THE_LAST, KeyBuffer, KeyTable, match_digits, spoken_keys
+from ivr.keys import (
+    AFTER_A_KEY,
+    DigitsRead,
+    KeyBuffer,
+    KeysRead,
+    KeyTable,
+    read_digits,
+    read_keys,
+    spoken_keys,
+)
 from ivr.terminal.call import understood
 from tests.fakes.virtual_time import Life
 from tests.fakes.world import BEEP, RECORDING, Leg, Playback, Telephone, World
@@ -103,45 +110,18 @@ class FakeCall:
     async def read_keys(self, table: KeyTable, *, first: float) -> KeysRead:
         self.keys.word = "read_keys"
         try:
-            return await self._read_keys(table, first)
+            return await read_keys(self.keys, table, self._until, first=first)
         finally:
             self.keys.word = ""
-
-    async def _read_keys(self, table: KeyTable, first: float) -> KeysRead:
-        waited = False
-        while True:
-            match = table.match(str(self.keys), waited=waited)
-            if match.state == "complete":
-                self.keys.use(match.length)
-                return KeysRead("matched", match.key)
-            if match.state == "invalid":
-                self.keys.empty()
-                return KeysRead("invalid")
-            had = len(self.keys)
-            pressed = await self._until(self._more_keys(had), AFTER_A_KEY if had else first)
-            if not pressed and not had:
-                return KeysRead("timeout")
-            waited = not pressed
 
     async def read_digits(self, longest: int, *, end_key: str, first: float, between: float) -> DigitsRead:
         self.keys.word = "read_digits"
         try:
-            return await self._read_digits(longest, end_key, first, between)
+            return await read_digits(
+                self.keys, longest, self._until, end_key=end_key, first=first, between=between
+            )
         finally:
             self.keys.word = ""
-
-    async def _read_digits(self, longest: int, end_key: str, first: float, between: float) -> DigitsRead:
-        while True:
-            entry = match_digits(str(self.keys), longest, end_key)
-            had = len(self.keys)
-            pause = {"empty": first, "incomplete": between, "full": AFTER_THE_LAST}.get(entry.state)
-            if pause is not None and await self._until(self._more_keys(had), pause):
-                continue
-            if entry.state == "invalid":
-                self.keys.empty()
-                return DigitsRead("invalid")
-            self.keys.use(entry.length)
-            return DigitsRead("complete" if had else "timeout", entry.digits)
 
     @asynccontextmanager
     async def hearing(self, answers: Mapping[str, str]) -> AsyncIterator[None]:
@@ -367,9 +347,6 @@ class FakeCall:
         self._life.check()
         if self._telephone.gone:
             raise CallerHungUp
-
-    def _more_keys(self, had: int) -> Callable[[], bool]:
-        return lambda: len(self.keys) > had
 
     def _ready_or_key(self, ready: Callable[[], bool], had: int) -> Callable[[], bool]:
         return lambda: ready() or len(self.keys) != had

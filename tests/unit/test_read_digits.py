@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.caller import AriCall, Sound, Sounds
-from ivr.call import Call, Caller, CallerHungUp, CallState, DigitsRead
+from ivr.call import Call, Caller, CallerHungUp, CallState
+from ivr.keys import DigitsRead
 from tests.fakes.fake_ari import FakeAri
 from tests.fakes.fake_call import FakeCall
 from tests.fakes.virtual_time import in_virtual_time

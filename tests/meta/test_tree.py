@@ -1,6 +1,7 @@
 """Small rules of the tree: nothing grows too large, and tests stay what docs/dev/tests.md says they are."""
 
 import ast
+import importlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -137,6 +138,14 @@ def test_the_rule_sees_them(source: str) -> None:
 def test_the_rule_sees_nothing_else() -> None:
     assert forbidden("import time\ntime.monotonic()\n# time.sleep(1)\nword = 'pytest.skip'") == []
     assert forbidden("import time\nwhile not there():\n    assert in_time()\n    time.sleep(0.05)") == []
+
+
+def test_every_benchmark_finds_what_it_imports() -> None:
+    """They are started by hand; whoever renames what one of them uses would not notice."""
+    benchmarks = sorted((ROOT / "bench").glob("*.py"))
+    assert len(benchmarks) > 15
+    for path in benchmarks:
+        importlib.import_module(f"bench.{path.stem}")
 
 
 def test_the_lock_has_every_package_that_is_asked_for() -> None:

@@ -1,13 +1,15 @@
 """Brings the tables up to date; runs once, before any process starts."""
 
 import logging
+import time
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 
 from ivr.errors import StoreError
 from ivr.store.database import connect_args, driver_url, plain_errors, prepare_sqlite
@@ -16,6 +18,10 @@ log = logging.getLogger("ivr.store")
 
 # Any number that nobody else uses; PostgreSQL's advisory locks know numbers only.
 LOCK = 4_815_016
+
+# Another process that starts may hold SQLite's lock for the whole of its migration.
+TURNS = 300
+TURN_SECONDS = 0.1
 
 
 def config() -> Config:
@@ -34,16 +40,28 @@ def migrate(url: str) -> None:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", prepare_sqlite)
         try:
-            with engine.connect() as connection:
+            with _connected(engine) as connection:
                 _upgrade(connection)
         finally:
             engine.dispose()
 
 
+def _connected(engine: Engine) -> Connection:
+    """Waits for another process: SQLite does not, where a new file is switched to WAL."""
+    for turn in range(1, TURNS + 1):
+        try:
+            return engine.connect()
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or turn == TURNS:
+                raise
+            time.sleep(TURN_SECONDS)
+    raise AssertionError("the last turn returns or raises")
+
+
 def _upgrade(connection: Connection) -> None:
     """In one transaction and behind a lock: two processes that start together migrate once."""
     if connection.dialect.name == "sqlite":
-        connection.execute(text("PRAGMA busy_timeout=30000"))
+        connection.execute(text(f"PRAGMA busy_timeout={int(TURNS * TURN_SECONDS * 1000)}"))
         connection.execute(text("BEGIN IMMEDIATE"))
     else:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

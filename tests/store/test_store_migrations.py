@@ -1,7 +1,11 @@
 """Versions of the schema: from nothing, twice, together, and from the future."""
 
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -78,9 +82,20 @@ def test_two_processes_that_start_together_migrate_once(empty_url: str) -> None:
     started = [
         subprocess.Popen([sys.executable, "-c", program, empty_url], stderr=subprocess.PIPE) for _ in range(3)
     ]
-    for process in started:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors.decode()
+    errors = [process.communicate(timeout=90)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], errors
+
+
+def test_a_migration_waits_for_one_that_holds_a_new_file(tmp_path: Path) -> None:
+    """SQLite does not wait by itself where a new file is switched to WAL."""
+    place = tmp_path / "ivr.db"
+    with closing(sqlite3.connect(place, isolation_level=None)) as other, ThreadPoolExecutor() as threads:
+        other.execute("BEGIN EXCLUSIVE")
+        migrating = threads.submit(migrate, f"sqlite:///{place}")
+        with pytest.raises(TimeoutError):
+            migrating.result(timeout=0.5)
+        other.execute("COMMIT")
+        migrating.result(timeout=60)
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty_url: str) -> None:

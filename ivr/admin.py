@@ -11,7 +11,7 @@ from typing import Any
 
 from ivr import editing
 from ivr.asterisk.conf import AgentTelephone
-from ivr.clock import SystemClock
+from ivr.clock import SystemClock, iso
 from ivr.dialplan.load import load_all
 from ivr.errors import NotFound, SettingsError
 from ivr.lines import Lines, groups_of
@@ -28,7 +28,6 @@ from ivr.wake import wake
 from ivr.web.api import read
 from ivr.web.api.shapes import Call, as_json
 from ivr.web.auth.passwords import make_hash
-from ivr.web.words import iso
 
 TRIAL_WRAP_UP = 60  # seconds: time enough to see a second caller find everybody busy
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")

@@ -19,7 +19,7 @@ from typing import Any
 from ivr.asterisk import numbers
 from ivr.asterisk.console import listens
 from ivr.asterisk.telephone import ANONYMOUS, Telephone
-from ivr.clock import Clock, SystemClock
+from ivr.clock import JAPAN, Clock, SystemClock
 from ivr.errors import AsteriskError, IvrError
 from ivr.lines import Lines, LiveLine, groups_of
 from ivr.prompts.audio import write_pair
@@ -31,7 +31,7 @@ from ivr.trial_caller import SILENT, Caller, Diary, Speech, Watch
 from ivr.web.api import read
 from ivr.web.api.shapes import Call, Message, as_json
 from ivr.web.health import STALE
-from ivr.web.words import TRANSCRIPT_STATES, ZONE, full_moment, length
+from ivr.web.words import TRANSCRIPT_STATES, full_moment, length
 
 WITHHELD = "anonymous"  # --caller
 START = "start script/server first (with the same IVR_DATA and ports), then try again"
@@ -234,7 +234,7 @@ def the_server(settings: Settings) -> Address:
 
 def new_folder(trial: Path, now: datetime) -> Path:
     """Named by the time; two calls of one second have one each."""
-    stamp = now.astimezone(ZONE).strftime("%Y%m%d-%H%M%S")
+    stamp = now.astimezone(JAPAN).strftime("%Y%m%d-%H%M%S")
     for turn in count(1):
         folder = trial / (stamp if turn == 1 else f"{stamp}-{turn}")
         try:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sqlalchemy import select
 
 from ivr.asterisk.telephone import Telephone
-from ivr.clock import Clock
+from ivr.clock import JAPAN, Clock
 from ivr.dialplan.model import Step
 from ivr.dialplan.texts import BY_THE_CLOCK, parts
 from ivr.errors import AsteriskError
@@ -27,7 +27,7 @@ from ivr.steps.queue import Queue
 from ivr.store import agents, callbacks
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, CallRow, MessageRow
-from ivr.web.words import ZONE, is_key
+from ivr.web.words import is_key
 
 LOOK_EVERY = 0.1  # seconds
 LONGEST = 300.0  # seconds: the longest wait in a queue, then a message
@@ -116,7 +116,7 @@ class Diary:
         self.note(what)
 
     def note(self, what: str) -> None:
-        at = self._clock.now().astimezone(ZONE).isoformat(timespec="milliseconds")
+        at = self._clock.now().astimezone(JAPAN).isoformat(timespec="milliseconds")
         self.steps.append({"at": at, "what": what})
         since = "" if self._dialled is None else f"{self._clock.monotonic() - self._dialled:.1f} s"
         self._report(f"{since:>8}  {what}")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from ivr.callbacks import said
-from ivr.clock import JAPAN
+from ivr.clock import JAPAN, iso
 from ivr.notify.content import Content, Happened
 from ivr.outside import spelled
 
@@ -105,8 +105,8 @@ def as_json(content: Content) -> dict[str, Any]:
         "ticket": content.ticket,
         "message": content.message,
         "call": content.call,
-        "at": _iso(content.at),
-        "due": _iso(content.due) if content.due else None,
+        "at": iso(content.at),
+        "due": iso(content.due),
         "cause": content.cause,
         "priority": content.priority,
         "urgent": content.urgent,
@@ -126,13 +126,13 @@ def as_json(content: Content) -> dict[str, Any]:
         told["history"] = [_event(one) for one in content.history]
     if content.event == "change" and content.happened is not None:
         told |= {"change": _event(content.happened), "state": content.state, "agent": content.agent}
-        told |= {"outcome": content.outcome, "next_at": _iso(content.next_at) if content.next_at else None}
+        told |= {"outcome": content.outcome, "next_at": iso(content.next_at)}
     return told
 
 
 def _event(one: Happened) -> dict[str, Any]:
     """`id` tells their order, for notices may overtake each other."""
-    told = {"id": one.id, "what": one.what, "by": one.who, "at": _iso(one.at)}
+    told = {"id": one.id, "what": one.what, "by": one.who, "at": iso(one.at)}
     return told | {"why": one.why, "before": one.before, "after": one.after}
 
 
@@ -180,10 +180,6 @@ def moment(at: datetime) -> str:
     local = at.astimezone(JAPAN)
     day = f"{local.year}年{local.month}月{local.day}日（{'月火水木金土日'[local.weekday()]}）"
     return f"{day}{local.hour}時{local.minute:02}分"
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(JAPAN).isoformat(timespec="seconds")
 
 
 def _plain(text: str) -> str:

@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo
 
 from ivr.call import CallbackPromise
+from ivr.clock import JAPAN
 from ivr.terminal.call import BEEP, Agent, seconds
 from ivr.terminal.session import Deed, Session
-
-TOKYO = ZoneInfo("Asia/Tokyo")  # of the scenarios' `at`
 
 
 def scenario(session: Session) -> str:
@@ -18,7 +16,7 @@ def scenario(session: Session) -> str:
     on how fast it is said, and the suite's voice is quicker than ours.
     """
     state, promise = session.state, _promise(session)
-    at = session.began.astimezone(TOKYO)
+    at = session.began.astimezone(JAPAN)
     lines = [
         f"- name: {_text(f'{session.line}, {at:%Y-%m-%d %H:%M}: {state.outcome}')}",
         f"  line: {session.line}",

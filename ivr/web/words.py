@@ -2,16 +2,14 @@
 
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from ivr.callbacks import results, said
 from ivr.callbacks.states import State
+from ivr.clock import JAPAN
 from ivr.hours import Reason
 from ivr.outside import spelled
 from ivr.publish import FILE
 from ivr.store.tables import MessageRow
-
-ZONE: Final = ZoneInfo("Asia/Tokyo")
 
 # The shape tells states apart without colour.
 SHAPES: Final[dict[State, str]] = {
@@ -146,7 +144,7 @@ def moment(at: datetime | None, now: datetime) -> str:
     """今日 17:00, 11/24(火) 17:00, and with its year when that is another one; Japanese time."""
     if at is None:
         return "—"
-    local, today = at.astimezone(ZONE), now.astimezone(ZONE)
+    local, today = at.astimezone(JAPAN), now.astimezone(JAPAN)
     clock = f"{local.hour}:{local.minute:02}"
     if local.date() == today.date():
         return f"今日 {clock}"
@@ -155,13 +153,13 @@ def moment(at: datetime | None, now: datetime) -> str:
 
 def full_moment(at: datetime) -> str:
     """2026/11/24(火) 17:00, Japanese time."""
-    local = at.astimezone(ZONE)
+    local = at.astimezone(JAPAN)
     return f"{local.year}/{_day(local)} {local.hour}:{local.minute:02}"
 
 
 def day_and_time(at: datetime, now: datetime) -> str:
     """As it is said to a customer: 本日午前10時50分, 昨日午後3時5分, 11月20日午後1時."""
-    local, today = at.astimezone(ZONE), now.astimezone(ZONE).date()
+    local, today = at.astimezone(JAPAN), now.astimezone(JAPAN).date()
     days = (today - local.date()).days
     day = {0: "本日", 1: "昨日"}.get(days, f"{local.month}月{local.day}日")
     minutes = f"{local.minute}分" if local.minute else ""
@@ -170,7 +168,7 @@ def day_and_time(at: datetime, now: datetime) -> str:
 
 def field_time(at: datetime | None) -> str:
     """As a field for date and time takes it, in Japanese time."""
-    return "" if at is None else f"{at.astimezone(ZONE):%Y-%m-%dT%H:%M}"
+    return "" if at is None else f"{at.astimezone(JAPAN):%Y-%m-%dT%H:%M}"
 
 
 def _day(local: datetime) -> str:
@@ -197,11 +195,6 @@ def waveform(peaks: list[float]) -> str:
     """Path of an SVG, 1 wide for each peak and 100 high; the loudest one reaches the edges."""
     top = 48 / max([0.1, *peaks])
     return "".join(f"M{x} {50 - top * peak:.0f}V{50 + top * peak + 1:.0f}" for x, peak in enumerate(peaks))
-
-
-def iso(at: datetime | None) -> str | None:
-    """RFC 3339 with Japan's offset, whole seconds."""
-    return None if at is None else at.astimezone(ZONE).isoformat(timespec="seconds")
 
 
 def length(seconds: float | None) -> str:

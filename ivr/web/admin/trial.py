@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
+from ivr.clock import JAPAN
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.pick import moment, pick, zone_of
 from ivr.editing import as_if_saved
 from ivr.steps import STEPS
 from ivr.terminal import command
-from ivr.web.words import ZONE
 
 STAFFS = (("free", "受付可（1人ずつ）"), ("busy", "全員が通話中"), ("nobody", "だれもいない"))
 LONGEST = 200  # characters of a field
@@ -40,7 +40,7 @@ class Trial:
 
 
 def fresh(now: datetime) -> Trial:
-    return Trial(f"{now.astimezone(ZONE):%Y-%m-%dT%H:%M}")
+    return Trial(f"{now.astimezone(JAPAN):%Y-%m-%dT%H:%M}")
 
 
 def simulate(directory: Path, key: str, text: str, trial: Trial, now: datetime) -> list[str]:

@@ -6,12 +6,12 @@ from typing import Annotated, Any, get_args
 from aiohttp import web
 from pydantic import Field
 
+from ivr.clock import JAPAN
 from ivr.errors import BadPeriod, NotFound
 from ivr.reports.facts import Kind
 from ivr.reports.months import months
 from ivr.reports.period import Period, period, spans
 from ivr.reports.tally import Asked, quantile, rows_of, tally
-from ivr.web import words
 from ivr.web.admin.lines import fresh_lines
 from ivr.web.api.fields import Count, Given, Key, Time, Told
 from ivr.web.api.operation import Operation
@@ -164,7 +164,7 @@ async def _asked(request: web.Request, query: PeriodQuery) -> tuple[Period, Aske
     known = zones(lines)
     if query.line is not None and query.line not in own_lines(request, lines):
         raise NotFound(f'there is no line "{query.line}"')
-    today = now.astimezone(known[query.line] if query.line else words.ZONE).date()
+    today = now.astimezone(known[query.line] if query.line else JAPAN).date()
     try:
         of = period(query.since, query.until or "", today)
     except BadPeriod as error:
@@ -175,7 +175,7 @@ async def _asked(request: web.Request, query: PeriodQuery) -> tuple[Period, Aske
 async def list_months(request: web.Request) -> list[Month]:
     """Calls of each line in each of the last 13 months, the latest first."""
     lines, now = await fresh_lines(request), request.app[CLOCK].now()
-    today = now.astimezone(words.ZONE).date()
+    today = now.astimezone(JAPAN).date()
     async with request.app[STORE].read() as db:
         found = await months(db, today, MONTHS, zones(lines), tenant=request[VIEWER].tenant)
     return [

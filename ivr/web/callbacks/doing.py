@@ -15,6 +15,7 @@ from ivr.callbacks.policy import Policy
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.undo import Before, Done
 from ivr.callbacks.who import Who
+from ivr.clock import JAPAN
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import Conflict
 from ivr.store import audit
@@ -68,7 +69,7 @@ class Doing:
         if not text:
             return None
         try:
-            found = datetime.fromisoformat(text).replace(tzinfo=words.ZONE)
+            found = datetime.fromisoformat(text).replace(tzinfo=JAPAN)
         except ValueError:
             raise Conflict("日時は「2026-11-25 14:30」のように入力してください。", id="moment") from None
         if found <= self.now:

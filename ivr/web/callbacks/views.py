@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import results, states
+from ivr.clock import JAPAN
 from ivr.store import audit
 from ivr.web import sheet, words
 from ivr.web.callbacks import filters, inbox, stream, ticket
@@ -178,7 +179,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     async with request.app[STORE].write() as db:
         about = {"kind": "list", "about": "callbacks", "tenant": viewer.tenant, "detail": of.show}
         await audit.note(db, who=viewer.name, what="download", at=now, **about)  # type: ignore[arg-type]
-    name = f"callbacks-{now.astimezone(words.ZONE):%Y%m%d-%H%M}.csv"
+    name = f"callbacks-{now.astimezone(JAPAN):%Y%m%d-%H%M}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     answer = web.StreamResponse(headers=headers)
     answer.content_type, answer.charset = "text/csv", "utf-8"
@@ -206,7 +207,7 @@ def _cells(entry: Entry) -> list[str]:
 
 
 def _time(at: datetime | None) -> str:
-    return "" if at is None else f"{at.astimezone(words.ZONE):%Y/%m/%d %H:%M}"
+    return "" if at is None else f"{at.astimezone(JAPAN):%Y/%m/%d %H:%M}"
 
 
 ROUTES: Final = [

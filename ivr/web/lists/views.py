@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import lists
 from ivr.callbacks.lists import KINDS, Kind
+from ivr.clock import JAPAN
 from ivr.errors import Conflict, NotFound
 from ivr.store import audit, users
 from ivr.store.tables import Line
-from ivr.web import words
 from ivr.web.callbacks.doing import Form, who_asks
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.managing import looked_at
@@ -79,13 +79,13 @@ async def _page(
         tenants=tenants,
         problem=problem,
         given={name: form.text(name) if form else "" for name in FIELDS},
-        today=now.astimezone(words.ZONE).date(),
+        today=now.astimezone(JAPAN).date(),
         last_day=last_day,
     )
 
 
 def last_day(expires: datetime) -> str:
-    return f"{(expires - timedelta(seconds=1)).astimezone(words.ZONE):%Y-%m-%d}"
+    return f"{(expires - timedelta(seconds=1)).astimezone(JAPAN):%Y-%m-%d}"
 
 
 async def ask(request: web.Request) -> web.Response:
@@ -126,7 +126,7 @@ def _until(text: str, now: datetime) -> datetime | None:
         return None
     try:
         day = date.fromisoformat(text)
-        found = datetime.combine(day, time(), words.ZONE) + timedelta(days=1)
+        found = datetime.combine(day, time(), JAPAN) + timedelta(days=1)
     except (ValueError, OverflowError):
         raise Conflict("期限は、2026-11-24のように入力してください。") from None
     if found <= now:

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.clock import JAPAN
 from ivr.store import audit
 from ivr.store.tables import AuditRow
-from ivr.web import sheet, words
+from ivr.web import sheet
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.pages import render
 from ivr.web.people.words import ACTS, CHANGES, KINDS, ROLES, WHOLES
@@ -80,7 +81,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     async with request.app[STORE].write() as db:
         facts = {"who": viewer.name, "what": "download", "about": "audit"}
         await audit.note(db, **facts, kind="list", tenant=viewer.tenant, at=now)
-    name = f"audit-{now.astimezone(words.ZONE):%Y%m%d-%H%M}.csv"
+    name = f"audit-{now.astimezone(JAPAN):%Y%m%d-%H%M}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     answer = web.StreamResponse(headers=headers)
     answer.content_type, answer.charset = "text/csv", "utf-8"
@@ -125,7 +126,7 @@ def _moment(text: str, *, end: bool = False) -> datetime | None:
     if not text:
         return None
     moment = datetime.fromisoformat(text.replace("/", "-"))
-    moment = moment.replace(tzinfo=words.ZONE) if moment.tzinfo is None else moment
+    moment = moment.replace(tzinfo=JAPAN) if moment.tzinfo is None else moment
     return moment + (timedelta(days=1) if len(text) <= 10 else timedelta(minutes=1)) if end else moment
 
 
@@ -157,7 +158,7 @@ def _detail(row: AuditRow) -> str:
 
 
 def _cells(row: AuditRow) -> list[str]:
-    at = f"{row.at.astimezone(words.ZONE):%Y/%m/%d %H:%M:%S}"
+    at = f"{row.at.astimezone(JAPAN):%Y/%m/%d %H:%M:%S}"
     act, kind = ACTS.get(row.what, row.what), KINDS.get(row.kind, row.kind)
     about = WHOLES.get(row.about, row.about)
     return [at, row.who, act, kind, about, _detail(row), row.tenant or ""]

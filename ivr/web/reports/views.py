@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from ivr.clock import JAPAN
 from ivr.errors import BadPeriod, NotFound
 from ivr.lines import Lines
 from ivr.reports.facts import KINDS, Kind
 from ivr.reports.months import months
 from ivr.reports.period import Period, period, spans
 from ivr.reports.tally import Asked, rows_of, share, tally
-from ivr.web import sheet, words
+from ivr.web import sheet
 from ivr.web.admin.lines import fresh_lines
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.managing import for_supervisors, looked_at, own_lines, zones
@@ -68,7 +69,7 @@ async def _choice(request: web.Request) -> Choice:
     if line and line not in names:
         raise NotFound(f'there is no line "{line}"')
     since, wrong = request.query.get("since", "") or USUAL, None
-    today = now.astimezone(known[line] if line else words.ZONE).date()
+    today = now.astimezone(known[line] if line else JAPAN).date()
     try:
         found = period(since, request.query.get("until", ""), today)
     except BadPeriod as error:
@@ -208,7 +209,7 @@ async def _months(
     request: web.Request,
 ) -> tuple[list[tuple[str, dict[tuple[str, str], int]]], dict[str, str]]:
     lines, viewer = await fresh_lines(request), request[VIEWER]
-    today = request.app[CLOCK].now().astimezone(words.ZONE).date()
+    today = request.app[CLOCK].now().astimezone(JAPAN).date()
     async with request.app[STORE].read() as db:
         found = await months(db, today, MONTHS, zones(lines), tenant=viewer.tenant)
     return [(month, dict(calls)) for month, calls in found], own_lines(request, lines)

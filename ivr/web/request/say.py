@@ -3,11 +3,10 @@
 import re
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from ivr.clock import JAPAN
 from ivr.web.request.crowd import Level, Now, Usual
 
-ZONE: Final = ZoneInfo("Asia/Tokyo")
 LEVELS: Final[dict[Level, tuple[str, str]]] = {
     "free": ("◎", "ただいま、お電話がつながりやすくなっております。"),
     "busy": ("○", "ただいま、お電話が混み合っております。"),
@@ -33,7 +32,7 @@ def level(now: Now) -> tuple[str, str]:
 
 def day_and_time(at: datetime) -> str:
     """11月25日（水）17時, 11月25日（水）9時30分"""
-    local = at.astimezone(ZONE)
+    local = at.astimezone(JAPAN)
     clock = f"{local.hour}時{f'{local.minute}分' if local.minute else ''}"
     return f"{local.month}月{local.day}日（{'月火水木金土日'[local.weekday()]}）{clock}"
 

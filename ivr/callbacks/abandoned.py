@@ -45,7 +45,7 @@ async def gave_up(
 async def got_through(
     session: AsyncSession, *, tenant: str, line: str, number: str | None, now: datetime
 ) -> Sequence[str]:
-    """Somebody has talked to the caller: what only waited because of abandoned calls is done. Its tickets."""
+    """Somebody has talked to the caller: what only waited because of abandoned calls is done, but no complaint. Its tickets."""
     if number is None:
         return []
     await store.one_at_a_time(session, asking.door(tenant, line, number))
@@ -55,7 +55,8 @@ async def got_through(
     closed = []
     for row in found:
         sources = {one.source for one in await contacts.of_ticket(session, row.ticket)}
-        if row.state == "open" and "abandoned" in sources and sources <= {"abandoned", "call"}:
+        only_waited = "abandoned" in sources and sources <= {"abandoned", "call"}
+        if row.state == "open" and only_waited and not row.complaint:
             note = "その後、お電話がつながりました。"
             await service.close(session, row.ticket, who=SYSTEM, now=now, result="reached", note=note)
             closed.append(row.ticket)

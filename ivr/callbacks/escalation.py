@@ -8,7 +8,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks import duty, service
+from ivr.callbacks import duty, service, undo
 from ivr.callbacks.after_calls import Waited, look
 from ivr.callbacks.due import due_at
 from ivr.callbacks.policy import Policies, Policy
@@ -17,7 +17,7 @@ from ivr.callbacks.who import SYSTEM, Who
 from ivr.clock import Clock
 from ivr.errors import CalendarError
 from ivr.hours.closings import Closing
-from ivr.store import alarms, callbacks, dials, events
+from ivr.store import alarms, callbacks, dials, events, undos
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow
 
@@ -47,7 +47,7 @@ async def sweep(store: Store, policies: Policies, now: datetime) -> Sequence[Ste
             steps.append(await _freed(session, ticket, now))
     async for row in _unfinished(store):
         policy = policies(row.line)
-        targets = _targets(row, policy)
+        targets = _targets(row, policy, now)
         if targets or _step(row, policy, now) or _news_are_due(row, now):
             async with store.write() as session:
                 steps += await _late(session, row.ticket, policy, now)
@@ -76,12 +76,16 @@ async def _freed(session: AsyncSession, ticket: str, now: datetime) -> Step | No
         row.lease_until = None  # who works on it stays responsible; others may take it
         await session.flush()
         return None
+    owed = row.unrecorded
     for dial in await dials.of_ticket(session, row.ticket):
         if dial.ended_at is None:
             dial.ended_at = now
             await dials.unlock(session, dial.key)
+            if dial.answered_at is not None:  # the engine was gone before the talk was over
+                owed = dial.agent
+    changes = {**service.FREE, "unrecorded": owed}
     await service.change(
-        session, row, "open", who=SYSTEM, what="lease_end", now=now, why=row.agent, changes=service.FREE
+        session, row, "open", who=SYSTEM, what="lease_end", now=now, why=row.agent, changes=changes
     )
     return Step(row.ticket, row.tenant, row.line, "freed")
 
@@ -90,7 +94,7 @@ async def _late(session: AsyncSession, ticket: str, policy: Policy, now: datetim
     row = await callbacks.find(session, ticket, to_change=True)
     if row is None or row.state in CLOSED:
         return []
-    for name, moment in _targets(row, policy).items():
+    for name, moment in _targets(row, policy, now).items():
         setattr(row, name, moment)
     await session.flush()
     steps = []
@@ -115,15 +119,22 @@ def _news_are_due(row: CallbackRow, now: datetime) -> bool:
     return due is not None and due <= now and (warned is None or warned < due)
 
 
-def _targets(row: CallbackRow, policy: Policy) -> dict[str, datetime]:
-    """Resolution and news that are not set yet, from what the line promises; counted from when it was asked for."""
+def _targets(row: CallbackRow, policy: Policy, now: datetime) -> dict[str, datetime]:
+    """Resolution and news that are not set yet, from what the line promises; counted from when it was asked for.
+
+    Who becomes more urgent is solved earlier; if that time has passed by then, it is counted from now.
+    """
     target = policy.rules.target(row.priority)
     found: dict[str, datetime] = {}
     if row.reply_wanted is False:
         return found
-    if row.resolution_due_at is None and target.resolution is not None:
+    if target.resolution is not None:
         with suppress(CalendarError, OverflowError):
-            found["resolution_due_at"] = due_at(target.resolution, row.created_at, policy.business)
+            before, by = row.resolution_due_at, due_at(target.resolution, row.created_at, policy.business)
+            if before is not None and by <= now:
+                by = due_at(target.resolution, now, policy.business)
+            if before is None or by < before:
+                found["resolution_due_at"] = by
     if row.news_due_at is None and target.news is not None:
         found["news_due_at"] = row.created_at + target.news
     return found
@@ -183,6 +194,7 @@ class Escalation:
         steps = await sweep(self._store, self._policies, now)
         async with self._store.write() as session:
             await duty.sweep(session, self._policies, now)
+            await undos.drop_older(session, now - undo.TIME)
             for step in steps:
                 await events.put(session, "callback", step.ticket, {"what": step.happened}, now)
             late = await callbacks.overdue(session, sorted(CLOSED), now)

@@ -315,6 +315,22 @@ async def test_the_targets_of_desk_3(
     assert [one and f"{one.astimezone(TOKYO):%d %H:%M}" for one in told] == [resolution, news]
 
 
+@pytest.mark.parametrize(("raised", "resolution"), [("11:00", "24 14:00"), ("15:00", "24 19:00")])
+async def test_who_becomes_critical_is_solved_earlier(desk: Store, raised: str, resolution: str) -> None:
+    at, then = (datetime.fromisoformat(f"2026-11-24T{one}+09:00") for one in ("10:00", raised))
+    ticket = await ask(desk, at=at)
+    await escalation.sweep(desk, lambda line: POLICY, at)
+    async with desk.write() as session:
+        await service.raise_priority(session, ticket, "critical", who=AIKO, why="全面停止", now=then)
+    for minutes in (0, 1):
+        await escalation.sweep(desk, lambda line: POLICY, then + timedelta(minutes=minutes))
+    async with desk.write() as session:  # what was promised stays
+        await service.lower_priority(session, ticket, "medium", who=AIKO, why="誤り", now=then)
+    await escalation.sweep(desk, lambda line: POLICY, then)
+    solved_by = (await row_of(desk, ticket)).resolution_due_at
+    assert solved_by is not None and f"{solved_by.astimezone(TOKYO):%d %H:%M}" == resolution
+
+
 async def test_near_then_past_then_tier_2_then_tier_3_and_each_once(desk: Store) -> None:
     ticket = await ask(desk, due="1h")
     seen = []

@@ -223,6 +223,15 @@ async def test_getting_through_ends_no_promise(store: Store) -> None:
         assert (await callbacks.get(session, one.ticket)).state == "open"
 
 
+async def test_getting_through_ends_no_complaint(store: Store) -> None:
+    async with store.write() as session:
+        ticket = await abandoned.gave_up(session, gone(), timedelta(minutes=1), policy=POLICY, now=NOON)
+        assert ticket is not None
+        await edits.flag(session, ticket, who=AIKO, now=NOON, complaint=True)
+        caller = {"tenant": "ecforce", "line": "ecforce", "number": "+819012345678"}
+        assert await abandoned.got_through(session, **caller, now=after(900)) == []
+
+
 # -- 折り返し不要 -----------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
-from ivr.store.tables import AgentRow, CallRow
+from ivr.store.tables import AgentRow, CallRow, UserRow
 from ivr.store.upsert import insert_new
 
 State = Literal["available", "away", "talking", "wrap_up"]
@@ -56,7 +56,12 @@ async def add(
     tenant: str | None = None,
     wrap_up_seconds: int = 30,
 ) -> None:
-    """A new agent is `available`. Conflict if the name is taken."""
+    """A new agent is `available`. Conflict if the name is taken, or a user's whose telephone this would not be."""
+    user = await session.get(UserRow, name)
+    if user is not None and user.tenant not in (None, tenant):
+        raise Conflict(
+            f'there is a user "{name}" of the tenant {user.tenant}; give the same --tenant, or choose another name'
+        )
     row = {
         "name": name,
         "tenant": tenant,
@@ -91,6 +96,12 @@ async def remove(session: AsyncSession, name: str) -> None:
 
 async def set_state(session: AsyncSession, name: str, state: State, reason: str | None, at: datetime) -> None:
     """By hand. An offer that rings goes on; an agent who talks to a caller can only be set `away`."""
+def is_theirs(row: AgentRow, tenant: str | None) -> bool:
+    """Whether it is the telephone of the user, or program, of its name: one that sees this company alone has no
+    telephone that rings for another, or for all."""
+    return tenant in (None, row.tenant)
+
+
     row = await session.scalar(select(AgentRow).where(AgentRow.name == name).with_for_update())
     if row is None:
         raise NotFound(f'there is no agent "{name}"; `ivr agent list` shows them')

@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
+from ivr.store.agents import is_theirs
 from ivr.store.tables import AgentRow, UserRow
 from ivr.store.upsert import insert_new
 
@@ -24,7 +25,14 @@ async def add(
     role: Role = "agent",
     email: str | None = None,
 ) -> None:
-    """`password` is an argon2 hash; empty: invited, nobody logs in yet. Conflict if the name is taken."""
+    """`password` is an argon2 hash; empty: invited, nobody logs in yet.
+
+    Conflict if the name is taken, also by an agent whose telephone would not be this user's: one name is one person.
+    """
+    agent = await session.get(AgentRow, name)
+    if agent is not None and not is_theirs(agent, tenant):
+        whose = f"the tenant {agent.tenant}" if agent.tenant else "all tenants"
+        raise Conflict(f'there is an agent "{name}" of {whose}; choose another name')
     row = {"name": name, "password": password, "tenant": tenant, "role": role, "email": email}
     if not await insert_new(session, UserRow, {**row, "created_at": at}):
         raise Conflict(f'there is a user "{name}" already; choose another name')
@@ -37,7 +45,10 @@ async def get(session: AsyncSession, name: str) -> UserRow | None:
 async def with_telephone(session: AsyncSession, name: str) -> tuple[UserRow | None, AgentRow | None]:
     query = select(UserRow, AgentRow).outerjoin(AgentRow, AgentRow.name == UserRow.name)
     found = (await session.execute(query.where(UserRow.name == name))).first()
-    return (found[0], found[1]) if found else (None, None)
+    if found is None:
+        return None, None
+    user, agent = found
+    return user, agent if agent is not None and is_theirs(agent, user.tenant) else None
 
 
 async def to_change(session: AsyncSession, name: str) -> UserRow:

@@ -128,8 +128,7 @@ async def _recognise(request: web.Request, given: session.Session) -> None:
     if user is None or user.disabled_at is not None or given.mark != session.mark_of(user):
         return
     request[VIEWER] = Viewer(user.name, user.tenant, user.role, user.totp_secret is not None)
-    # a telephone of another company is nobody's business here
-    if agent is not None and (None in (agent.tenant, user.tenant) or agent.tenant == user.tenant):
+    if agent is not None:
         request[SEAT] = agent
 
 

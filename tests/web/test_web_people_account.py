@@ -140,7 +140,9 @@ async def test_a_mobile_number_is_kept_as_people_write_it(
     login: Login, store: Store, typed: str, kept: str | None
 ) -> None:
     async with store.write() as db:
-        await agents.add(db, "alice", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW)
+        await agents.add(
+            db, "alice", tenant="ecforce", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW
+        )
         (await agents.get(db, "alice")).mobile = "+817099998888"
     alice = await login("alice")
     assert (await post(alice, "/account/mobile", mobile=typed))[0] == 303
@@ -150,7 +152,9 @@ async def test_a_mobile_number_is_kept_as_people_write_it(
 
 async def test_a_number_that_is_never_rung_is_refused(login: Login, store: Store) -> None:
     async with store.write() as db:
-        await agents.add(db, "alice", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW)
+        await agents.add(
+            db, "alice", tenant="ecforce", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW
+        )
     alice = await login("alice")
     for typed in ("110", "0990-123-456", "+1 650 253 0000", "mobile", "090-1234"):
         status, text = await post(alice, "/account/mobile", mobile=typed)

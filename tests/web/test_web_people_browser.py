@@ -18,7 +18,9 @@ async def test_a_state_is_chosen_by_keys_and_what_was_typed_stays(
     browser: Browser, visitor: TestClient, store: Store
 ) -> None:
     async with store.write() as db:
-        await agents.add(db, "alice", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW)
+        await agents.add(
+            db, "alice", tenant="ecforce", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW
+        )
     page = await logged_in(browser, visitor, DESK, "alice", "/account")
     await page.fill("#mobile", "090-1234-5678")
     seat = page.locator("#seat > summary")

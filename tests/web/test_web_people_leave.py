@@ -138,7 +138,9 @@ async def test_nobody_hands_over_or_frees_what_is_not_theirs(login: Login, store
 @pytest.mark.usefixtures("holding")
 async def test_the_telephone_is_left_with_the_page(login: Login, store: Store) -> None:
     async with store.write() as db:
-        await agents.add(db, "alice", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW)
+        await agents.add(
+            db, "alice", tenant="ecforce", groups=["support"], endpoint="PJSIP/alice", secret="s", at=NOW
+        )
     alice = await login("alice")
     assert (await post(alice, "/leave", away="1"))[0] == 303
     async with store.read() as db:

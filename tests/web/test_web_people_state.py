@@ -16,12 +16,13 @@ pytestmark = pytest.mark.usefixtures("desk")
 
 @pytest.fixture
 async def telephone(store: Store) -> None:
-    """Alice's; Bob's name stands on a telephone of Alice's company."""
+    """Alice's; Bob's name stands on a telephone of Alice's company, from before that was refused."""
     async with store.write() as db:
-        for name, tenant in (("alice", "ecforce"), ("bob", "ecforce")):
+        for name, tenant in (("alice", "ecforce"), ("bob", "sakura")):
             await agents.add(
                 db, name, groups=["support"], endpoint=f"PJSIP/{name}", secret="s", at=NOW, tenant=tenant
             )
+        (await agents.get(db, "bob")).tenant = "ecforce"
 
 
 async def control(client: TestClient) -> str:
@@ -53,7 +54,12 @@ async def test_who_has_no_telephone_sees_no_control(login: Login) -> None:
 
 
 @pytest.mark.usefixtures("telephone")
-async def test_a_telephone_of_another_company_is_not_mine(login: Login, store: Store) -> None:
+@pytest.mark.parametrize("company", ["ecforce", None], ids=["another company's", "everybody's"])
+async def test_a_telephone_that_is_not_of_my_company_is_not_mine(
+    login: Login, store: Store, company: str | None
+) -> None:
+    async with store.write() as db:
+        (await agents.get(db, "bob")).tenant = company
     bob = await login("bob")
     assert 'id="seat"' not in await (await bob.get("/callbacks")).text()
     assert (await choose(bob, "away:休憩"))[0] == 404

@@ -8,8 +8,9 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import select
 
+from ivr.errors import Conflict
 from ivr.settings import Settings, load
-from ivr.store import audit, users
+from ivr.store import agents, audit, users
 from ivr.store.database import Store
 from ivr.store.tables import Delivery, UserRow
 from tests.web.conftest import Login, StoppedClock, form_token
@@ -256,3 +257,40 @@ async def test_links_that_stand_are_told(login: Login, clock: StoppedClock) -> N
     assert "今日 12:00まで使えるリンクがあります" in await (await ann.get("/admin/users/alice")).text()
     clock.at += timedelta(hours=1)
     assert "使えるリンクがあります" not in await (await ann.get("/admin/users/alice")).text()
+
+
+@pytest.mark.parametrize("company", [None, "sakura"], ids=["everybody's", "another company's"])
+async def test_nobody_gets_a_telephone_of_others_by_its_name(
+    login: Login, people: None, store: Store, company: str | None
+) -> None:
+    """The admin of one company would take the calls of an agent who works for all, or for another."""
+    telephone = {"groups": ["support"], "endpoint": "PJSIP/tanaka", "secret": "s"}
+    async with store.write() as db:
+        await agents.add(db, "tanaka", **telephone, tenant=company, at=NOW)  # type: ignore[arg-type]
+    ann = await login("ann")
+    status, text = await post(ann, "/admin/users", **INVITED)
+    assert status == 422 and "すでに使われています" in text
+    assert await one(store, "tanaka") is None
+
+
+async def test_nobody_waits_under_a_name_for_its_telephone(login: Login, people: None, store: Store) -> None:
+    ann = await login("ann")
+    assert (await post(ann, "/admin/users", **INVITED))[0] == 200
+    telephone = {"groups": ["support"], "endpoint": "PJSIP/tanaka", "secret": "s"}
+    for company in (None, "sakura"):
+        with pytest.raises(Conflict, match="ecforce; give the same --tenant, or choose another name"):
+            async with store.write() as db:
+                await agents.add(db, "tanaka", **telephone, tenant=company, at=NOW)  # type: ignore[arg-type]
+    async with store.write() as db:
+        await agents.add(db, "tanaka", **telephone, tenant="ecforce", at=NOW)  # type: ignore[arg-type]
+
+
+async def test_the_own_company_s_telephone_and_who_sees_all(login: Login, people: None, store: Store) -> None:
+    telephone = {"groups": ["support"], "endpoint": "PJSIP/tanaka", "secret": "s"}
+    async with store.write() as db:
+        for name, company in (("tanaka", "ecforce"), ("mori", "sakura"), ("sato", None)):
+            await agents.add(db, name, **telephone, tenant=company, at=NOW)  # type: ignore[arg-type]
+    ann, root = await login("ann"), await login("root")
+    assert (await post(ann, "/admin/users", **INVITED))[0] == 200
+    for name in ("mori", "sato"):
+        assert (await post(root, "/admin/users", **{**INVITED, "name": name}))[0] == 200

@@ -11,7 +11,7 @@ from ivr.store.tables import AgentRow
 from ivr.wake import wake
 from ivr.web.api.fields import Given, Short, Time, Told
 from ivr.web.api.operation import Operation
-from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER, Viewer
+from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER
 from ivr.web.refusals import Forbidden
 
 
@@ -32,8 +32,8 @@ async def list_agents(request: web.Request) -> list[Agent]:
     """Agents (オペレーター) of the company, by name."""
     viewer, now = request[VIEWER], request.app[CLOCK].now()
     async with request.app[STORE].read() as db:
-        found = [row for row in await agents.listing(db) if viewer.tenant in (None, row.tenant)]
-    return [_told(row, agents.state_at(row, now)) for row in found]
+        found = [row for row in await agents.listing(db) if agents.is_theirs(row, viewer.tenant)]
+    return [_told(row, now) for row in found]
 
 
 async def set_state(request: web.Request, body: NewState) -> Agent:
@@ -46,7 +46,7 @@ async def set_state(request: web.Request, body: NewState) -> Agent:
     )
     async with app[STORE].write() as db:
         row = await db.get(AgentRow, name)
-        if row is None or not _seen(row, viewer):
+        if row is None or not agents.is_theirs(row, viewer.tenant):
             raise NotFound(f'there is no agent "{name}"')
         if row.name != viewer.name and not viewer.manages:
             raise Forbidden("this needs a token that is named after the agent, or one of a supervisor")
@@ -57,16 +57,9 @@ async def set_state(request: web.Request, body: NewState) -> Agent:
     return _told(row, agents.state_at(row, now))
 
 
-def _seen(row: AgentRow, viewer: Viewer) -> bool:
-    """An agent of all companies is nobody's of one, but may be who asks."""
-    return viewer.tenant in (None, row.tenant) or (row.tenant is None and row.name == viewer.name)
-
-
-def _told(row: AgentRow, state: agents.State) -> Agent:
-    same = state == row.state
-    since = row.since if same or row.wrap_up_until is None else row.wrap_up_until
-    reason = row.reason if same else None
-    return Agent(name=row.name, state=state, reason=reason, since=since, groups=row.groups)
+def _told(row: AgentRow, now: datetime) -> Agent:
+    found = agents.standing(row, now)
+    return Agent(name=row.name, state=found.state, reason=found.reason, since=found.since, groups=row.groups)
 
 
 OPERATIONS = [

@@ -15,6 +15,7 @@ from ivr.callbacks.results import RESULTS
 from ivr.callbacks.states import State
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict, NotFound
+from ivr.store import agents, dials, orders, users
 from ivr.store import callbacks as store
 from ivr.store import dials, orders, users
 from ivr.store.tables import AgentRow
@@ -130,7 +131,9 @@ async def require_telephone(db: AsyncSession, who: Who, tenant: str, to: str) ->
 async def own_telephone(db: AsyncSession, who: Who, tenant: str) -> AgentRow | None:
     """The agent who logs in by this name, for calls of this tenant."""
     found = await db.get(AgentRow, who.name)
-    return found if found is not None and found.tenant in (None, tenant) else None
+    if found is None or not agents.is_theirs(found, who.tenant) or found.tenant not in (None, tenant):
+        return None
+    return found
 
 
 async def result(doing: Doing) -> str | None:

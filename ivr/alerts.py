@@ -83,7 +83,7 @@ async def of_model(session: AsyncSession, model: str | None, trouble: str | None
 async def of_trunks(session: AsyncSession, wrong: Mapping[str, str], at: datetime) -> None:
     """`wrong`: trunk -> why its carrier does not know us. The others are cleared."""
     for name, reason in wrong.items():
-        text = f"外線「{name}」で、着信も発信もできません。{reason}"
+        text = f"外線「{name}」で、着信または発信ができません。{reason}"
         await alarms.raise_(session, _TRUNKS + name, text, tenant=None, at=at)
     await _clear_others(session, _TRUNKS, wrong, at)
 

@@ -141,7 +141,7 @@ async def _engine(settings: Settings) -> AsyncIterator[Finding]:
     else:
         yield Finding("good", f"the engine takes calls for {row.detail.get('lines', 0)} lines")
     for name, state in (trunks.detail if trunks else {}).items():
-        if state["state"] != "registered":
+        if state["reason"]:
             yield Finding(
                 "bad", f"trunk {name}: {state['reason']}", "ivr trunk list; docs/operator/trunks.md"
             )

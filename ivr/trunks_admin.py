@@ -121,7 +121,7 @@ def _to_test(trunks: Trunks, name: str, number: str | None) -> tuple[Trunk, str,
     trunk = trunks.by_name.get(name)
     if trunk is None:
         raise SettingsError(f"there is no trunk {name}{did_you_mean(name, trunks.by_name)}")
-    ours = [each for one in (trunk, *trunks.by_name.values()) for each in one.model.numbers]
+    ours = [each for one in (trunk, *trunks.by_name.values()) for each in one.model.told_apart]
     to = next((each for each in ours if each != ours[0]), ours[0]) if number is None else to_e164(number)
     if to not in ours:
         raise SettingsError(
@@ -164,24 +164,22 @@ async def _leave_to_test(
 
 
 def _state(trunks: Trunks, found: Mapping[str, Registration], name: str) -> dict[str, str]:
+    if name in found:
+        return asdict(found[name])
     if not trunks.by_name[name].model.registration:
         return {"state": "unregistered by design", "reason": ""}
     return asdict(
-        found.get(
-            name,
-            Registration(
-                "unreachable", "Asterisk にまだ伝わっていません。ivr trunk apply を実行してください。"
-            ),
-        )
+        Registration("unreachable", "Asterisk にまだ伝わっていません。ivr trunk apply を実行してください。")
     )
 
 
 async def ask(settings: Settings) -> dict[str, Registration]:
-    """How the registrations stand in the Asterisk that serves us."""
+    """How the carriers stand in the Asterisk that serves us."""
     asterisk = existing.console_of(settings, existing.recorded(settings))
-    shown = await asterisk.cli("pjsip show registrations")
+    registered = await asterisk.cli("pjsip show registrations")
+    contacts = await asterisk.cli("pjsip show contacts")
     said = await asyncio.to_thread(_tail, asterisk.log)
-    return registrations.read(shown, said)
+    return registrations.read(registered, contacts, said)
 
 
 def _tail(file: Path) -> str:
@@ -216,7 +214,7 @@ class Watching:
         found = await ask(self._settings) if self._settings.trunks else {}
         async with self._store.write() as session:
             detail = {name: asdict(each) for name, each in found.items()}
-            ok = all(each.state == "registered" for each in found.values())
+            ok = not any(each.reason for each in found.values())
             await health.beat(session, "trunks", now, ok=ok, detail=detail)
             await alerts.of_trunks(
                 session, {name: each.reason for name, each in found.items() if each.reason}, now

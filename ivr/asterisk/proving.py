@@ -234,7 +234,7 @@ _REFUSED = {
     "`from_domain`",
     "not_in_use": "the carrier wants numbers written in another way: `spelling`",
     "failed": "`ivr trunk list` and the page of this kind of carrier in docs/operator; `user` and password, `host`, "
-    "`codecs`; `ivr trunk apply` after a change",
+    "`codecs`, `srtp`; `ivr trunk apply` after a change",
 }
 _SILENT = "`nat` behind a router; the ports of IVR_RTP open to the carrier's addresses, also to those that its voice comes from"
 _KEYS = "`dtmf`: ask the carrier, and try `rfc4733`, `inband`, `info`"

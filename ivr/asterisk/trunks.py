@@ -9,7 +9,7 @@ from ivr.errors import SettingsError
 from ivr.outside import NoWay, Outside, Way, national
 from ivr.settings import Settings
 from ivr.trunks.load import Trunk, Trunks, load_trunks
-from ivr.trunks.model import CalledNumber, TrunkModel
+from ivr.trunks.model import CalledNumber, TlsModel, TrunkModel
 
 log = logging.getLogger("ivr.trunks")
 
@@ -52,8 +52,13 @@ def _transports(trunks: Trunks, host: str, port: int) -> list[str]:
     if "tcp" in used:
         sections.append(_section("transport-tcp", "transport", protocol="tcp", bind=f"{host}:{port}"))
     if "tls" in used:
-        tls = {"protocol": "tls", "bind": f"{host}:{port + 1}", "method": "tlsv1_2", "verify_server": "yes"}
-        sections.append(_section("transport-tls", "transport", **tls, ca_list_path="/etc/ssl/certs"))
+        options = {
+            "protocol": "tls",
+            "bind": f"{host}:{port + 1}",
+            "method": "tlsv1_2",
+            "verify_server": "yes",
+        }
+        sections.append(_section("transport-tls", "transport", **options, **_certificates(trunks.tls)))
     if trunks.nat is not None:
         for transport in sorted({"udp", *used}):
             lines = [f"[transport-{transport}](+)"]
@@ -62,6 +67,12 @@ def _transports(trunks: Trunks, host: str, port: int) -> list[str]:
             lines += [f"local_net = {network}" for network in trunks.nat.local]
             sections.append("\n".join(lines))
     return sections
+
+
+def _certificates(tls: TlsModel) -> dict[str, str]:
+    trusted = {"ca_list_file": tls.authorities} if tls.authorities else {"ca_list_path": "/etc/ssl/certs"}
+    ours = {"cert_file": tls.certificate, "priv_key_file": tls.key}
+    return {**trusted, **{option: file for option, file in ours.items() if file}}
 
 
 def _sip_sections(trunk: Trunk, *, ours: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """Reads `trunks.yaml` and the passwords beside it: all that is wrong at once, with file, line and column."""
 
+import ssl
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from ivr.dialplan.problems import BadDialplan, Problem, did_you_mean
 from ivr.dialplan.shape import problems_of
 from ivr.dialplan.source import Source, read
 from ivr.errors import SettingsError
-from ivr.trunks.model import NatModel, TrunkModel, TrunksShape
+from ivr.trunks.model import NatModel, TlsModel, TrunkModel, TrunksShape
 
 SPARE = 2  # channels beyond the lines' capacity: for who is in a menu or leaves a message
 
@@ -31,8 +32,11 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Trunks:
+    """`tls`: its files by absolute paths."""
+
     by_name: Mapping[str, Trunk] = field(default_factory=dict)
     nat: NatModel | None = None
+    tls: TlsModel = field(default_factory=TlsModel)
 
     def of_number(self, number: str) -> Trunk | None:
         """The trunk that has this number of ours, E.164."""
@@ -59,6 +63,8 @@ def read_trunks(file: Path | None, passwords: Path) -> Found:
         return Found(Trunks(), list(bad.problems))
     shape, problems = _shape(source)
     problems += _twice(source, shape) + _alike(source, shape)
+    tls = _absolute(shape.tls or TlsModel(), file.parent.absolute())
+    problems += _uncertified(source, shape, tls)
     known: dict[str, str] = {}
     try:
         known = read_passwords(passwords)
@@ -68,7 +74,7 @@ def read_trunks(file: Path | None, passwords: Path) -> Found:
     if any(problem.severity == "error" for problem in problems):
         return Found(Trunks(), problems, source, shape.trunks)
     by_name = {name: Trunk(name, model, known.get(name)) for name, model in shape.trunks.items()}
-    return Found(Trunks(by_name, shape.nat), problems, source, shape.trunks)
+    return Found(Trunks(by_name, shape.nat, tls), problems, source, shape.trunks)
 
 
 def load_trunks(file: Path | None, passwords: Path) -> tuple[Trunks, list[Problem]]:
@@ -164,6 +170,37 @@ def _alike(source: Source, shape: TrunksShape) -> list[Problem]:
             if (before := first.setdefault(address, name)) != name:
                 message = f'calls of trunk "{before}" come from {address}, too; tell them apart by "match"'
                 problems.append(source.problem(("trunks", name), message))
+    return problems
+
+
+def _absolute(tls: TlsModel, beside: Path) -> TlsModel:
+    given = tls.model_dump(exclude_none=True)
+    return TlsModel.model_validate({name: str(beside / file) for name, file in given.items()})
+
+
+def _uncertified(source: Source, shape: TrunksShape, tls: TlsModel) -> list[Problem]:
+    """Asterisk would start all the same, and tell nobody but its log why no call comes."""
+    problems = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if tls.authorities is not None:
+            context.load_verify_locations(tls.authorities)
+    except OSError as error:
+        message = f"{tls.authorities} holds no certificates: {error.strerror or error}"
+        problems.append(source.problem(("tls", "authorities"), message))
+    try:
+        if tls.certificate is not None:
+            context.load_cert_chain(tls.certificate, tls.key, password="")
+    except (OSError, ValueError) as error:
+        message = f"{tls.certificate} and {tls.key} are no certificate and its key: {error}"
+        problems.append(source.problem(("tls", "certificate"), message))
+    for name, trunk in shape.trunks.items():
+        if trunk.transport == "tls" and not trunk.registration and tls.certificate is None:
+            message = (
+                "this carrier rings us over TLS, for which we need a certificate: beside `trunks`, "
+                "`tls: {certificate: ours.pem, key: ours.key}`"
+            )
+            problems.append(source.problem(("trunks", name, "transport"), message))
     return problems
 
 

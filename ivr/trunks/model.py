@@ -95,6 +95,23 @@ class NatModel(Part):
     """networks that are on our side: `[192.168.1.0/24]`"""
 
 
+class TlsModel(Part):
+    """Files (PEM) of what is encrypted; one that is no absolute path stands beside trunks.yaml."""
+
+    authorities: str | None = None
+    """whose signature a carrier's certificate must bear; none: whom the system trusts"""
+    certificate: str | None = None
+    """ours, with what leads from it to its authority; for carriers that ring us without a registration"""
+    key: str | None = None
+    """that of the certificate, without a passphrase"""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "TlsModel":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError('"certificate" and "key" go together')
+        return self
+
+
 class TrunkModel(Part):
     """One connection to one carrier. Its password stands in a file of its own, see docs/operator/trunks."""
 
@@ -167,6 +184,11 @@ class TrunkModel(Part):
         """Addresses, networks and names that calls of this carrier come from."""
         return self.match or (self.host.partition(":")[0],)
 
+    @property
+    def told_apart(self) -> tuple[str, ...]:
+        """Those of `numbers` as which a call can arrive."""
+        return self.numbers[:1] if self.called_number == "fixed" else self.numbers
+
     @model_validator(mode="after")
     def _whole(self) -> "TrunkModel":
         if self.registration and self.user is None:
@@ -185,3 +207,5 @@ class TrunksShape(Part):
     """by a name of your choice"""
     nat: NatModel | None = None
     """between us and the carriers; a home gateway on our own network needs none"""
+    tls: TlsModel | None = None
+    """for trunks with `transport: tls`"""

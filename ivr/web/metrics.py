@@ -55,8 +55,9 @@ async def _of_engine(db: AsyncSession, now: datetime) -> list[GaugeMetricFamily]
     for row in await agents.listing(db):
         state = agents.state_at(row, now)
         states[(state,)] = states.get((state,), 0) + 1
-    registered = {
-        (name,): int(one["state"] == "registered") for name, one in (trunks.detail if trunks else {}).items()
+    up = {
+        (name,): int(one["state"] in ("registered", "reachable"))
+        for name, one in (trunks.detail if trunks else {}).items()
     }
     return [
         _gauge(
@@ -76,7 +77,7 @@ async def _of_engine(db: AsyncSession, now: datetime) -> list[GaugeMetricFamily]
             "line",
         ),
         _gauge("ivr_agents", "agents by state", states, "state"),
-        _gauge("ivr_trunk_registered", "1: the carrier knows us", registered, "trunk"),
+        _gauge("ivr_trunk_up", "1: the carrier knows us, or is there", up, "trunk"),
         _gauge(
             "ivr_calls_ended_recently",
             "calls that ended within the last five minutes",

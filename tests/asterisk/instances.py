@@ -38,8 +38,9 @@ class InstancePorts(Block):
     def __init__(self) -> None:
         super().__init__(INSTANCES)
         self.rtp = (self.first, self.first + 179)
+        # SIP over TLS is bound to the port after that of SIP.
         self.sip, self.ari, self.http, self.transcriber = (
-            Address("127.0.0.1", self.first + offset) for offset in range(180, 184)
+            Address("127.0.0.1", self.first + offset) for offset in (180, 182, 183, 184)
         )
 
 

@@ -1,12 +1,12 @@
 """trunks.yaml: what is read, what is refused and how it is said, and what its carriers' answers mean."""
 
+import subprocess
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from ivr.asterisk import registrations, trunks
-from ivr.asterisk.registrations import Registration
 from ivr.asterisk.trunks import LiveTrunks
 from ivr.checking import check_directory
 from ivr.cli import main
@@ -133,6 +133,48 @@ def test_passwords_that_others_may_read_are_not_taken(tmp_path: Path) -> None:
     assert 'hikari has no password; write hikari = "…"' in problem
 
 
+TLS = "{template: ip, host: sip.example.jp, numbers: [03-1234-5678], channels: 2, transport: tls, srtp: true}"
+
+
+def test_what_is_encrypted_needs_a_certificate_where_the_carrier_rings_us(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, f"trunks:\n  one: {TLS}\n")
+    assert problem == (
+        'trunks.yaml:2:94: trunk "one": transport: this carrier rings us over TLS, for which we need a certificate: '
+        "beside `trunks`, `tls: {certificate: ours.pem, key: ours.key}`"
+    )
+    registered = TLS[:-1] + ", user: me, registration: true}"
+    assert problems_of(tmp_path, f"trunks:\n  hikari: {registered}\n") == []
+    found, _ = load_trunks(tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml")
+    written = trunks.render_sip(found, "192.0.2.1:5060")
+    assert "bind = 192.0.2.1:5061\n" in written and "verify_server = yes\n" in written
+    assert "ca_list_path = /etc/ssl/certs\n" in written and "cert_file" not in written
+    assert "media_encryption = sdes" in written
+
+
+def test_certificates_are_tried_before_asterisk_gets_them(tmp_path: Path) -> None:
+    text = f"tls: {{authorities: ca.pem, certificate: a.pem, key: a.key}}\ntrunks:\n  one: {TLS}\n"
+    told = problems_of(tmp_path, text)
+    assert [one.partition(": ")[0] for one in told] == ["trunks.yaml:1:20", "trunks.yaml:1:41"]
+    assert f"{tmp_path}/ca.pem holds no certificates: No such file or directory" in told[0]
+    assert f"{tmp_path}/a.pem and {tmp_path}/a.key are no certificate and its key" in told[1]
+    subject = ["-nodes", "-subj", "/CN=a", "-pkeyopt", "ec_paramgen_curve:P-256", "-newkey", "ec"]
+    for name in ("a", "b"):
+        files = ["-keyout", f"{name}.key", "-out", f"{name}.pem"]
+        subprocess.run(["openssl", "req", "-x509", *subject, *files], cwd=tmp_path, check=True)
+    (tmp_path / "ca.pem").write_text("x")
+    told = problems_of(tmp_path, text.replace("a.key", "b.key"))
+    assert "ca.pem holds no certificates" in told[0] and "a.pem and" in told[1] and len(told) == 2
+    (tmp_path / "ca.pem").write_bytes((tmp_path / "b.pem").read_bytes())
+    assert problems_of(tmp_path, text) == []
+    found, _ = load_trunks(tmp_path / "trunks.yaml", tmp_path / "none")
+    written = trunks.render_sip(found, "192.0.2.1:5060")
+    for option, name in (("ca_list_file", "ca.pem"), ("cert_file", "a.pem"), ("priv_key_file", "a.key")):
+        assert f"{option} = {tmp_path}/{name}\n" in written + "\n"
+    assert problems_of(tmp_path, text.replace(", key: a.key", ""))[0].endswith(
+        '"certificate" and "key" go together'
+    )
+
+
 def test_a_password_cannot_break_out_of_its_line(tmp_path: Path) -> None:
     assert problems_of(tmp_path, f"trunks:\n  hikari: {GATEWAY}\n", 'hikari = "a;b\\\\c[x]"\n') == []
     found, _ = load_trunks(tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml")
@@ -148,25 +190,73 @@ SHOWN = """
  trunk.gone/sip:127.0.0.9:9                              trunk.gone                  Unregistered      (exp. 3s ago)
  trunk.good/sip:127.0.0.3:38904                          trunk.good                  Registered        (exp. 270s)
  trunk.shut/sip:127.0.0.4:38904                          trunk.shut                  Rejected          (exp. 28s)
+ trunk.unknown/sip:127.0.0.5:38904                       trunk.unknown               Rejected          (exp. 28s)
+ trunk.late/sip:127.0.0.6:38904                          trunk.late                  Rejected          (exp. 28s)
+ trunk.forged/sip:sip.example.jp:5061;transport=tls      trunk.forged                Rejected          (exp. 28s)
+ trunk.mended/sip:127.0.0.8:5061;transport=tls           trunk.mended                Rejected          (exp. 28s)
+ trunk.deaf/sip:127.0.0.10:38904                         trunk.deaf                  Registered        (exp. 28s)
 
-Objects found: 4
+Objects found: 9
 """
+CONTACTS = """
+  Contact:  <Aor/ContactUri..............................> <Hash....> <Status> <RTT(ms)..>
+==========================================================================================
+
+  Contact:  aiko/sip:aiko@127.0.0.1:5070                   1459c43239 Unavail      -nan
+  Contact:  trunk.good/sip:127.0.0.3:38904                 1459c43239 Avail       0.512
+  Contact:  trunk.deaf/sip:127.0.0.10:38904                b803d1b8fe Unavail      -nan
+  Contact:  trunk.there/sip:127.0.0.11                     1c249cc85b Avail      12.345
+  Contact:  trunk.away/sip:127.0.0.12                      1c249cc85c Unavail      -nan
+  Contact:  trunk.expired/sip:127.0.0.13:5061;transport=tl 1c249cc85d Unavail      -nan
+  Contact:  trunk.new/sip:127.0.0.14                       1c249cc85e NonQual      -nan
+"""
+# As Asterisk 22.10.1 writes it
 SAID = """
 WARNING res_pjsip_outbound_registration.c: Temporal response '401' received from 'sip:127.0.0.2:38904' on registration attempt to 'sip:4@127.0.0.2', retrying in '30'
-WARNING res_pjsip_outbound_registration.c: 403 Forbidden fatal response received from 'sip:127.0.0.4:38904' on registration attempt to 'sip:3@127.0.0.2', retrying in '30'
+WARNING res_pjsip_outbound_registration.c: 403 Forbidden fatal response received from 'sip:127.0.0.4:38904' on registration attempt to 'sip:3@127.0.0.2', retrying in '30' seconds
+WARNING res_pjsip_outbound_registration.c: '404' fatal response received from 'sip:127.0.0.5:38904' on registration attempt to 'sip:3@127.0.0.2', retrying in '30' seconds
+WARNING res_pjsip_outbound_registration.c: Temporal response '401' received from 'sip:127.0.0.6:38904' on registration attempt to 'sip:4@127.0.0.2', retrying in '30'
+WARNING res_pjsip_outbound_registration.c: No response received from 'sip:127.0.0.6:38904' on registration attempt to 'sip:4@127.0.0.2', retrying in '30'
+ERROR res_pjsip/pjsip_transport_events.c: Transport 'transport-tls' to remote '127.0.0.8' - 127.0.0.8:5061 - The certificate is untrusted
+WARNING res_pjsip_outbound_registration.c: No response received from 'sip:127.0.0.8:5061;transport=tls' on registration attempt to 'sip:4@127.0.0.8', retrying in '30'
+WARNING res_pjsip_outbound_registration.c: Temporal response '403' received from 'sip:127.0.0.8:5061;transport=tls' on registration attempt to 'sip:4@127.0.0.8', retrying in '30'
+ERROR res_pjsip/pjsip_transport_events.c: Transport 'transport-tls' to remote 'sip.example.jp' - 192.0.2.1:5061 - The server identity does not match to any identities specified in the certificate
+WARNING res_pjsip_outbound_registration.c: No response received from 'sip:sip.example.jp:5061;transport=tls' on registration attempt to 'sip:4@sip.example.jp', retrying in '30'
+ERROR res_pjsip/pjsip_transport_events.c: Transport 'transport-tls' to remote '127.0.0.13' - 127.0.0.13:5061 - The certificate has expired or not yet valid
 """
 
 
 def test_a_carriers_answer_is_told_in_plain_words() -> None:
-    found = registrations.read(SHOWN, SAID)
-    assert found["good"] == Registration("registered")
-    assert (found["bad"].state, found["gone"].state, found["shut"].state) == (
-        "refused",
-        "unreachable",
-        "refused",
-    )
-    assert "パスワードが違います" in found["bad"].reason and "401" in found["bad"].reason
-    assert "登録を断られました" in found["shut"].reason and "応答がありません" in found["gone"].reason
+    found = registrations.read(SHOWN, CONTACTS, SAID)
+    assert {name: one.state for name, one in found.items()} == {
+        "good": "registered",
+        "there": "reachable",
+        "deaf": "unreachable",
+        "away": "unreachable",
+        "expired": "unreachable",
+        "bad": "refused",
+        "gone": "unreachable",
+        "shut": "refused",
+        "unknown": "refused",
+        "late": "unreachable",
+        "forged": "unreachable",
+        "mended": "refused",
+    }
+    for name, said in {
+        "bad": "パスワードが違います。",
+        "shut": "登録を断られました。",
+        "unknown": "登録されていません。",
+        "gone": "応答がありません。",
+        "late": "応答がありません。",
+        "mended": "登録を断られました。",
+        "forged": "証明書が、host の名前のものではありません。",
+        "expired": "証明書の期限が切れているか、",
+        "deaf": "qualify: 0s としてください。",
+        "away": "qualify: 0s としてください。",
+    }.items():
+        assert said in found[name].reason, name
+    assert "401" in found["bad"].reason
+    assert found["good"].reason == found["there"].reason == ""
 
 
 def test_every_key_of_a_trunk_is_documented() -> None:

@@ -29,7 +29,7 @@ async def test_what_an_operator_watches(visitor: TestClient, store: Store) -> No
             "trunks",
             NOW,
             ok=False,
-            detail={"hikari": {"state": "registered"}, "ip": {"state": "refused"}},
+            detail={"hikari": {"state": "registered"}, "ip": {"state": "reachable"}, "x": {"state": "refused"}},
         )
         await agents.add(
             db, "sato", groups=["support"], tenant="ecforce", endpoint="PJSIP/sato", secret="x", at=NOW
@@ -38,9 +38,7 @@ async def test_what_an_operator_watches(visitor: TestClient, store: Store) -> No
     found = await scrape(visitor)
     assert found["ivr_engine_up"] == 1 and found["ivr_calls"] == 3
     assert found['ivr_waiting{line="ecforce"}'] == 2 and found['ivr_talking{line="ecforce"}'] == 1
-    assert (
-        found['ivr_trunk_registered{trunk="hikari"}'] == 1 and found['ivr_trunk_registered{trunk="ip"}'] == 0
-    )
+    assert [found[f'ivr_trunk_up{{trunk="{name}"}}'] for name in ("hikari", "ip", "x")] == [1, 1, 0]
     assert found["ivr_alarms"] == 1
     assert sum(value for name, value in found.items() if name.startswith("ivr_agents{")) == 1
     # Of the desk's callbacks: those that are not over, and those of them that are late.

@@ -166,7 +166,7 @@ async def _add_dialplan(asterisk: PrivateAsterisk, sounds: Sequence[str]) -> Non
     added = _AtTemplate((HERE / "dialplans" / "extensions.conf").read_text("utf-8"))
     with (asterisk.settings.etc / "extensions.conf").open("a", encoding="utf-8") as file:
         file.write(added.substitute(FIRST=sounds[0], SECOND=sounds[1]))
-    await asterisk.reload_dialplan()
+    await asterisk.cli("dialplan reload")
 
 
 @contextlib.contextmanager

@@ -72,10 +72,6 @@ class CallState:
         """The digits that were collected under `name`; empty if there are none."""
         return self.secrets.get(name) or self.digits.get(name, "")
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "CallState":
-        return cls(**data)
-
 
 def since_goto(path: Sequence[str]) -> list[str]:
     """The part of a path that was walked in the call's last line: a goto stands in it as "LINE:STEP"."""

@@ -217,7 +217,7 @@ password = {password}
 
 
 def render_agents(agents: Iterable[AgentTelephone]) -> str:
-    """The text of AGENTS_FILE; `PrivateAsterisk.reload_pjsip` makes it hold."""
+    """The text of AGENTS_FILE."""
     sections = ["; Written from the store; changes made here are lost.\n"]
     for agent in agents:
         if not _USERNAME.fullmatch(agent.username) or agent.username in _RESERVED:

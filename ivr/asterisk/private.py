@@ -125,14 +125,6 @@ class PrivateAsterisk:
         """As of `Console`."""
         return await self.console.cli(command, limit)
 
-    async def reload_pjsip(self) -> None:
-        """Makes a changed AGENTS_FILE hold; calls and registrations stay."""
-        await self.cli("module reload res_pjsip.so")
-
-    async def reload_dialplan(self) -> None:
-        """Makes a changed FALLBACK_FILE hold; calls in it go on by the new text."""
-        await self.cli("dialplan reload")
-
     def _command(self) -> list[str]:
         return [*self.install.command, "-C", str(self.settings.etc / "asterisk.conf")]
 

@@ -38,13 +38,9 @@ class Speech:
     seconds_of_energy: float
     level: float
 
-    @property
-    def proven_silent(self) -> bool:
-        return self.kind != "speech"
-
 
 def judge(path: Path) -> Speech:
-    """No file, no audio: proven silent. Blocks; raises OSError."""
+    """No file, no audio: `silent`. Blocks; raises OSError."""
     return judge_samples(wav.samples(path))
 
 

@@ -144,12 +144,6 @@ def _over(
     return query.order_by(CallRow.started_at.desc(), CallRow.id.desc()).limit(newest)
 
 
-async def unfinished(session: AsyncSession, engine: str) -> Sequence[CallRow]:
-    """Calls that an engine had when it was last seen; `state` says where each was."""
-    query = select(CallRow).where(CallRow.engine == engine, CallRow.ended_at.is_(None))
-    return (await session.scalars(query.order_by(CallRow.started_at, CallRow.id))).all()
-
-
 async def close_unfinished(session: AsyncSession, engine: str, at: datetime) -> int:
     """At the start of an engine: what it had when it died is over for it. How many those were.
 

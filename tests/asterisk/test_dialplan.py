@@ -97,7 +97,7 @@ async def test_an_agents_name_does_not_open_the_way_in_without_its_password(
 ) -> None:
     agent = conf.AgentTelephone("田中", "tanaka", "secret-1")
     conf.write({conf.AGENTS_FILE: conf.render_agents([agent])}, asterisk.settings.etc)
-    await asterisk.reload_pjsip()
+    await asterisk.cli("module reload res_pjsip.so")
     assert await asyncio.to_thread(_short_call, asterisk, "<sip:tanaka@127.0.0.1>", "") == 401
 
 

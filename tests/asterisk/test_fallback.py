@@ -59,7 +59,7 @@ class Desk:
         ]
         text = write_bundle(self.bundle, lines, prompts, self.messages, 0.0, python)
         conf.write({conf.FALLBACK_FILE: text}, self.asterisk.settings.etc)
-        await self.asterisk.reload_dialplan()
+        await self.asterisk.cli("dialplan reload")
 
     def telephone(self, user: str = "09012345678", **more: Any) -> Telephone:
         self._telephones.append(Block(TELEPHONES))

@@ -96,12 +96,12 @@ async def test_agents_come_and_go_by_a_reload(asterisk: PrivateAsterisk) -> None
         conf.AgentTelephone("佐藤", "sato", "secret-2"),
     ]
     conf.write({conf.AGENTS_FILE: conf.render_agents(agents)}, asterisk.settings.etc)
-    await asterisk.reload_pjsip()
+    await asterisk.cli("module reload res_pjsip.so")
     shown = await asterisk.cli("pjsip show endpoint tanaka")
     assert re.search(r"context +: ivr-agents", shown)
     assert re.search(r"trust_id_inbound +: false", shown)
     conf.write({conf.AGENTS_FILE: conf.render_agents(agents[1:])}, asterisk.settings.etc)
-    await asterisk.reload_pjsip()
+    await asterisk.cli("module reload res_pjsip.so")
     assert "Unable to find object tanaka" in await asterisk.cli("pjsip show endpoint tanaka")
     assert "sato/sato" in await asterisk.cli("pjsip show endpoints")
 

@@ -156,7 +156,7 @@ class Office:
         saved = self.ledger.saved.get(visit.id)
         known: dict[str, Any] | None = json.loads(saved) if saved else None
         visit.state = (
-            CallState.from_json(known)
+            CallState(**known)
             if known
             else CallState(visit.id, self.dialplan.key, self.dialplan.hash)
         )

@@ -93,7 +93,7 @@ async def test_a_page_after_nothing_is_an_error(store: Store) -> None:
             await calls.listing(session, after="nobody")
 
 
-async def test_unfinished_calls_are_those_of_one_engine_oldest_first(store: Store) -> None:
+async def test_calls_of_an_engine_that_died_are_closed_and_no_others(store: Store) -> None:
     async with store.write() as session:
         await calls.save(
             session,
@@ -104,8 +104,14 @@ async def test_unfinished_calls_are_those_of_one_engine_oldest_first(store: Stor
                 call("foreign", engine="2"),
             ],
         )
+        assert await calls.close_unfinished(session, "1", after(20)) == 2
     async with store.read() as session:
-        assert [row.id for row in await calls.unfinished(session, "1")] == ["early", "late"]
+        assert {row.id: (row.ended_at, row.outcome) for row in await calls.listing(session)} == {
+            "late": (after(20), "failed"),
+            "early": (after(20), "failed"),
+            "over": (after(9), "in_progress"),
+            "foreign": (None, "in_progress"),
+        }
 
 
 async def test_calls_that_went_on_are_found_from_every_line_they_were_in(store: Store) -> None:

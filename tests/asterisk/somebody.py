@@ -67,10 +67,15 @@ class Somebody:
             **(_freepbx(self.sip) if freepbx else {}),
             **(files or {}),
         }
+        modules = base / "html"
+        modules.mkdir()
+        for name in LINKED if freepbx else ():
+            (self.etc / name).symlink_to(modules / name)
         for name, text in texts.items():
             (self.etc / name).write_bytes(
                 text.encode() + (b"\n; caf\xe9" if name == "extensions.conf" else b"")
             )
+        self._generated = self.files() if freepbx else {}
         self.console = Console(install.command, self.etc / "asterisk.conf", self.logs / "messages")
         self._process = subprocess.Popen(
             [*install.command, "-C", str(self.etc / "asterisk.conf"), "-f"],
@@ -95,23 +100,49 @@ class Somebody:
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.etc.iterdir()}
 
+    def links(self) -> set[str]:
+        return {path.name for path in self.etc.iterdir() if path.is_symlink()}
+
+    async def apply_config(self) -> None:
+        """What "Apply Config" does: `fwconsole reload` writes all but the custom files anew; `fwconsole chown`."""
+        for name, content in self._generated.items():
+            if "custom" not in name:
+                (self.etc / name).write_bytes(content)
+        for path in self.etc.iterdir():
+            path.chmod(0o640)
+        await self.console.cli("core reload", 60)
+
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
 
 
 def _freepbx(sip: str) -> dict[str, str]:
+    """As FreePBX 17 writes them: its modules core, framework and arimanager, with HTTP not yet enabled."""
     own, custom = EXTENSIONS.partition("[from-somebody]")[::2]
     return {
         "modules.conf": "[modules]\nautoload = yes\n",
-        "extensions.conf": f"{FREEPBX}{own}#include extensions_additional.conf\n#include extensions_custom.conf\n",
+        "extensions.conf": f"{FREEPBX}{own}#include extensions_override_freepbx.conf\n"
+        "#include extensions_additional.conf\n#include extensions_custom.conf\n[from-pstn]\ninclude => from-pstn-custom\n",
+        "extensions_override_freepbx.conf": "",
         "extensions_additional.conf": f"{FREEPBX}[from-somebody]{custom}\n",
         "extensions_custom.conf": "; yours\n[theirs]\nexten => 1,1,Hangup()\n",
-        "pjsip.conf": f"{FREEPBX}#include pjsip.transports.conf\n#include pjsip_custom_post.conf\n",
+        "pjsip.conf": f"{FREEPBX}#include pjsip_custom.conf\n#include pjsip.transports.conf\n\n"
+        "[global]\ntype=global\nuser_agent=FPBX-17\n#include pjsip_custom_post.conf\n\n",
+        "pjsip_custom.conf": "",
         "pjsip.transports.conf": FREEPBX + PJSIP.format(sip=sip),
         "pjsip_custom_post.conf": "",
-        "ari.conf": f"{FREEPBX}[general]\nenabled = yes\n#include ari_additional_custom.conf\n",
+        "ari.conf": f"{FREEPBX}[general]\n#include ari_general_additional.conf\n#include ari_general_custom.conf\n\n"
+        "#include ari_additional.conf\n#include ari_additional_custom.conf\n",
+        "ari_general_additional.conf": "enabled=yes\npretty=no\nwebsocket_write_timeout=100\nallowed_origins=*",
+        "ari_general_custom.conf": "",
+        "ari_additional.conf": "[freepbxuser]\ntype=user\npassword=theirs\npassword_format=plain\nread_only=no\n",
         "ari_additional_custom.conf": "",
-        "http.conf": f"{FREEPBX}[general]\n#include http_custom.conf\n",
+        "http.conf": f"{FREEPBX}\n#include http_additional.conf\n#include http_custom.conf\n",
+        "http_additional.conf": "[general]\nenabled=no\nenablestatic=no\nbindaddr=127.0.0.1\nbindport=8088\n",
         "http_custom.conf": "",
     }
+
+
+# What FreePBX links to from its modules; the rest of what it writes has no "custom" in its name.
+LINKED = ("extensions.conf", "ari.conf", "http.conf")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.bundle import last_resort
-from ivr.asterisk.existing import admin
+from ivr.asterisk.existing import admin, change
+from ivr.asterisk.existing.look import MODULES
 from ivr.asterisk.install import AsteriskInstall
 from ivr.errors import AsteriskError
 from ivr.settings import Settings, load
@@ -68,7 +69,7 @@ async def test_installed_used_and_removed_without_a_trace(
     asterisk_install: AsteriskInstall, tmp_path: Path, freepbx: bool
 ) -> None:
     async with somebody(asterisk_install, tmp_path, freepbx=freepbx) as theirs:
-        settings, before = settings_for(theirs, tmp_path), theirs.files()
+        settings, before, links = settings_for(theirs, tmp_path), theirs.files(), theirs.links()
         os.chown(settings.data, ENGINE, -1)
         talk = TheirCall(theirs)
         talk.start()
@@ -80,13 +81,15 @@ async def test_installed_used_and_removed_without_a_trace(
         assert not [line for line in difference if line.startswith("-") and not line.startswith("---")]
         made = (settings.asterisk_base, *settings.asterisk_base.rglob("*"), settings.messages)
         assert {path.lstat().st_uid for path in made} == {ENGINE}, "the engine's, which is not root"
-        await asyncio.to_thread(leave_a_message, theirs, settings)
         kept = {name: theirs.files()[name] for name in before if "custom" not in name}
         assert all(text.startswith(before[name]) for name, text in kept.items())
         if freepbx:
             assert kept == {name: before[name] for name in kept}, "these are written anew by FreePBX"
+            await theirs.apply_config()
+            assert await change.refused(theirs.console, done.broadcasts, MODULES) == []
+        await asyncio.to_thread(leave_a_message, theirs, settings)
         await admin.remove(settings)
-        assert theirs.files() == before
+        assert (theirs.files(), theirs.links()) == (before, links)
         assert not (theirs.spool / "recording" / "messages").is_symlink()
         talk.over.set()
         await asyncio.to_thread(talk.join)

@@ -97,6 +97,7 @@ def take_out(record: Record) -> list[str]:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    path = path.resolve()  # of FreePBX, some are links to files of its modules
     like = path if path.exists() else path.with_name("extensions.conf")
     stat = like.stat() if like.exists() else None
     draft = path.with_name(f".{path.name}.{os.getpid()}")

@@ -10,6 +10,8 @@ from ivr.asterisk.conf import split_address
 
 MARK = "; By `ivr asterisk install`; `ivr asterisk remove` takes these two lines out."
 _GENERAL = re.compile(r"^\[general\]", re.M)
+_INCLUDE = re.compile(r'^#(?:try)?include[ \t]+"?([^"\s]+)', re.M)
+_DEEPEST = 10  # includes within includes, as of Asterisk
 
 # File of Asterisk -> files for additions that FreePBX keeps when it writes that file anew.
 CUSTOM: Mapping[str, tuple[str, ...]] = {
@@ -63,9 +65,15 @@ def own_texts(
 
 
 def _general(file: Path) -> str:
-    """The head of a section that adds to [general], or makes it."""
-    text = file.read_text("utf-8", "replace") if file.exists() else ""
-    return "[general](+)" if _GENERAL.search(text) else "[general]"
+    """The head of a section that adds to [general], or makes it: of two that are made Asterisk reads the first alone."""
+    return "[general](+)" if _GENERAL.search(_whole(file)) else "[general]"
+
+
+def _whole(file: Path, depth: int = 0) -> str:
+    """With what it includes: on FreePBX, http.conf is nothing but includes."""
+    text = file.read_text("utf-8", "replace") if file.is_file() else ""
+    inner = _INCLUDE.findall(text) if depth < _DEEPEST else []
+    return "\n".join([text, *(_whole(file.parent / name, depth + 1) for name in inner)])
 
 
 def changes(etc: Path, texts: Mapping[str, str]) -> list[Change]:

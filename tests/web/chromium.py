@@ -17,7 +17,8 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 DESK, TELEPHONE = (1280, 800), (390, 844)
-expect.set_options(timeout=30_000)  # milliseconds; the machine may be busy
+PATIENCE = 60_000  # milliseconds; the machine may be busy, and only a failure waits for so long
+expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager
@@ -32,6 +33,7 @@ async def launched() -> AsyncIterator[Browser]:
 
 async def watched(context: BrowserContext) -> Page:
     """What the browser's console says is kept for `complaints`."""
+    context.set_default_timeout(PATIENCE)
     page = await context.new_page()
     page.complaints = []  # type: ignore[attr-defined]
     page.on("console", lambda message: page.complaints.append(message.text))  # type: ignore[attr-defined]
@@ -42,21 +44,32 @@ async def watched(context: BrowserContext) -> Page:
 async def logged_in(
     browser: Browser, visitor: TestClient, size: tuple[int, int], name: str, path: str, *, script: bool = True
 ) -> Page:
-    """At `path`, by the keyboard."""
+    """At `path`."""
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]}, java_script_enabled=script
     )
     page = await watched(context)
     await page.clock.install()
     await page.goto(str(visitor.make_url(path)))
-    await expect(page).to_have_title("ログイン")
-    await page.keyboard.type(name)  # the name has the focus
+    await log_in(page, name)
+    return page
+
+
+async def log_in(page: Page, name: str) -> None:
+    """By the keyboard, to where the login leads."""
+    await expect(page.get_by_label("ユーザー名")).to_be_focused()  # which may come some time after the page
+    await page.keyboard.type(name)
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page).not_to_have_title("ログイン")
     await page.wait_for_load_state()  # its style, too: until then nothing is where it will be
-    return page
+
+
+async def press(page: Page, key: str) -> None:
+    """As soon as the page that stands there hears keys: its words are seen before its scripts have come."""
+    await page.wait_for_load_state()
+    await page.keyboard.press(key)
 
 
 async def comes_true(page: Page, expression: str, argument: object = None) -> None:

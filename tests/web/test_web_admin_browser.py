@@ -7,7 +7,7 @@ from aiohttp.test_utils import TestClient
 from playwright.async_api import Browser, Page, expect
 
 from tests.dialplans import SHOP, changed
-from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
+from tests.web.chromium import DESK, TELEPHONE, complaints, log_in, logged_in
 from tests.web.conftest import StoppedClock
 from tests.web.lines import Office
 
@@ -132,10 +132,7 @@ async def test_a_draft_outlives_a_login_that_ended(
     notice = page.locator("#live-notice")
     await expect(notice).to_contain_text("ログインの有効期限が切れました。書きかけは残っています。")
     await page.reload()
-    await page.keyboard.type("carol")
-    await page.keyboard.press("Tab")
-    await page.keyboard.type("correct horse 電話")
-    await page.keyboard.press("Enter")
+    await log_in(page, "carol")
     await page.get_by_role("button", name="書きかけに戻す").click()
     assert (await typed(page)).replace("\r\n", "\n") == changed("capacity: 2", "capacity: 2 # 覚え書き")
 
@@ -171,6 +168,9 @@ async def test_a_closing_and_its_end_are_in_sight_on_a_telephone(
     page = await logged_in(browser, visitor, TELEPHONE, "carol", "/admin/lines/shop/closing")
     await page.get_by_label("理由").fill("インフルエンザの流行")
     await page.get_by_role("button", name="臨時休業にする").click()
-    box = await page.get_by_role("button", name="営業を再開する").bounding_box()
+    ends = page.get_by_role("button", name="営業を再開する")
+    await expect(ends).to_be_visible()
+    await page.wait_for_load_state()
+    box = await ends.bounding_box()
     assert box and box["x"] + box["width"] <= TELEPHONE[0], box
     assert await page.evaluate("document.documentElement.scrollWidth") == TELEPHONE[0]

@@ -19,7 +19,7 @@ from ivr.settings import Settings
 from ivr.store import dials
 from ivr.store.database import Store
 from ivr.store.tables import Order
-from tests.web.chromium import DESK, complaints, logged_in
+from tests.web.chromium import DESK, complaints, logged_in, press
 from tests.web.conftest import StoppedClock
 from tests.web.tickets import ask, leave, row_of
 from tests.web.tickets import filled as filled
@@ -93,7 +93,7 @@ class Hands:
     async def press(self, *keys: str) -> None:
         for key in keys:
             self.keys += 1
-            await self._page.keyboard.press(key)
+            await press(self._page, key)
 
     async def write(self, text: str) -> None:
         await self._page.keyboard.type(text)
@@ -162,7 +162,7 @@ async def test_twenty_callbacks_by_the_keyboard_from_login_to_logout(
 async def call_back(page: Page, hands: Hands, engine: Engine, result: Result, place: int) -> None:
     """From the ticket that is open to the one after it."""
     ticket = await open_ticket(page)
-    await page.wait_for_load_state("load")
+    await page.wait_for_load_state()
     play = page.locator("[data-part=play]")
     if await play.count():
         await hands.press("Space")
@@ -200,10 +200,8 @@ async def leave_for_today(page: Page, hands: Hands, store: Store) -> None:
         await hands.go_to(row, "k")
         await hands.press("Enter")
         await expect(page.locator("#one-heading")).to_have_text(f"受付番号 {ticket}")
-        await page.wait_for_load_state("load")
         await hands.press("c")
         await expect(page.locator("#one-head")).to_contain_text("担当 alice")
-    await page.wait_for_load_state("load")
     await hands.press("d", "Escape")
     await hands.go_to(page.locator("#act-offer > summary"))
     await hands.press("Enter")

@@ -11,7 +11,7 @@ from ivr.callbacks.who import Who
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.settings import Settings
 from ivr.store.database import Store
-from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in
+from tests.web.chromium import DESK, TELEPHONE, complaints, logged_in, press
 from tests.web.tickets import ask, at, leave, made_dials, row_of
 from tests.web.tickets import filled as filled
 from tests.web.tickets import staffed as staffed
@@ -64,7 +64,7 @@ async def test_a_call_by_eight_keys_and_what_was_typed_stays(
     page = await logged_in(browser, visitor, DESK, "alice", f"/callbacks/{ticket}")
     await page.keyboard.press("c")
     await expect(page.locator("#one-head")).to_contain_text("担当 alice")
-    await page.keyboard.press("Space")
+    await press(page, "Space")
     await expect(page.locator("[data-part=play]")).to_have_attribute("data-state", "playing")
     await page.locator("#memo").fill("書きかけのメモ")
     async with store.write() as db:
@@ -98,7 +98,7 @@ async def test_a_call_by_eight_keys_and_what_was_typed_stays(
     await expect(page.locator("#one-heading")).to_have_text(f"受付番号 {other}")
     assert (await row_of(store, ticket)).state == "done"
     await expect(page.locator(".undo")).to_contain_text(f"受付番号 {ticket}：結果を記録しました")
-    await page.keyboard.press("u")
+    await press(page, "u")
     await expect(page.locator("#one-heading")).to_have_text(f"受付番号 {ticket}")
     await expect(page.locator("#act-result")).to_have_attribute("open", "")
     assert (await row_of(store, ticket)).state == "claimed"

@@ -74,6 +74,8 @@ async def begin(
         "attempts": row.attempts + 1,
         "next_at": None,
         "lease_until": max(until, row.lease_until or until),
+        # No engine hears a call by hand: from here on only the agent can tell how it went.
+        **({"unrecorded": who.name} if by_hand else {}),
     }
     await service.change(session, row, "dialing", who=who, what="dial", now=now, changes=changes)
     return Dial(key, row.ticket, row.line, row.number, fresh=True)
@@ -97,6 +99,7 @@ async def _facts(session: AsyncSession, row: CallbackRow, policy: Policy, now: d
         locked_by=held.agent if held else None,
         dials_today=today,
         on_the_line=await dials.on_the_line(session, row.line, now),
+        unrecorded=await store.unrecorded(session, row.tenant, row.number) if row.number else None,
     )
 
 
@@ -165,6 +168,7 @@ async def ended(
         await _missed(session, row, dial, outcome or "no_answer", SYSTEM, policy, now, why=why)
     elif row.state == "talking":
         row.lease_until = max(now + AFTERWARDS, row.lease_until or now)
+        row.unrecorded = dial.agent
         # So that the open page hears of it at once.
         await store.note(session, row, who=SYSTEM.name, what="hung_up", at=now)
 
@@ -184,11 +188,13 @@ async def record(
     """How it went, by the agent. After 本人と通話 `then` says what is left: done, working (until `next_at`), waiting, open.
 
     Any other result leaves the ticket open, with `next_at` or what the rules propose. Without a dial that the
-    engine knows it is noted as one by hand.
+    engine knows it is noted as one by hand. Who tells it when the lease has ended takes the ticket up again by that.
     """
     row = await service.own(session, ticket, who)
     if not who.supervisor:
         service.require_free(row, who, now)
+    if row.state == "open" and row.unrecorded is not None:
+        row = await service.claim(session, row.ticket, who, until=now + service.LEASE, now=now)
     if row.state not in (*FROM, *ON_THE_LINE):
         raise Conflict(
             "この折り返しの担当ではありません。担当してから結果を記録してください。", id="not_yours"
@@ -250,6 +256,7 @@ async def _reached(
         "misses": 0,
         "exhausted_at": None,
         "outcome": "reached",
+        "unrecorded": None,
         "result": note,
         "next_at": next_at,
         "news_due_at": now + news if news else None,
@@ -297,6 +304,7 @@ async def _missed(
         "attempts": row.attempts,
         "misses": len(tries),
         "outcome": result,
+        "unrecorded": None,
         "result": note,
         "next_at": None if result in NO_NEXT else next_at,
         "exhausted_at": now if over else row.exhausted_at,

@@ -16,6 +16,7 @@ Code = Literal[
     "not_wanted",
     "barred",
     "locked",
+    "unrecorded",
     "hours",
     "day_limit",
     "line_limit",
@@ -34,7 +35,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class DialFacts:
-    """`number` E.164. `locked_by`: who dials it now, on any ticket. `barred`: why it is on 発信禁止, or is to be."""
+    """`number` E.164. `locked_by`: who dials it now, on any ticket; `unrecorded`: who did, and has not said how that went.
+    `barred`: why it is on 発信禁止, or is to be.
+    """
 
     number: str | None
     wrong_number: str | None
@@ -45,13 +48,21 @@ class DialFacts:
     locked_by: str | None
     dials_today: int
     on_the_line: int
+    unrecorded: str | None = None
 
 
 def may_dial(
     facts: DialFacts, policy: Policy, now: datetime, insist: Collection[Code] = ()
 ) -> Refusal | None:
     """None: yes. `insist`: refusals that the agent has seen and goes against, where that is possible."""
-    for refusal in (_number(facts), _permission(facts), _time(facts, policy, now), _wish(facts, policy, now)):
+    told = (
+        _number(facts),
+        _permission(facts),
+        _last(facts),
+        _time(facts, policy, now),
+        _wish(facts, policy, now),
+    )
+    for refusal in told:
         if refusal is not None and not (refusal.may_insist and refusal.code in insist):
             return refusal
     return None
@@ -78,6 +89,13 @@ def _permission(facts: DialFacts) -> Refusal | None:
     if facts.locked_by is not None:
         return Refusal("locked", f"{facts.locked_by}さんが、このお客様に発信中です。")
     return None
+
+
+def _last(facts: DialFacts) -> Refusal | None:
+    if facts.unrecorded is None:
+        return None
+    said = f"{facts.unrecorded}さんがこのお客様にかけたお電話の結果が、まだ記録されていません。先に確かめてください。"
+    return Refusal("unrecorded", said, may_insist=True)
 
 
 def _time(facts: DialFacts, policy: Policy, now: datetime) -> Refusal | None:

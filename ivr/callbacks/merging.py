@@ -46,6 +46,7 @@ async def merge(session: AsyncSession, ticket: str, *, into: str, who: Who, now:
         "priority": higher(stays.priority, gone.priority),
         "contacts": stays.contacts + gone.contacts,
         "attempts": stays.attempts + gone.attempts,
+        "unrecorded": stays.unrecorded or gone.unrecorded,
         "complaint": stays.complaint or gone.complaint,
         "careful": stays.careful or gone.careful,
         "reply_wanted": gone.reply_wanted if stays.reply_wanted is False else stays.reply_wanted,

@@ -14,7 +14,7 @@ from ivr.callbacks.results import Result
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict
 from ivr.store import callbacks as store
-from ivr.store import contacts
+from ivr.store import contacts, dials
 from ivr.store.tables import CallbackRow
 
 CLAIMED: states.State = "claimed"
@@ -65,7 +65,10 @@ async def claim(
 async def renew(
     session: AsyncSession, ticket: str, who: Who, *, until: datetime, now: datetime
 ) -> CallbackRow:
-    """Something was done on the ticket: its lease goes on. No event. Conflict if somebody else has it by now."""
+    """Something was done on the ticket: its lease goes on, and the lock of a dial by hand. No event.
+
+    Conflict if somebody else has it by now.
+    """
     row = await own(session, ticket, who)
     require_free(row, who, now)
     if row.agent != who.name:
@@ -73,6 +76,8 @@ async def renew(
     if row.lease_until is None or row.lease_until < until:
         row.lease_until = until
         await session.flush()
+    if row.state == "dialing":
+        await dials.keep_by_hand(session, row.ticket, until)
     return row
 
 
@@ -83,6 +88,7 @@ async def give_back(
     if not who.supervisor:
         require_free(row, who, now)
     require_quiet(row)
+    unchanged(row)  # what is done is opened again by `reopen` alone
     return await change(session, row, "open", who=who, what="give_back", now=now, why=why, changes=FREE)
 
 

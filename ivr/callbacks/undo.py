@@ -1,4 +1,4 @@
-"""元に戻す: what somebody did last to a ticket is taken back, while nobody has done anything to it since.
+"""元に戻す: what somebody did last to a ticket is taken back, while nothing else has happened to it since.
 
 Promises stay as they are: a due time, or that work was begun, is never taken back.
 """
@@ -14,8 +14,8 @@ from ivr.callbacks import service, states
 from ivr.callbacks.states import State
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict
-from ivr.store import barred, callbacks, dials
-from ivr.store.tables import CallbackRow
+from ivr.store import barred, callbacks, dials, undos
+from ivr.store.tables import CallbackRow, UndoRow, UtcTime
 
 TIME = timedelta(seconds=90)
 # Events that are taken back. What rang a customer, made a promise or joined two tickets is not.
@@ -29,51 +29,59 @@ WHATS = frozenset(
 COLUMNS = (
     *("agent", "lease_until", "offered_to", "second", "name", "company", "addressee", "member", "matter"),
     *("preferred_time", "email", "number", "wrong_number", "priority", "careful", "complaint", "next_at"),
-    *("outcome", "result", "done_at", "misses", "exhausted_at", "reply_wanted"),
+    *("outcome", "result", "done_at", "misses", "exhausted_at", "reply_wanted", "unrecorded"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A ticket before something was done to it."""
+    """A ticket before something was done to it. `values`: as JSON has them."""
 
+    version: int
     state: str
     values: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What somebody did last; `version` of the ticket since."""
-
-    ticket: str
-    what: str
-    at: datetime
-    version: int
-    before: Before
-
-
 def before(row: CallbackRow) -> Before:
-    return Before(row.state, {name: getattr(row, name) for name in COLUMNS})
+    values = {name: getattr(row, name) for name in COLUMNS}
+    kept = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
+    }
+    return Before(row.version, row.state, kept)
 
 
-def may(done: Done, now: datetime) -> bool:
-    """Whether it is offered; it may turn out to be impossible all the same."""
-    return done.what in WHATS and now < done.at + TIME
+async def keep(session: AsyncSession, row: CallbackRow, before: Before, *, who: Who, now: datetime) -> None:
+    """`row`: the ticket afterwards. Only the last thing that somebody did can be taken back."""
+    if row.version == before.version:
+        return
+    last = await callbacks.last_event(session, row.ticket)
+    if last.what not in WHATS:
+        await undos.drop(session, row.ticket, row.tenant, who.name)
+        return
+    about = {"ticket": row.ticket, "tenant": row.tenant, "who": who.name, "at": now}
+    done = {"what": last.what, "event": last.id, "state": before.state, "before": before.values}
+    await undos.put(session, UndoRow(**about, **done))
 
 
-async def undo(session: AsyncSession, done: Done, *, who: Who, now: datetime) -> CallbackRow:
+async def offered(session: AsyncSession, who: Who, now: datetime) -> UndoRow | None:
+    """What `who` did last, whichever ticket it was; it may turn out to be impossible to take back all the same."""
+    return await undos.of_person(session, who.name, who.tenant, now - TIME)
+
+
+async def undo(session: AsyncSession, ticket: str, *, who: Who, now: datetime) -> CallbackRow:
     """Conflict that says why it cannot be taken back (any more)."""
-    row = await service.own(session, done.ticket, who)
-    if done.what not in WHATS:
-        raise Conflict("この操作は、元に戻せません。", id="undo")
-    if not may(done, now):
-        raise Conflict("時間がたったため、元に戻せません。", id="undo")
-    if row.ticket != done.ticket or row.version != done.version:
+    row = await service.own(session, ticket, who)
+    done = await undos.of_ticket(session, row.ticket)
+    if done is None or done.who != who.name:
+        raise Conflict("元に戻せる操作がありません。", id="undo")
+    if done.event != (await callbacks.last_event(session, row.ticket)).id:
         raise Conflict("そのあとに変更があったため、元に戻せません。", id="undo")
-    way = _way(row.state, done.before.state)
-    if done.what == "result":
-        await _forget_result(session, row, who, done.at)
-    changes = dict(done.before.values)
+    if now >= done.at + TIME:
+        raise Conflict("時間がたったため、元に戻せません。", id="undo")
+    what, state, changes = done.what, done.state, _values(done)
+    way = _way(row.state, state)
+    if what == "result":
+        changes["unrecorded"] = await _forget_result(session, row, who, done.at)
     if way[-1] == "claimed" and changes["agent"] is None:
         changes |= {"agent": who.name, "lease_until": now + service.LEASE}
     if way[-1] == "open":
@@ -87,10 +95,18 @@ async def undo(session: AsyncSession, done: Done, *, who: Who, now: datetime) ->
             who=who.name,
             what="undo",
             at=now,
-            why=done.what,
+            why=what,
             changes=changes,
         )
     return row
+
+
+def _values(done: UndoRow) -> dict[str, Any]:
+    columns = CallbackRow.__table__.c
+    return {
+        name: datetime.fromisoformat(value) if value and isinstance(columns[name].type, UtcTime) else value
+        for name, value in done.before.items()
+    }
 
 
 def _way(now: str, back: str) -> Sequence[State]:
@@ -106,8 +122,8 @@ def _way(now: str, back: str) -> Sequence[State]:
     raise Conflict(f"「{states.WORDS[here]}」からは、元に戻せません。", id="undo")
 
 
-async def _forget_result(session: AsyncSession, row: CallbackRow, who: Who, at: datetime) -> None:
-    """Of the last dial; and 今後の連絡不要 no longer waits for its approval."""
+async def _forget_result(session: AsyncSession, row: CallbackRow, who: Who, at: datetime) -> str | None:
+    """Of the last dial, whose agent it gives; and 今後の連絡不要 no longer waits for its approval."""
     made = await dials.of_ticket(session, row.ticket)
     if made:
         made[-1].outcome = None
@@ -116,3 +132,4 @@ async def _forget_result(session: AsyncSession, row: CallbackRow, who: Who, at: 
             if (one.asked_by, one.asked_at, one.approved_at) == (who.name, at, None):
                 one.ended_by, one.ended_at = who.name, at
     await session.flush()
+    return made[-1].agent if made else None

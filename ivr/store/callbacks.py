@@ -10,7 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.errors import Conflict, NotFound
 from ivr.store import duty, search
 from ivr.store.pages import beyond
-from ivr.store.tables import AliasRow, CallbackEvent, CallbackRow, ContactRow, Delivery, DialRow, UtcTime
+from ivr.store.tables import (
+    AliasRow,
+    CallbackEvent,
+    CallbackRow,
+    ContactRow,
+    Delivery,
+    DialRow,
+    UndoRow,
+    UtcTime,
+)
 from ivr.store.upsert import dialect_of, insert_new
 
 # A callback without a due time comes last.
@@ -171,6 +180,7 @@ async def move(session: AsyncSession, ticket: str, to: str) -> None:
         update(DialRow).where(DialRow.ticket == ticket).values(ticket=to),
         update(AliasRow).where(AliasRow.ticket == ticket).values(ticket=to),
         update(Delivery).where(Delivery.subject == ticket).values(subject=to),
+        delete(UndoRow).where(UndoRow.ticket == ticket),
         delete(CallbackRow).where(CallbackRow.ticket == ticket),
     ):
         await session.execute(statement.execution_options(synchronize_session=False))
@@ -227,6 +237,25 @@ async def claimed_by(session: AsyncSession, agent: str, *, tenant: str | None) -
     if tenant is not None:
         query = query.where(CallbackRow.tenant == tenant)
     return (await session.scalars(query.order_by(due, CallbackRow.ticket))).all()
+
+
+async def unrecorded(session: AsyncSession, tenant: str, number: str) -> str | None:
+    """Who rang this number, on any ticket that is not done, and has not said how it went."""
+    query = select(CallbackRow.unrecorded).where(
+        CallbackRow.tenant == tenant,
+        CallbackRow.number == number,
+        CallbackRow.unrecorded.is_not(None),
+        CallbackRow.done_at.is_(None),
+    )
+    return await session.scalar(query.limit(1))
+
+
+async def owed_by(session: AsyncSession, agent: str, *, tenant: str | None) -> Sequence[str]:
+    """The tickets of which an agent has not said how the call went, those that lie longest first."""
+    query = select(CallbackRow.ticket).where(CallbackRow.unrecorded == agent, CallbackRow.done_at.is_(None))
+    if tenant is not None:
+        query = query.where(CallbackRow.tenant == tenant)
+    return (await session.scalars(query.order_by(CallbackRow.created_at))).all()
 
 
 async def to_do(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.store import search
+from ivr.store import search, undos
 from ivr.store.tables import (
     CallbackEvent,
     CallbackRow,
@@ -136,6 +136,7 @@ async def texts(session: AsyncSession, where: Where, limit: int, cause: Cause) -
 
 async def remarks(session: AsyncSession, where: Where, limit: int, cause: Cause) -> int:
     """What is written in callbacks, their contacts and their history."""
+    await undos.drop_of(session, where)
     said = exists().where(_theirs(ContactRow), _any(ContactRow, SAID))
     why = exists().where(_theirs(CallbackEvent), CallbackEvent.why.is_not(None))
     some = select(CallbackRow.ticket).where(or_(_any(CallbackRow, WRITTEN), said, why), *where).limit(limit)
@@ -190,6 +191,7 @@ async def numbers(
 
 async def callback_numbers(session: AsyncSession, where: Where, limit: int, cause: Cause) -> int:
     """The same in callbacks, in their contacts and dials."""
+    await undos.drop_of(session, where)
     contact = exists().where(_theirs(ContactRow), ContactRow.number.is_not(None))
     dial = exists().where(_theirs(DialRow), DialRow.number != "")
     numbered = or_(CallbackRow.number.is_not(None), CallbackRow.wrong_number.is_not(None), contact, dial)

@@ -32,6 +32,13 @@ async def keep(session: AsyncSession, key: str, until: datetime) -> bool:
     return (await session.execute(statement.execution_options(synchronize_session=False))).first() is not None
 
 
+async def keep_by_hand(session: AsyncSession, ticket: str, until: datetime) -> None:
+    """The same for a dial that no engine sees."""
+    key = select(DialRow.key).where(DialRow.ticket == ticket, DialRow.by_hand, DialRow.ended_at.is_(None))
+    statement = update(DialLock).where(DialLock.dial.in_(key), DialLock.until < until).values(until=until)
+    await session.execute(statement.execution_options(synchronize_session=False))
+
+
 async def unlock(session: AsyncSession, key: str) -> None:
     await session.execute(
         delete(DialLock).where(DialLock.dial == key).execution_options(synchronize_session=False)

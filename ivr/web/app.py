@@ -17,7 +17,6 @@ from ivr.web.auth import way_back
 from ivr.web.callbacks import inbox, stream
 from ivr.web.callbacks import routes as ticket_routes
 from ivr.web.callbacks import views as callbacks
-from ivr.web.callbacks.doing import LAST
 from ivr.web.lists import views as lists
 from ivr.web.live import views as live
 from ivr.web.people import routes as people
@@ -48,7 +47,6 @@ def build_app(store: Store, settings: Settings, clock: Clock, *, session_key: by
     app[door.DOOR] = door.opened(store, clock)
     app[callbacks.ONCE] = inbox.Once()
     app[callbacks.ROWS] = {}
-    app[LAST] = {}
     stream.set_up(app)
     app.on_response_prepare.append(guard.add_headers)
     app.router.add_static("/static/", Path(__file__).parent / "static")

@@ -35,13 +35,12 @@ from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.dialing import Dial
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import RESULTS, Result
-from ivr.callbacks.undo import Done
 from ivr.callbacks.who import Who
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import Conflict, NotFound
 from ivr.store import callbacks, messages
 from ivr.store.database import Store
-from ivr.store.tables import BarredNumber, CallbackEvent, CallbackRow, ContactRow
+from ivr.store.tables import BarredNumber, CallbackEvent, CallbackRow, ContactRow, DialRow
 from tests.store.postgres import Postgres
 from tests.store.rows import TOKYO, message
 
@@ -101,7 +100,7 @@ class Desk(RuleBasedStateMachine):
         self.count = 0
         self.asked: dict[str, Asked] = {}
         self.rings: list[Ring] = []
-        self.last: dict[str, Done] = {}  # who -> what can be taken back
+        self.last: dict[str, str] = {}  # who -> the ticket that he or she did something to last
 
     def teardown(self) -> None:
         for engine in self.engines:
@@ -128,8 +127,8 @@ class Desk(RuleBasedStateMachine):
         async def done(session: AsyncSession) -> Any:
             before = undo.before(await callbacks.get(session, ticket, to_change=True))
             got = await work(session)
-            row, last = await callbacks.get(session, ticket), await callbacks.last_event(session, ticket)
-            self.last[who.name] = Done(ticket, last.what, self.now, row.version, before)
+            await undo.keep(session, await callbacks.get(session, ticket), before, who=who, now=self.now)
+            self.last[who.name] = ticket
             return got
 
         return done
@@ -266,7 +265,9 @@ class Desk(RuleBasedStateMachine):
                 self.once(0, partial(service.claim, ticket=one.ticket, who=agent, until=until, now=self.now))
             )
         self.count += 1
-        begin = partial(dialing.begin, policy=POLICY, now=self.now, by_hand=hand)
+        insist = ("unrecorded",) if pick % 2 else ()
+        owed = [one for one in self.open_of(row.tenant, row.number) if one.unrecorded]
+        begin = partial(dialing.begin, policy=POLICY, now=self.now, by_hand=hand, insist=insist)
         dials = [
             partial(begin, ticket=one.ticket, who=agent, key=f"d{self.count}.{n}")
             for n, (agent, one) in enumerate(tries)
@@ -274,6 +275,9 @@ class Desk(RuleBasedStateMachine):
         begun = self.both(*dials, dials[0])
         fresh = [one for one in begun if isinstance(one, Dial) and one.fresh]
         assert len(fresh) <= 1, "one customer, one ring"
+        assert not (fresh and owed) or insist, (
+            "rung again before anybody said how it went, and nobody was asked"
+        )
         for dial in fresh:
             takes = [
                 partial(ringing.take, key=dial.key, engine="1"),
@@ -399,8 +403,7 @@ class Desk(RuleBasedStateMachine):
     @rule(pick=ANY)
     def take_back(self, pick: int) -> None:
         who = [one for one in AGENTS if one.name in self.last][pick % len(self.last)]
-        done = self.last[who.name]
-        work = self.once(pick, lambda s: undo.undo(s, done, who=who, now=self.now))
+        work = self.once(pick, lambda s: undo.undo(s, self.last[who.name], who=who, now=self.now))
         got = self.run(work)
         assert isinstance(got, Conflict) or got.state not in ON_THE_LINE
 
@@ -486,9 +489,11 @@ class Desk(RuleBasedStateMachine):
             tickets = list(await session.scalars(select(CallbackRow)))
             contacts = list(await session.scalars(select(ContactRow)))
             events = list(await session.scalars(select(CallbackEvent).order_by(CallbackEvent.id)))
+            made = list(await session.scalars(select(DialRow).order_by(DialRow.began_at, DialRow.id)))
             for asked in self.asked.values():
                 assert await callbacks.find(session, asked.told) is not None, "a number that was told is lost"
         self.every_promise_has_one_callback(tickets, contacts)
+        self.every_talk_has_a_result_or_owes_it(tickets, made)
         self.every_change_is_in_the_history(tickets, events)
 
     def every_promise_has_one_callback(self, tickets: list[CallbackRow], contacts: list[ContactRow]) -> None:
@@ -505,6 +510,13 @@ class Desk(RuleBasedStateMachine):
                 assert row.begun_at is None, "somebody waits, and the clock stands"
                 assert row.due_at is not None and row.due_at <= min(waiting), "a promise moved later"
 
+    def every_talk_has_a_result_or_owes_it(self, tickets: list[CallbackRow], made: list[DialRow]) -> None:
+        for row in tickets:
+            mine = [one for one in made if one.ticket == row.ticket and (one.by_hand or one.answered_at)]
+            over = mine and mine[-1].ended_at is not None and mine[-1].outcome is None
+            if over and row.state not in ON_THE_LINE:
+                assert row.unrecorded is not None, "nobody is asked how it went"
+
     def every_change_is_in_the_history(self, tickets: list[CallbackRow], events: list[CallbackEvent]) -> None:
         chains: dict[tuple[str, str | None], str | None] = {}
         for event in events:
@@ -516,6 +528,8 @@ class Desk(RuleBasedStateMachine):
             chains[chain] = event.after
         for row in tickets:
             assert chains[(row.ticket, None)] == row.state
+            over = row.state in ("done", "cancelled", "unreachable")
+            assert over == (row.done_at is not None), "the list would not show it"
             if row.state in ("claimed", *ON_THE_LINE):
                 assert row.agent and row.lease_until
 

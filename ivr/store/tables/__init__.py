@@ -12,11 +12,12 @@ from ivr.store.tables.callbacks import (
     DialLock,
     DialRow,
     DutyRing,
+    UndoRow,
 )
 from ivr.store.tables.calls import CallRow
 from ivr.store.tables.lines import Closure, DialplanVersion, Line, LineNumber, Pin, Publication
 from ivr.store.tables.messages import Deletion, MessageRow, ModelUse
-from ivr.store.tables.people import AgentRow, AuditRow, TokenRow, Try, UserLink, UserRow
+from ivr.store.tables.people import AgentRow, AuditRow, AuditSeal, TokenRow, Try, UserLink, UserRow
 from ivr.store.tables.system import Alarm, Delivery, Event, Health, Order
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Alarm",
     "AliasRow",
     "AuditRow",
+    "AuditSeal",
     "BarredNumber",
     "Base",
     "CallRow",
@@ -50,6 +52,7 @@ __all__ = [
     "Publication",
     "TokenRow",
     "Try",
+    "UndoRow",
     "UserLink",
     "UserRow",
     "UtcTime",

@@ -5,6 +5,7 @@ through merging and splitting.
 """
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,6 +14,7 @@ from ivr.store.tables.base import GOING_ON, UNTOLD, Base
 
 # A customer with a mail address waits, and is told when the promise is not kept.
 _ASKED = text("email IS NOT NULL AND begun_at IS NULL")
+_OWED = text("unrecorded IS NOT NULL")
 
 
 class CallbackRow(Base):
@@ -53,6 +55,8 @@ class CallbackRow(Base):
     tier: Mapped[int] = mapped_column(default=1)  # how far it has moved up, 1 to 3
     warned_at: Mapped[datetime | None]  # when its due time was found to be near
     attempts: Mapped[int] = mapped_column(default=0)  # dials
+    # 結果未記録: who rang by hand, or talked, and has not said yet how it went
+    unrecorded: Mapped[str | None] = mapped_column(String(64))
     misses: Mapped[int] = mapped_column(default=0)  # those since the person was last reached
     exhausted_at: Mapped[datetime | None]  # 連絡不能: a supervisor is to decide
     wrong_number: Mapped[str | None] = mapped_column(String(20))  # 番号違い: never dialled for this ticket
@@ -67,6 +71,7 @@ class CallbackRow(Base):
         Index(None, "line", "created_at"),
         Index(None, "tenant", "number"),
         Index(None, "tenant", "done_at"),
+        Index(None, "unrecorded", sqlite_where=_OWED, postgresql_where=_OWED),
     )
 
 
@@ -141,6 +146,20 @@ class CallbackEvent(Base):
     after: Mapped[str | None] = mapped_column(String(16))
     told_at: Mapped[datetime | None]  # when its notices were put into the ledger; NULL: they are to be
     __table_args__ = (Index("ix_callback_events_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),)
+
+
+class UndoRow(Base):
+    """元に戻す: what a ticket was like before the last thing that somebody did to it. Gone soon, for it may be personal."""
+
+    __tablename__ = "callback_undos"
+    ticket: Mapped[str] = mapped_column(ForeignKey("callbacks.ticket"), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    who: Mapped[str] = mapped_column(String(64))
+    what: Mapped[str] = mapped_column(String(32))  # as of its event
+    at: Mapped[datetime]
+    event: Mapped[int]  # its id: whatever happened later forbids it
+    state: Mapped[str] = mapped_column(String(16))  # before it, too
+    before: Mapped[dict[str, Any]]  # columns of CallbackRow, times in ISO 8601
 
 
 class DialRow(Base):

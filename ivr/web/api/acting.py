@@ -13,7 +13,7 @@ from ivr.callbacks.policy import Policies
 from ivr.callbacks.who import Who
 from ivr.store import audit, callbacks
 from ivr.store.tables import CallbackRow
-from ivr.web.callbacks.doing import LAST, done_now, who_asks
+from ivr.web.callbacks.doing import was_done, who_asks
 from ivr.web.keys import CLOCK, LINES, STORE
 
 CHANGED = "it has another version by now; look at it again and decide anew"
@@ -50,11 +50,7 @@ async def acting(
         await audit.note(
             db, who=who.name, tenant=tenant, what="change", kind="callback", about=ticket, at=now, detail=what
         )
-        done = await done_now(db, ticket, before, who, now)
-    if done is None:
-        app[LAST].pop(who.name, None)
-    else:
-        app[LAST][who.name] = done
+        await was_done(db, ticket, before, who, now)
 
 
 async def require_free(request: web.Request) -> None:

@@ -6,15 +6,13 @@ from aiohttp import web
 
 from ivr.callbacks import dialing, edits, escalation, service, undo
 from ivr.callbacks.guard import Refusal
-from ivr.errors import Conflict
-from ivr.store import orders
+from ivr.store import dials, orders
 from ivr.wake import wake
 from ivr.web.api import bodies
 from ivr.web.api.acting import acting, policies_of, require_free
 from ivr.web.api.fields import Told
 from ivr.web.api.shapes import Ticket
 from ivr.web.callbacks.actions import require_colleague, require_telephone
-from ivr.web.callbacks.doing import LAST
 from ivr.web.keys import SETTINGS, VIEWER
 from ivr.web.refusals import NotDialled
 
@@ -107,6 +105,9 @@ async def dial(request: web.Request, body: bodies.DialOrder, seen: int | None, k
     """
     policies = await policies_of(request)
     async with acting(request, "dial", seen) as act:
+        named = _own(request[VIEWER].name, act.ticket, key)
+        if (before := await dials.by_key(act.db, named)) is not None:
+            return Dialling(ticket=before.ticket, fresh=False)
         await require_telephone(act.db, act.who, act.row.tenant, body.to)
         if act.row.state == "open":
             until = act.now + service.LEASE
@@ -115,15 +116,14 @@ async def dial(request: web.Request, body: bodies.DialOrder, seen: int | None, k
             act.db,
             act.ticket,
             who=act.who,
-            key=_own(request[VIEWER].name, act.ticket, key),
+            key=named,
             policy=policies(act.row.line),
             now=act.now,
             insist=body.insist,
         )
         if isinstance(begun, Refusal):
             raise NotDialled(begun.reason, begun.code, begun.may_insist)
-        if begun.fresh:
-            await orders.put(act.db, "engine", "dial", {"key": begun.key, "to": body.to}, act.now)
+        await orders.put(act.db, "engine", "dial", {"key": begun.key, "to": body.to}, act.now)
     wake(request.app[SETTINGS].run, "engine")
     return Dialling(ticket=begun.ticket, fresh=begun.fresh)
 
@@ -209,7 +209,4 @@ async def give_up(request: web.Request, body: bodies.Reason, seen: int | None) -
 async def take_back(request: web.Request) -> Ticket:
     """元に戻す: takes back what one did last to this callback, within 90 seconds and before anybody else did something."""
     async with acting(request, "undo") as act:
-        last = request.app[LAST].get(act.who.name)
-        if last is None or last.ticket != act.ticket:
-            raise Conflict("元に戻せる操作がありません。", id="undo")
-        return Ticket.of(await undo.undo(act.db, last, who=act.who, now=act.now))
+        return Ticket.of(await undo.undo(act.db, act.ticket, who=act.who, now=act.now))

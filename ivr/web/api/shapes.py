@@ -178,6 +178,8 @@ class Ticket(Versioned):
     resolution_due_at: Time | None
     news_due_at: Time | None
     attempts: int
+    unrecorded: str | None
+    """Who rang and has not said yet how it went."""
     exhausted_at: Time | None
     wrong_number: str | None
     careful: bool

@@ -17,7 +17,6 @@ from ivr.callbacks.who import Who
 from ivr.errors import Conflict, NotFound
 from ivr.store import agents, dials, orders, users
 from ivr.store import callbacks as store
-from ivr.store import dials, orders, users
 from ivr.store.tables import AgentRow
 from ivr.web.callbacks.doing import Act, Doing, Refused, one_of
 
@@ -83,8 +82,9 @@ async def dial(doing: Doing) -> None:
     """A ticket that nobody has is claimed by it. Asked for twice with one key, it rings once."""
     form, who, now = doing.form, doing.who, doing.now
     key = f"page {one_of(form.text('key'), _keys(form.text('key')), '画面を開き直してから、発信してください。')}"
-    if await dials.by_key(doing.db, key) is None:
-        await doing.require_seen()
+    if await dials.by_key(doing.db, key) is not None:
+        return
+    await doing.require_seen()
     to = await _telephone(doing)
     if doing.row.state == "open":
         await claim(doing)
@@ -101,7 +101,7 @@ async def dial(doing: Doing) -> None:
     )
     if isinstance(begun, Refusal):
         raise Refused(begun.reason, begun.code if begun.may_insist else None)
-    if begun.fresh and to != "hand":
+    if to != "hand":
         await orders.put(doing.db, "engine", "dial", {"key": key, "to": to}, now)
         doing.wakes.append("engine")
 
@@ -281,9 +281,7 @@ async def split(doing: Doing) -> str | None:
 
 async def take_back(doing: Doing) -> None:
     """元に戻す"""
-    if doing.last is None or doing.last.ticket != doing.ticket:
-        raise Conflict("元に戻せる操作がありません。", id="undo")
-    await undo.undo(doing.db, doing.last, who=doing.who, now=doing.now)
+    await undo.undo(doing.db, doing.ticket, who=doing.who, now=doing.now)
 
 
 # Last part of the address -> what is done. Of those after the line the form carries no version: a claim is decided by who is

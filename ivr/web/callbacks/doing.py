@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import service, undo
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.states import CLOSED
-from ivr.callbacks.undo import Before, Done
+from ivr.callbacks.undo import Before
 from ivr.callbacks.who import Who
 from ivr.clock import JAPAN
 from ivr.dialplan.callbacks import CallbackRules
@@ -56,7 +56,6 @@ class Doing:
     form: Form
     policy: Policy
     rules: CallbackRules
-    last: Done | None
     wakes: list[str] = field(default_factory=list)
 
     @property
@@ -114,10 +113,6 @@ class NotDone(Exception):
         self.failed = failed
 
 
-# User -> what he or she did last. A page that was restarted takes nothing back, and says so.
-LAST: web.AppKey[dict[str, Done]] = web.AppKey("last_done")
-
-
 def who_asks(request: web.Request) -> Who:
     viewer = request[VIEWER]
     return Who(viewer.name, viewer.tenant, supervisor=viewer.manages)
@@ -134,7 +129,7 @@ async def do(request: web.Request, name: str, act: Act, *, seen: bool = True) ->
             alone = name != "merge"
             row = await store.get(db, request.match_info["ticket"], tenant=who.tenant, to_change=alone)
             policy, rules = app[LINES].policy(row.line), app[LINES].callbacks(row.line)
-            doing = Doing(db, row, who, now, form, policy, rules, app[LAST].get(who.name))
+            doing = Doing(db, row, who, now, form, policy, rules)
             if seen:
                 await doing.require_seen()
             ticket, before = row.ticket, undo.before(row)
@@ -149,28 +144,23 @@ async def do(request: web.Request, name: str, act: Act, *, seen: bool = True) ->
                 at=now,
                 detail=name,
             )
-            done = await done_now(db, ticket, before, who, now)
+            await was_done(db, ticket, before, who, now)
     except Conflict as told:
         insist = told.insist if isinstance(told, Refused) else None
         raise NotDone(Failed(name, str(told), form.typed(), insist)) from None
-    if done is None:
-        app[LAST].pop(who.name, None)
-    else:
-        app[LAST][who.name] = done
     for process in doing.wakes:
         wake(app[SETTINGS].run, process)
     raise web.HTTPSeeOther(there or f"/callbacks/{ticket}")
 
 
-async def done_now(db: AsyncSession, ticket: str, before: Before, who: Who, now: datetime) -> Done | None:
-    """The lease goes on with what was done. None: there is nothing that could be taken back."""
+async def was_done(db: AsyncSession, ticket: str, before: Before, who: Who, now: datetime) -> None:
+    """The lease goes on with it, and it may be taken back."""
     row = await store.find(db, ticket)
-    if row is None or row.ticket != ticket:
-        return None
+    if row is None or row.ticket != ticket:  # it became a part of another
+        return
     if row.agent == who.name and row.state not in CLOSED:
         await service.renew(db, ticket, who, until=now + service.LEASE, now=now)
-    last = await store.last_event(db, ticket)
-    return None if last.what == "undo" else Done(ticket, last.what, now, row.version, before)
+    await undo.keep(db, row, before, who=who, now=now)
 
 
 async def still_working(database: Store, ticket: str, who: Who, now: datetime) -> None:

@@ -16,17 +16,16 @@ from ivr.callbacks import asking, dialing, escalation, results, undo
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import Result
 from ivr.callbacks.states import CLOSED, ON_THE_LINE
-from ivr.callbacks.undo import Done
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
 from ivr.messages.transcription import seconds_left
 from ivr.store import audit, closures, deliveries, dials
 from ivr.store import callbacks as store
-from ivr.store.tables import AgentRow, CallbackRow, DialRow
+from ivr.store.tables import AgentRow, CallbackRow, DialRow, UndoRow
 from ivr.web import words
 from ivr.web.callbacks import read
 from ivr.web.callbacks.actions import colleagues
-from ivr.web.callbacks.doing import LAST, Failed, who_asks
+from ivr.web.callbacks.doing import Failed, who_asks
 from ivr.web.callbacks.heard import heard
 from ivr.web.callbacks.read import View
 from ivr.web.keys import CLOCK, LINES, SEAT, SETTINGS, STORE, VIEWER
@@ -41,8 +40,8 @@ FAILED = web.RequestKey("failed", Failed)  # what the form that is answered coul
 class Hand:
     """What the person who looks at a ticket has in hand.
 
-    `held_by`: another agent whose lease runs. `ringing`: a dial that is not over; `wants_result`: the last dial is the
-    person's own, somebody has talked, and nobody has said how it went.
+    `held_by`: another agent whose lease runs. `ringing`: a dial that is not over; `owed_by`: who dialled, by hand or up to a
+    talk, and has not said how it went; `wants_result`: that is the person, and the dial is over.
     """
 
     mine: bool
@@ -51,10 +50,11 @@ class Hand:
     closed: bool
     on_the_line: bool
     ringing: DialRow | None
+    owed_by: str | None
     wants_result: bool
     agent: AgentRow | None
     tel_link: bool
-    undo: Done | None
+    undo: UndoRow | None
 
     @property
     def may_dial(self) -> bool:
@@ -62,7 +62,8 @@ class Hand:
 
     @property
     def may_record(self) -> bool:
-        return self.mine and not self.closed
+        late = self.owed_by is not None and not self.held_by
+        return (self.mine or late) and not self.closed
 
 
 async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[str, Any]:
@@ -125,21 +126,22 @@ async def _hand(
     last = made[-1] if made else None
     closed = row.state in CLOSED
     on_the_line = row.state in ON_THE_LINE
-    own_dial = last is not None and last.agent == who.name and last.outcome is None
-    # Of a customer whom the engine never rang there is nothing to tell.
-    over = last is not None and last.ended_at is not None and (last.by_hand or last.answered_at is not None)
-    done, telephone = request.app[LAST].get(who.name), request.get(SEAT)
+    ringing = last if last is not None and on_the_line and last.ended_at is None else None
+    held_by = row.agent if row.agent not in (None, who.name) and leased else None
+    owes = row.unrecorded == who.name and not (held_by or ringing or closed)
+    telephone = request.get(SEAT)
     return Hand(
         mine=row.agent == who.name,
-        held_by=row.agent if row.agent not in (None, who.name) and leased else None,
+        held_by=held_by,
         offered=row.offered_to == who.name,
         closed=closed,
         on_the_line=on_the_line,
-        ringing=last if last is not None and on_the_line and last.ended_at is None else None,
-        wants_result=row.agent == who.name and own_dial and over and not closed,
+        ringing=ringing,
+        owed_by=row.unrecorded,
+        wants_result=owes,
         agent=telephone if telephone is not None and telephone.tenant in (None, row.tenant) else None,
         tel_link=rules.tel_links,
-        undo=done if done is not None and undo.may(done, now) else None,
+        undo=await undo.offered(db, who, now),
     )
 
 

@@ -14,22 +14,26 @@ def upgrade() -> None:
     _customers()
     _duty()
     _dials()
+    _undos()
     _search()
 
 
 def _people() -> None:
     op.add_column("calls", sa.Column("agent", sa.String(64), nullable=True))
     op.add_column("agents", sa.Column("mobile", sa.String(20), nullable=True))
+    op.add_column("agents", sa.Column("unregistered_at", sa.DateTime(), nullable=True))
     for column in (
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("totp_secret", sa.String(64), nullable=True),
         sa.Column("totp_used", sa.Integer(), nullable=True),
         sa.Column("recovery", sa.JSON(), nullable=True),
         sa.Column("disabled_at", sa.DateTime(), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False, server_default="0"),
     ):
         op.add_column("users", column)
     op.add_column("tokens", sa.Column("role", sa.String(16), nullable=False, server_default="agent"))
     op.add_column("tokens", sa.Column("expires_at", sa.DateTime(), nullable=True))
+    op.add_column("tokens", sa.Column("used_at", sa.DateTime(), nullable=True))
     op.create_table(
         "user_links",
         sa.Column("digest", sa.String(64), nullable=False),
@@ -51,6 +55,7 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_tries"),
     )
     op.create_index("ix_tries_name_at", "tries", ["name", "at"])
+    op.create_index("ix_tries_address_at", "tries", ["address", "at"])
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -61,10 +66,23 @@ def _people() -> None:
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("about", sa.String(200), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("seal", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_audit"),
     )
     op.create_index("ix_audit_tenant_at", "audit", ["tenant", "at"])
     op.create_index("ix_audit_kind_about", "audit", ["kind", "about"])
+    op.create_index("ix_audit_seal", "audit", ["seal"])
+    op.create_table(
+        "audit_seals",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("newest", sa.DateTime(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("content", sa.String(64), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("cleared_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name="pk_audit_seals"),
+    )
 
 
 def _customers() -> None:
@@ -118,6 +136,27 @@ def _dials() -> None:
         ["engine"],
         sqlite_where=going_on,
         postgresql_where=going_on,
+    )
+    op.add_column("callbacks", sa.Column("unrecorded", sa.String(64), nullable=True))
+    owed = sa.text("unrecorded IS NOT NULL")
+    op.create_index(
+        "ix_callbacks_unrecorded", "callbacks", ["unrecorded"], sqlite_where=owed, postgresql_where=owed
+    )
+
+
+def _undos() -> None:
+    op.create_table(
+        "callback_undos",
+        sa.Column("ticket", sa.String(16), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("who", sa.String(64), nullable=False),
+        sa.Column("what", sa.String(32), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("event", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket"], ["callbacks.ticket"], name="fk_callback_undos_ticket"),
+        sa.PrimaryKeyConstraint("ticket", name="pk_callback_undos"),
     )
 
 

@@ -6,12 +6,30 @@ about something that is gone is refused, a channel that is hung up leaves its br
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from ivr.asterisk.ari import AriRefused, Handler, Json
+from ivr.asterisk.caller import AriCall, Sound, Sounds
+from ivr.asterisk.outgoing import Outgoing
+from ivr.outside import Outside
 
 LATENCY = 0.001  # seconds, each way
+SILENCE = Sound(Path("silence"), 1.0)
+SOUNDS = Sounds(  # each text is its own file
+    of=lambda text: Sound(Path(text), 1.0), neutral=lambda: SILENCE, beep=SILENCE, taken=lambda: SILENCE
+)
+
+
+def outgoing(ari: "FakeAri", outside: Outside, calls: list[AriCall]) -> Outgoing:
+    """`calls`: those that are made, as long as they last."""
+
+    async def over(call: AriCall) -> None:
+        await call.aclose()
+        calls.remove(call)
+
+    return Outgoing(ari, SOUNDS, Path("/recordings"), outside, calls.append, over)  # type: ignore[arg-type]
 
 
 class FakeAri:

@@ -2,17 +2,16 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from ivr.clock import Clock
 from ivr.errors import NotFound, StoreError
 from ivr.staff import LineToday, Unlocked
+from tests.fakes.fake_retrieval import tried
 from tests.fakes.virtual_time import Life
 
 DISK = 0.05  # seconds
-TRIES = 5
-LOCKED = timedelta(minutes=15)
 
 
 @dataclass
@@ -40,18 +39,8 @@ class FakeClosings:
         book, now = self._book, self._clock.now()
         if (line, tenant) != (book.line, book.tenant) or book.pin is None:
             return "unavailable"
-        if book.locked_until is not None and now < book.locked_until:
-            return "locked"
-        if book.locked_until is not None:
-            book.wrong, book.locked_until = 0, None
-        book.wrong += 1
-        if book.wrong >= TRIES:
-            book.locked_until = now + LOCKED
         await self._store()
-        if pin != book.pin:
-            return "wrong"
-        book.wrong, book.locked_until = 0, None
-        return "right"
+        return tried(book, pin, now)
 
     def today(self, line: str, tenant: str) -> LineToday:
         self._mine(line, tenant)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ivr.call import Withheld
@@ -65,6 +66,27 @@ class Shelf:
     log: list[str] = field(default_factory=list)
 
 
+class Locked(Protocol):
+    pin: str | None
+    wrong: int
+    locked_until: datetime | None
+
+
+def tried(lock: Locked, pin: str, now: datetime) -> Unlocked:
+    """What comes of an attempt on a line that has a PIN."""
+    if lock.locked_until is not None and now < lock.locked_until:
+        return "locked"
+    if lock.locked_until is not None:
+        lock.wrong, lock.locked_until = 0, None
+    lock.wrong += 1
+    if lock.wrong >= TRIES:
+        lock.locked_until = now + LOCKED
+    if pin != lock.pin:
+        return "wrong"
+    lock.wrong, lock.locked_until = 0, None
+    return "right"
+
+
 class FakeRetrieval:
     def __init__(self, shelf: Shelf, clock: Clock, life: Life | None = None) -> None:
         self._shelf = shelf
@@ -76,17 +98,7 @@ class FakeRetrieval:
         await self._store()
         if line != shelf.line or shelf.pin is None:
             return "unavailable"
-        if shelf.locked_until is not None and now < shelf.locked_until:
-            return "locked"
-        if shelf.locked_until is not None:
-            shelf.wrong, shelf.locked_until = 0, None
-        shelf.wrong += 1
-        if shelf.wrong >= TRIES:
-            shelf.locked_until = now + LOCKED
-        if pin != shelf.pin:
-            return "wrong"
-        shelf.wrong, shelf.locked_until = 0, None
-        return "right"
+        return tried(shelf, pin, now)
 
     async def waiting(self, lines: Sequence[str], tenant: str) -> Sequence[KeptMessage]:
         await self._store()

@@ -53,15 +53,19 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.url(server.create(f"empty_{next(_numbers)}"))
 
 
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database with all tables and no rows."""
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database with all tables and no rows, of the kind that is the fixture's parameter."""
     if request.param == "sqlite":
         file = tmp_path / "ivr.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         return f"sqlite:///{file}"
     found: str = request.getfixturevalue("postgres_url")
     return found
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return fresh(request, tmp_path)
 
 
 @pytest.fixture

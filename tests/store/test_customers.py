@@ -1,7 +1,6 @@
 """What steps ask of `Customers`, held by the one on both stores and by the fake alike."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from ivr.store.database import Store
 from tests.fakes.fake_customers import Book, FakeCustomers, Known
 from tests.hours_helpers import jst
 from tests.messages_helpers import ManualClock
+from tests.store.conftest import fresh
 from tests.store.rows import callback, contact
 
 NOW = jst("2026-11-24 11:00")
@@ -96,12 +96,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path, patient: None) ->
         book = Book()
         yield Desk(FakeCustomers(book), clock, book=book)
         return
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ivr.db")
-        url = f"sqlite:///{tmp_path / 'ivr.db'}"
-    else:
-        url = request.getfixturevalue("postgres_url")
-    store = await Store.open(url)
+    store = await Store.open(fresh(request, tmp_path))
     async with store.write() as session:
         for name, tenant in (("tanaka", "shop"), ("sato", "shop"), ("abe", None), ("kato", "kelp")):
             about: dict[str, Any] = {"endpoint": f"PJSIP/{name}", "secret": "", "tenant": tenant}

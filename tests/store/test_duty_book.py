@@ -1,6 +1,5 @@
 """What ringing who is on duty asks of its `Book`, held by the one on both stores and by the fake alike."""
 
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from tests.dialplans import SHOP
 from tests.fakes.fake_duty import FakeBook
 from tests.hours_helpers import jst
 from tests.messages_helpers import ManualClock
+from tests.store.conftest import fresh
 from tests.store.rows import callback, contact
 
 NIGHT = jst("2026-11-22 03:00")  # a Sunday
@@ -53,12 +53,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if request.param == "fake":
         yield Desk(FakeBook(["chiba", "doi"], clock), clock)
         return
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ivr.db")
-        url = f"sqlite:///{tmp_path / 'ivr.db'}"
-    else:
-        url = request.getfixturevalue("postgres_url")
-    store, lines = await Store.open(url), Lines()
+    store, lines = await Store.open(fresh(request, tmp_path)), Lines()
     source = SHOP.replace("line:\n", "line:\n  callbacks: {duty: [chiba, doi]}\n", 1)
     source = source.replace("tenant: shop", "tenant: desk")
     plan = load_text("desk.yaml", source, STEPS)

@@ -1,7 +1,6 @@
 """What the mailbox step asks of `Retrieval`, held by the one on both stores and by the fake alike."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +29,7 @@ from tests.dialplans import SHOP
 from tests.fakes.fake_retrieval import FakeRetrieval, Message, Shelf, Ticket
 from tests.hours_helpers import jst
 from tests.messages_helpers import ManualClock
+from tests.store.conftest import fresh
 from tests.store.rows import message
 
 NOW = jst("2026-11-24 11:00")
@@ -160,12 +160,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         shelf, clock = Shelf("shop", PIN), ManualClock(NOW)
         yield Desk(FakeRetrieval(shelf, clock), clock, recordings, shelf=shelf)
         return
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ivr.db")
-        url = f"sqlite:///{tmp_path / 'ivr.db'}"
-    else:
-        url = request.getfixturevalue("postgres_url")
-    store = await Store.open(url)
+    store = await Store.open(fresh(request, tmp_path))
     yield await on_store(store, recordings)
     await store.close()
 

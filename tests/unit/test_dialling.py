@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.asterisk.caller import AriCall, Sound, Sounds
+from ivr.asterisk.caller import AriCall
 from ivr.call import Caller, CallState, Dialled
 from ivr.outside import Outside
-from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_ari import SOUNDS, FakeAri
 from tests.fakes.virtual_time import in_virtual_time
 
 SOON = 0.05  # seconds: some requests and their answers
@@ -18,10 +18,6 @@ OPERATOR = Outside(("03-1234-5678",), "PJSIP/{number}@trunk")
 
 
 def a_call(ari: FakeAri) -> AriCall:
-    silence = Sound(Path("silence"), 1.0)
-    sounds = Sounds(
-        of=lambda text: Sound(Path(text), 1.0), neutral=lambda: silence, beep=silence, taken=lambda: silence
-    )
     ari.channels.add("c1")
     state = CallState("c1", "ecforce", "")
     return AriCall(
@@ -30,7 +26,7 @@ def a_call(ari: FakeAri) -> AriCall:
         Caller("+819012345678"),
         "05031859080",
         state,
-        sounds,
+        SOUNDS,
         Path("/recordings"),
         OPERATOR,
     )

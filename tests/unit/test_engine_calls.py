@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ivr.asterisk.caller import AriCall, Sound, Sounds
+from ivr.asterisk.caller import AriCall
 from ivr.call import (
     Announcement,
     Caller,
@@ -24,7 +24,7 @@ from ivr.engine import UNKNOWN_NUMBER, Engine
 from ivr.keys import KeyTable
 from ivr.lines import Lines, LiveLine
 from ivr.queues.queues import Queues
-from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_ari import SOUNDS, FakeAri
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
 from tests.fakes.fake_mailbox import FakeMailbox, Mailroom
@@ -49,13 +49,6 @@ steps:
   thanks: {type: play, say: お電話ありがとうございました。, next: bye}
   bye: {type: hangup}
 """
-
-
-def sounds() -> Sounds:
-    silence = Sound(Path("silence"), 1.0)
-    return Sounds(
-        of=lambda text: Sound(Path(text), 1.0), neutral=lambda: silence, beep=silence, taken=lambda: silence
-    )
 
 
 class OneOffer:
@@ -87,7 +80,7 @@ class OneOffer:
 def a_call(ari: FakeAri) -> AriCall:
     ari.channels.add("c1")
     state = CallState("c1", "ecforce", "")
-    return AriCall(ari, "c1", Caller("+819012345678"), "050", state, sounds(), Path("/recordings"))  # type: ignore[arg-type]
+    return AriCall(ari, "c1", Caller("+819012345678"), "050", state, SOUNDS, Path("/recordings"))  # type: ignore[arg-type]
 
 
 def waiting(call: AriCall, place: OneOffer) -> "asyncio.Task[Waited]":
@@ -316,7 +309,7 @@ class Run:
         self.engine = Engine(
             *parts,
             FakeJournal(self.ledger),
-            sounds(),
+            SOUNDS,
             clock,
             Path("/recordings"),
             closings,

@@ -1,16 +1,15 @@
 """Calls that we make, on a small Asterisk in memory: who answers, who does not and why, and what the trunks carry."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from ivr.asterisk.caller import AriCall, Sound, Sounds
-from ivr.asterisk.outgoing import NotReached, Outgoing
+from ivr.asterisk.caller import AriCall
+from ivr.asterisk.outgoing import NotReached
 from ivr.call import CallerHungUp
 from ivr.keys import KeyTable
 from ivr.outside import NoWay, Outside, Way
-from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_ari import FakeAri, outgoing
 from tests.fakes.virtual_time import in_virtual_time
 
 SOON = 0.05  # seconds: some requests and their answers
@@ -29,25 +28,7 @@ class Office:
     def __init__(self, outside: Outside = Outside(way=hikari)) -> None:  # noqa: B008
         self.ari = FakeAri()
         self.calls: list[AriCall] = []
-        silence = Sound(Path("silence"), 1.0)
-        sounds = Sounds(
-            of=lambda text: Sound(Path(text), 1.0),
-            neutral=lambda: silence,
-            beep=silence,
-            taken=lambda: silence,
-        )
-        self.outgoing = Outgoing(
-            self.ari,  # type: ignore[arg-type]
-            sounds,
-            Path("/recordings"),
-            outside,
-            self.calls.append,
-            self._over,
-        )
-
-    async def _over(self, call: AriCall) -> None:
-        await call.aclose()
-        self.calls.remove(call)
+        self.outgoing = outgoing(self.ari, outside, self.calls)
 
     def rings(self, to: str | Way, id: str = LEG) -> "asyncio.Task[AriCall | NotReached]":
         return asyncio.create_task(self.outgoing.ring(to, 30, id=id, line="ecforce", ours=OURS))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.asterisk.caller import AriCall, Sound, Sounds
+from ivr.asterisk.caller import AriCall
 from ivr.call import Call, Caller, CallerHungUp, CallState
 from ivr.keys import DigitsRead
-from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_ari import SOUNDS, FakeAri
 from tests.fakes.fake_call import FakeCall
 from tests.fakes.virtual_time import in_virtual_time
 from tests.fakes.world import Telephone, World
@@ -18,11 +18,9 @@ GAP = 0.5  # seconds between two keys
 
 
 def ari_call() -> tuple[Call, Callable[[str], None], Callable[[], None]]:
-    silence = Sound(Path("silence"), 2.0)
-    sounds = Sounds(of=lambda _: silence, neutral=lambda: silence, beep=silence, taken=lambda: silence)
     ari = FakeAri()
     ari.channels.add("c1")
-    call = AriCall(ari, "c1", Caller(None), "050", CallState("c1", "x", ""), sounds, Path("/recordings"))  # type: ignore[arg-type]
+    call = AriCall(ari, "c1", Caller(None), "050", CallState("c1", "x", ""), SOUNDS, Path("/recordings"))  # type: ignore[arg-type]
     return (
         call,
         lambda key: call.on_event({"type": "ChannelDtmfReceived", "digit": key}),

@@ -1,17 +1,15 @@
 """One dial on a small Asterisk in memory: each stage, and who hangs up in it. What is written down, and what rings on."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from ivr.asterisk.caller import AriCall, Sound, Sounds
-from ivr.asterisk.outgoing import Outgoing
+from ivr.asterisk.caller import AriCall
 from ivr.outside import Outside, Way
 from ivr.ringing_back import texts
 from ivr.ringing_back.dial import Dial
 from ivr.ringing_back.job import Job, To
-from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_ari import FakeAri, outgoing
 from tests.fakes.fake_book import FakeBook
 from tests.fakes.virtual_time import in_virtual_time
 
@@ -29,30 +27,12 @@ class Office:
         self.ari = FakeAri()
         self.book = FakeBook(job)
         self.calls: list[AriCall] = []
-        silence = Sound(Path("silence"), 1.0)
-        sounds = Sounds(
-            of=lambda text: Sound(Path(text), 1.0),
-            neutral=lambda: silence,
-            beep=silence,
-            taken=lambda: silence,
-        )
         outside = Outside(
             way=lambda number, ours: Way(f"PJSIP/0{number[3:]}@trunk.ip", "05031859080", "trunk.ip", channels)
         )
-        outgoing = Outgoing(
-            self.ari,  # type: ignore[arg-type]
-            sounds,
-            Path("/recordings"),
-            outside,
-            self.calls.append,
-            self._over,
-        )
-        self.dial = Dial(job, OURS, outgoing, self.book, first=() if kept else [texts.AT_ONCE], kept=kept)
+        calls = outgoing(self.ari, outside, self.calls)
+        self.dial = Dial(job, OURS, calls, self.book, first=() if kept else [texts.AT_ONCE], kept=kept)
         self.going_on = asyncio.create_task(self.dial.lead(to))
-
-    async def _over(self, call: AriCall) -> None:
-        await call.aclose()
-        self.calls.remove(call)
 
     async def agent_answers(self) -> None:
         await asyncio.sleep(3)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ivr.asterisk.caller import Sound, Sounds
 from ivr.engine import Engine
 from ivr.lines import Lines, LiveLine
 from ivr.outside import Outside
@@ -15,7 +14,7 @@ from ivr.queues.queues import Queues
 from ivr.ringing_back import texts
 from ivr.ringing_back.desk import RingingBack
 from ivr.ringing_back.job import Job
-from tests.fakes.fake_ari import FakeAri
+from tests.fakes.fake_ari import SOUNDS, FakeAri
 from tests.fakes.fake_book import FakeBook
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.fakes.fake_journal import FakeJournal, Ledger
@@ -46,13 +45,6 @@ class Run:
     def __init__(self, *jobs: Job) -> None:
         self.ari, self.book = FakeAri(), FakeBook(*jobs)
         clock = FakeClock(datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
-        silence = Sound(Path("silence"), 1.0)
-        sounds = Sounds(
-            of=lambda text: Sound(Path(text), 1.0),
-            neutral=lambda: silence,
-            beep=silence,
-            taken=lambda: silence,
-        )
         parts: Any = (
             self.ari,
             OneLine(),
@@ -62,7 +54,7 @@ class Run:
         self.engine = Engine(
             *parts,
             FakeJournal(Ledger()),
-            sounds,
+            SOUNDS,
             clock,
             Path("/recordings"),
             FakeClosings(ClosingBook(), clock),

@@ -206,6 +206,8 @@ async def test_what_is_done_cannot_be_done_or_claimed_again(desk: Store) -> None
             await service.close(session, ticket, who=Who("bob"), now=after(61), note=None)
         with pytest.raises(Conflict, match="この折り返しは「対応済み」のため、「担当中」にできません。"):
             await service.claim(session, ticket, Who("bob"), until=after(600), now=after(61))
+        with pytest.raises(Conflict, match="対応済み"):  # nor opened again by giving it back
+            await service.give_back(session, ticket, who=Who("alice"), now=after(61))
 
 
 async def test_only_what_is_done_can_be_opened_again(desk: Store) -> None:

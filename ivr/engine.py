@@ -13,6 +13,7 @@ from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
 from ivr.asterisk.ears import NOBODY, Ears
 from ivr.asterisk.outgoing import Outgoing
+from ivr.asterisk.ways import Ways
 from ivr.call import BY_DEFAULT, NOBODY_READS, CallerHungUp, CallState, Journal, Mailbox, Reader
 from ivr.clock import Clock
 from ivr.dialplan.desk import Desk
@@ -52,8 +53,9 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.calls: dict[str, AriCall] = {}
+        self._ways = Ways(self.ari, self.outside)
         self.outgoing = Outgoing(
-            self.ari, self.sounds, self.recordings, self.outside, self._begins, self._closed
+            self.ari, self.sounds, self.recordings, self._ways, self._begins, self._closed
         )
         self.draining = False
         self._adopted = False
@@ -150,7 +152,7 @@ class Engine:
         )
         if line is not None and known is None:
             state.variables[BY_DEFAULT] = "yes"
-        parts = (self.sounds, self.recordings, self.outside, self.ears)
+        parts = (self.sounds, self.recordings, self._ways, self.ears)
         call = AriCall(self.ari, channel["id"], who, dialled, state, *parts)
         self._begins(call)
         self.start(self._serve(call, line), f"call {call.id}")

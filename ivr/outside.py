@@ -89,10 +89,10 @@ class Outside:
             return "no way leads to telephones outside; the operator gives one by IVR_TRUNKS or IVR_OUTBOUND"
         return None
 
-    def endpoint(self, number: str, ours: str = "") -> str | None:
-        """What Asterisk dials for a number (E.164); None if it is refused. `ours`: the number that was called."""
+    def of_transfer(self, number: str, ours: str = "") -> Way | None:
+        """How a number (E.164) is rung for a caller of `ours`, E.164; None if it is refused."""
         found = self._way(number, ours) if self.refusal(number) is None else None
-        return found.endpoint if isinstance(found, Way) else None
+        return found if isinstance(found, Way) else None
 
     def to_person(self, number: str, ours: str) -> Way | NoWay:
         """How a customer is rung back, or one of our own people, at a number (E.164) whose line has `ours`.

@@ -18,6 +18,7 @@ from ivr.asterisk.numbers import to_e164
 from ivr.asterisk.proving import Proof, Proving
 from ivr.asterisk.registrations import Registration
 from ivr.asterisk.trunks import dial_string, endpoint, files
+from ivr.asterisk.ways import in_use
 from ivr.clock import Clock, SystemClock
 from ivr.dialplan.problems import BadDialplan, Problem, did_you_mean
 from ivr.errors import AsteriskError, SettingsError, StoreError
@@ -140,8 +141,7 @@ async def _require_room(ari: Ari, trunk: Trunk, wanted: int) -> None:
             "Ring the number from a telephone instead",
             retryable=False,
         ) from None
-    channels = await ari.http("GET", "channels")
-    used = sum(channel["name"].startswith(f"PJSIP/{endpoint(trunk.name)}-") for channel in channels)
+    used = (await in_use(ari))[endpoint(trunk.name)]
     if used + wanted > trunk.model.channels:
         raise AsteriskError(
             f"the test needs {wanted} free channels of the trunk, which has {trunk.model.channels}, and {used} of them "

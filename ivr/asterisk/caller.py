@@ -15,6 +15,7 @@ from ivr.asterisk.channel import Channel, quietly
 from ivr.asterisk.ears import NOBODY, Ear, Ears, whole
 from ivr.asterisk.numbers import to_e164
 from ivr.asterisk.waiting import AgentLeg, Bridge, dial, wait
+from ivr.asterisk.ways import Ways
 from ivr.call import (
     Announcement,
     Caller,
@@ -30,7 +31,6 @@ from ivr.call import (
 )
 from ivr.errors import AsteriskError
 from ivr.keys import DigitsRead, KeyBuffer, KeysRead, KeyTable, read_digits, read_keys
-from ivr.outside import NOWHERE, Outside
 
 log = logging.getLogger("ivr.asterisk.caller")
 
@@ -76,10 +76,10 @@ class AriCall(Channel):
         state: CallState,
         sounds: Sounds,
         recordings: Path,
-        outside: Outside = NOWHERE,
+        ways: Ways | None = None,
         ears: Ears = NOBODY,
     ) -> None:
-        """`outside`: what may be dialled; nothing unless it says so. `ears`: who listens."""
+        """`ways`: to telephones outside; None: there are none. `ears`: who listens."""
         super().__init__(ari, id)
         self.caller = caller
         self.dialled = dialled
@@ -90,7 +90,7 @@ class AriCall(Channel):
         self.recording = False
         self._sounds = sounds
         self._recordings = recordings
-        self._outside = outside
+        self._ways = ways or Ways(ari)
         self._ears = ears
         self._answers: Ear | None = None  # to whom a spoken answer would be one now
         self._saying = 0  # prompts
@@ -294,11 +294,15 @@ class AriCall(Channel):
 
     async def dial(self, number: str, *texts: str, ring: float) -> Dialled:
         self._here()
-        endpoint = self._outside.endpoint(number, to_e164(self.dialled) or "")
-        if endpoint is None:  # `ivr check` refuses it; the operator may have changed the list since
+        way = self._ways.of_transfer(number, to_e164(self.dialled) or "")
+        if way is None:  # `ivr check` refuses it; the operator may have changed the list since
             log.error("a number that may not be dialled was not dialled", extra={"call_id": self.id})
             return Dialled("failed")
-        return await dial(self, endpoint, ring, [Announcement(lambda: texts)])
+        async with self._ways.holding(self.id, way) as refused:
+            if refused:
+                log.warning("no place on a trunk", extra={"call_id": self.id, "reason": refused})
+                return Dialled("failed")
+            return await dial(self, way, ring, [Announcement(lambda: texts)])
 
     async def talk(self, limit: TalkLimit | None = None) -> Talked:
         bridge = self.bridge

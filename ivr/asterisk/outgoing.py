@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from ivr.asterisk.ari import Ari, AriRefused
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
 from ivr.asterisk.waiting import dial
+from ivr.asterisk.ways import NoPlace, Ways
 from ivr.call import Announcement, Caller, CallerHungUp, CallState
 from ivr.errors import AsteriskError
-from ivr.outside import NoWay, Outside, Way, national
+from ivr.outside import NoWay, Way, national
 
 log = logging.getLogger("ivr.asterisk.outgoing")
 
@@ -74,7 +74,10 @@ _NO_WAY: Mapping[NoWay, NotReached] = {
     "barred": NotReached("failed", "この番号には、外線の設定（trunks.yaml の barred）により発信できません。"),
     "nowhere": NotReached("failed", "発信に使う外線が設定されていません。管理者にご連絡ください。"),
 }
-_NO_PLACE = NotReached("failed", "外線がすべて使用中です。しばらくしてから発信してください。")
+_NO_PLACE: Mapping[NoPlace, NotReached] = {
+    "full": NotReached("failed", "外線がすべて使用中です。しばらくしてから発信してください。"),
+    "unknown": _FAILED,
+}
 
 
 def explained(cause: int, status: int = 0) -> NotReached:
@@ -92,57 +95,27 @@ class Outgoing:
         ari: Ari,
         sounds: Sounds,
         recordings: Path,
-        outside: Outside,
+        ways: Ways,
         begins: Callable[[AriCall], None],
         over: Callable[[AriCall], Awaitable[None]],
     ) -> None:
         self._ari = ari
         self._sounds = sounds
         self._recordings = recordings
-        self._outside = outside
+        self._ways = ways
         self._begins = begins
         self._over = over
-        self._held: dict[str, Counter[str]] = {}
-        self._looking = asyncio.Lock()
 
     def way(self, number: str, ours: str) -> Way | NotReached:
         """To a number outside, which sees `ours`, the line's own (both E.164), or one of its trunk."""
-        found = self._outside.to_person(number, ours)
+        found = self._ways.to_person(number, ours)
         return found if isinstance(found, Way) else _NO_WAY[found]
 
     @asynccontextmanager
     async def holding(self, id: str, *ways: Way) -> AsyncIterator[NotReached | None]:
-        """Keeps places on the trunks of `ways` inside, or says why there are none; both ways count there.
-
-        `id`: what the ids of the calls to come have before AGENT. Other engines are not known here: then the
-        carrier refuses.
-        """
-        async with self._looking:
-            full = await self._hold(id, Counter(way.trunk for way in ways if way.channels), ways)
-        try:
-            yield full
-        finally:
-            self._held.pop(id, None)
-
-    async def _hold(self, id: str, wanted: Counter[str], ways: Sequence[Way]) -> NotReached | None:
-        try:
-            used = await self._used(id) if wanted else Counter[str]()
-        except AsteriskError as error:
-            log.warning("a trunk cannot be looked at", extra={"call_id": id, "error": str(error)})
-            return _FAILED
-        if any(used[way.trunk] + wanted[way.trunk] > way.channels for way in ways if way.channels):
-            return _NO_PLACE
-        self._held[id] = wanted
-        return None
-
-    async def _used(self, id: str) -> Counter[str]:
-        """Trunk -> calls that are up on it, or will be."""
-        held = {other: places for other, places in self._held.items() if other != id}
-        used = sum(held.values(), Counter[str]())
-        for channel in await self._ari.http("GET", "channels"):
-            if channel["id"].partition(AGENT)[0] not in (*held, id):
-                used[channel["name"].partition("/")[2].rpartition("-")[0]] += 1
-        return used
+        """As `Ways.holding`, with why not in words."""
+        async with self._ways.holding(id, *ways) as refused:
+            yield _NO_PLACE[refused] if refused else None
 
     async def ring(
         self, to: str | Way, seconds: float, *, id: str, line: str, ours: str = ""
@@ -166,7 +139,7 @@ class Outgoing:
     ) -> AriCall | NotReached:
         state = CallState(id, line, "")
         call = AriCall(
-            self._ari, id, Caller(number), way.shown, state, self._sounds, self._recordings, self._outside
+            self._ari, id, Caller(number), way.shown, state, self._sounds, self._recordings, self._ways
         )
         answered = begun = False
         try:
@@ -212,7 +185,7 @@ class Outgoing:
         """Says `texts`, then one hears it ring, while a further telephone does; None: the two are bridged, and `talk`."""
         if call.gone or call.leaving:
             raise CallerHungUp
-        dialled = await dial(call, way.endpoint, seconds, [Announcement(lambda: texts)], "ring")
+        dialled = await dial(call, way, seconds, [Announcement(lambda: texts)], "ring")
         if dialled.ended_by == "answered":
             return None
         if dialled.ended_by == "failed" and not dialled.cause:

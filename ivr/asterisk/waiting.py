@@ -10,6 +10,7 @@ from ivr.asterisk.channel import AGENT, Channel, quietly
 from ivr.call import Announcement, CallerHungUp, Dialled, Offer, Place, Seat, Verdict, Waited
 from ivr.errors import AsteriskError
 from ivr.keys import AFTER_A_KEY, KeyTable
+from ivr.outside import Way
 
 if TYPE_CHECKING:
     from ivr.asterisk.caller import AriCall, Sound
@@ -115,21 +116,24 @@ async def wait(
 
 async def dial(
     call: "AriCall",
-    endpoint: str,
+    way: Way,
     ring: float,
     announcements: Sequence[Announcement],
     meanwhile: Meanwhile = "moh",
 ) -> Dialled:
-    """The word `dial`. Whatever ends it but an answer, music, announcements and the telephone have stopped."""
+    """The word `dial`. Whatever ends it but an answer, music, announcements and the telephone have stopped.
+
+    `way`: its place is held.
+    """
     # Like an agent's, so that whoever looks after the talks of a dead engine knows it.
     id = f"{call.id}{AGENT}{OUTSIDE}-{next(call.numbers)}"
-    leg = AgentLeg(call.ari, id, Seat(OUTSIDE, endpoint))
+    leg = AgentLeg(call.ari, id, Seat(OUTSIDE, way.endpoint))
     leg.changed_too = call.changed
     announcer = _announcer(call, announcements, meanwhile)
     joined = False
     try:
         # Carriers want to see a number of the line, not the caller's.
-        await leg.ring(ring, call.id, call.dialled)
+        await leg.ring(ring, call.id, way.shown or call.dialled)
         await call.until(lambda: leg.up or leg.gone, ring + RING_SLACK)
         if leg.up and not leg.gone:
             joined = await _join(call, leg, announcer, meanwhile)

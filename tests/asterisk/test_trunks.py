@@ -14,6 +14,7 @@ from ivr.asterisk.caller import AriCall
 from ivr.asterisk.install import AsteriskInstall
 from ivr.asterisk.outgoing import NotReached, Outgoing
 from ivr.asterisk.private import PrivateAsterisk
+from ivr.asterisk.ways import Ways
 from ivr.outside import Outside, Way
 from ivr.trunks.load import load_trunks
 from tests.asterisk.bare_engine import BareEngine
@@ -308,7 +309,7 @@ async def test_what_a_carrier_answers_is_told_in_words(asterisk: PrivateAsterisk
 
     nothing: Any = None
     outside = Outside(way=lambda number, ours: Way(f"PJSIP/{number}@trunk.carrier", "0311112222"))
-    outgoing = Outgoing(ari, nothing, Path(), outside, lambda call: None, over)
+    outgoing = Outgoing(ari, nothing, Path(), Ways(ari, outside), lambda call: None, over)
     try:
         await until(lambda: ari.connected, 10, "the link")
         told = {}

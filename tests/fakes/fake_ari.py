@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from ivr.asterisk.ari import AriRefused, Handler, Json
 from ivr.asterisk.caller import AriCall, Sound, Sounds
 from ivr.asterisk.outgoing import Outgoing
+from ivr.asterisk.ways import Ways
 from ivr.outside import Outside
 
 LATENCY = 0.001  # seconds, each way
@@ -29,7 +30,8 @@ def outgoing(ari: "FakeAri", outside: Outside, calls: list[AriCall]) -> Outgoing
         await call.aclose()
         calls.remove(call)
 
-    return Outgoing(ari, SOUNDS, Path("/recordings"), outside, calls.append, over)  # type: ignore[arg-type]
+    ways = Ways(ari, outside)  # type: ignore[arg-type]
+    return Outgoing(ari, SOUNDS, Path("/recordings"), ways, calls.append, over)  # type: ignore[arg-type]
 
 
 class FakeAri:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.caller import AriCall
+from ivr.asterisk.ways import Ways
 from ivr.call import Caller, CallState, Dialled
-from ivr.outside import Outside
+from ivr.outside import Outside, Way
 from tests.fakes.fake_ari import SOUNDS, FakeAri
 from tests.fakes.virtual_time import in_virtual_time
 
@@ -17,19 +18,11 @@ ENDPOINT = "PJSIP/0312345678@trunk"
 OPERATOR = Outside(("03-1234-5678",), "PJSIP/{number}@trunk")
 
 
-def a_call(ari: FakeAri) -> AriCall:
-    ari.channels.add("c1")
-    state = CallState("c1", "ecforce", "")
-    return AriCall(
-        ari,  # type: ignore[arg-type]
-        "c1",
-        Caller("+819012345678"),
-        "05031859080",
-        state,
-        SOUNDS,
-        Path("/recordings"),
-        OPERATOR,
-    )
+def a_call(ari: FakeAri, ways: Ways | None = None, id: str = "c1") -> AriCall:
+    ari.channels.add(id)
+    ways = ways or Ways(ari, OPERATOR)  # type: ignore[arg-type]
+    state, who = CallState(id, "ecforce", ""), Caller("+819012345678")
+    return AriCall(ari, id, who, "05031859080", state, SOUNDS, Path("/recordings"), ways)  # type: ignore[arg-type]
 
 
 def dialling(call: AriCall, number: str = HEAD_OFFICE) -> "asyncio.Task[Dialled]":
@@ -165,3 +158,28 @@ async def test_what_may_not_be_dialled_is_not_dialled(number: str) -> None:
     ari = FakeAri()
     assert await dialling(a_call(ari), number) == Dialled("failed")
     assert ari.dialled == []
+
+
+@in_virtual_time
+async def test_a_transfer_takes_a_place_of_the_trunk_as_any_other_call_does() -> None:
+    """Of three channels, two have callers."""
+    hikari = Way("PJSIP/0312345678@trunk.hikari", "0311112222", "trunk.hikari", 3)
+    ari = FakeAri()
+    ways = Ways(ari, Outside(("03-1234-5678",), way=lambda number, ours: hikari))  # type: ignore[arg-type]
+    first, second = a_call(ari, ways), a_call(ari, ways, "c2")
+    ari.endpoints |= {"c1": "PJSIP/trunk.hikari", "c2": "PJSIP/trunk.hikari"}
+    dial = dialling(first)
+    await asyncio.sleep(3)
+    assert ari.callers_seen == ["0311112222"], "a number of the trunk is shown"
+    assert await dialling(second) == Dialled("failed"), "while it rings"
+    ari.endpoints[ari.rung[0]] = "PJSIP/trunk.hikari"
+    ari.comes(ari.rung[0])
+    assert await dial == Dialled("answered")
+    assert await dialling(second) == Dialled("failed"), "while they talk"
+    assert len(ari.rung) == 1
+    ari.leaves(ari.rung[0])
+    await asyncio.sleep(SOON)
+    again = dialling(second)
+    await asyncio.sleep(3)
+    assert len(ari.rung) == 2
+    again.cancel()

@@ -56,7 +56,7 @@ OPERATOR = Outside(("03-1234-5678", "050-3185-*", "+81 120-123-*"), "PJSIP/{numb
     ],
 )
 def test_calls_are_transferred_only_to_what_the_operator_lists(number: str, endpoint: str | None) -> None:
-    assert OPERATOR.endpoint(number) == endpoint
+    assert OPERATOR.of_transfer(number) == (Way(endpoint, "") if endpoint else None)
     refusal = OPERATOR.refusal(number)
     assert refusal is None if endpoint else refusal is not None and "IVR_TRANSFERS" in refusal
 
@@ -64,15 +64,15 @@ def test_calls_are_transferred_only_to_what_the_operator_lists(number: str, endp
 @pytest.mark.parametrize("number", ["+81110", "+81119", "+81990123456", "+81570012345", "+12125551234"])
 def test_some_are_never_dialled_whatever_the_operator_lists(number: str) -> None:
     everything = Outside(("0*", "1*", number, "110", "119", "0990*", "0570*", "+1*"), "PJSIP/{number}@trunk")
-    assert everything.endpoint(number) is None
-    assert everything.endpoint("+81312345678") == "PJSIP/0312345678@trunk"
+    assert everything.of_transfer(number) is None
+    assert everything.of_transfer("+81312345678") == Way("PJSIP/0312345678@trunk", "")
 
 
 def test_without_a_way_out_nothing_is_dialled() -> None:
     nowhere = Outside(("03-1234-5678",))
-    assert nowhere.endpoint("+81312345678") is None
+    assert nowhere.of_transfer("+81312345678") is None
     assert "IVR_OUTBOUND" in str(nowhere.refusal("+81312345678"))
-    assert Outside((), "PJSIP/{number}@trunk").endpoint("+81312345678") is None
+    assert Outside((), "PJSIP/{number}@trunk").of_transfer("+81312345678") is None
 
 
 def test_without_a_dial_string_it_goes_over_the_trunk_of_the_number_that_was_called() -> None:
@@ -80,9 +80,9 @@ def test_without_a_dial_string_it_goes_over_the_trunk_of_the_number_that_was_cal
     ways = {("+81312345678", "+815031859080"): hikari}
     outside = Outside(("03-1234-5678",), way=lambda number, ours: ways.get((number, ours), "nowhere"))
     assert outside.refusal("+81312345678") is None
-    assert outside.endpoint("+81312345678", "+815031859080") == "PJSIP/0312345678@trunk.hikari"
-    assert outside.endpoint("+81312345678") is None
-    assert outside.endpoint("+81312345679", "+815031859080") is None
+    assert outside.of_transfer("+81312345678", "+815031859080") == hikari
+    assert outside.of_transfer("+81312345678") is None
+    assert outside.of_transfer("+81312345679", "+815031859080") is None
 
 
 @pytest.mark.parametrize(

@@ -139,14 +139,15 @@ async def set_agent(settings: Settings, name: str, state: State, reason: str | N
 async def agent_list(settings: Settings) -> list[dict[str, Any]]:
     now = SystemClock(settings.clock_offset).now()
     async with opened(settings.database_url) as store, store.read() as session:
-        return [_agent_json(row, agents.state_at(row, now)) for row in await agents.listing(session)]
+        return [_agent_json(row, now) for row in await agents.listing(session)]
 
 
-def _agent_json(row: AgentRow, state: State) -> dict[str, Any]:
+def _agent_json(row: AgentRow, now: datetime) -> dict[str, Any]:
+    found = agents.standing(row, now)
     return {
         "name": row.name,
-        "state": state,
-        "reason": row.reason if state == row.state else None,
+        "state": found.state,
+        "reason": found.reason,
         "groups": list(row.groups),
         "endpoint": row.endpoint,
         "tenant": row.tenant,

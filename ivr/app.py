@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ivr import heartbeat, orders
+from ivr import engine_health, heartbeat, orders
 from ivr.asterisk import conf, numbers
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ears import Ears
@@ -26,7 +26,6 @@ from ivr.customers import StoreCustomers
 from ivr.duty import Duty, EngineTelephones
 from ivr.duty import StoreBook as DutyBook
 from ivr.engine import Engine
-from ivr.errors import IvrError, StoreError
 from ivr.journal import StoreJournal
 from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
@@ -40,7 +39,7 @@ from ivr.ringing_back.book import StoreBook
 from ivr.ringing_back.desk import RingingBack
 from ivr.settings import Settings
 from ivr.sounds import LiveSounds
-from ivr.store import calls, health
+from ivr.store import calls
 from ivr.store.database import Store, opened
 from ivr.store.tables import Order
 from ivr.wake import WakeUp, wake
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("ivr.app")
 
 DRAIN = 8.0  # seconds that running calls are given at a stop
-HEALTH_EVERY = 1.0
 # Kind of an order to the engine -> the modules of Asterisk that read their files again.
 _SIP = ("res_pjsip.so", "pbx_config.so")
 READ_AGAIN = {
@@ -129,7 +127,7 @@ async def engine(settings: Settings) -> None:
             group.create_task(journal.run(), name="journal"),
             group.create_task(desk.serve(), name="calls"),
             group.create_task(back.look_after(), name="dials"),
-            group.create_task(_health(store, clock, desk), name="health"),
+            group.create_task(engine_health.report(store, clock, desk), name="health"),
             group.create_task(orders.serve(settings.run, store, clock, "engine", carry_out), name="orders"),
         ]
         await _stop_signal()
@@ -173,29 +171,6 @@ async def _carry_out(
     for module in READ_AGAIN.get(order.kind, ()):
         await desk.ari.http("PUT", f"asterisk/modules/{module}")
     desk.queues.changed()
-
-
-async def _health(store: Store, clock: SystemClock, desk: Engine) -> None:
-    """The engine's row: `ok` means that Asterisk answered within this second."""
-    while True:
-        try:
-            async with asyncio.timeout(HEALTH_EVERY):
-                await desk.ari.http("GET", "asterisk/ping")
-            ok = desk.ari.connected
-        except (IvrError, TimeoutError):
-            ok = False
-        detail = {
-            "calls": len(desk.calls),
-            "lines": len(desk.lines),
-            "draining": desk.draining,
-            "queues": desk.queues.crowd(),
-        }
-        try:
-            async with store.write() as session:
-                await health.beat(session, "engine", clock.now(), ok=ok and not desk.draining, detail=detail)
-        except StoreError as error:
-            log.warning("the health row was not written", extra={"error": str(error)})
-        await asyncio.sleep(HEALTH_EVERY)
 
 
 # -- web ------------------------------------------------------------------------------------

@@ -260,7 +260,7 @@ def choose_agents(rows: Sequence[AgentRow], groups: Collection[str], now: dateti
     """One for each group, the one who is free first; nobody who is 離席 by hand."""
 
     def free_at(row: AgentRow) -> datetime:
-        return now if agents.state_at(row, now) == "available" else row.wrap_up_until or NEVER
+        return now if agents.by_clock(row, now).state == "available" else row.wrap_up_until or NEVER
 
     chosen: list[AgentRow] = []
     for group in sorted(groups):
@@ -272,7 +272,7 @@ def choose_agents(rows: Sequence[AgentRow], groups: Collection[str], now: dateti
 
 def _not_yet(agent: AgentRow, now: datetime) -> str:
     """In words, if this telephone will not ring at once."""
-    state = agents.state_at(agent, now)
+    state = agents.by_clock(agent, now).state
     if state == "available":
         return ""
     until = agent.wrap_up_until

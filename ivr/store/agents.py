@@ -1,11 +1,12 @@
 """Agents, their states and who is offered which caller.
 
 An agent holds at most one offer. `state` changes by rules here only; an agent counts as available in
-`available`, and in `wrap_up` or `away` once `wrap_up_until` has passed (away by hand has no such time).
+`available`, and in `wrap_up` or `away` once `wrap_up_until` has passed (away by hand has no such time);
+whose telephone is not registered counts as away meanwhile (`standing`).
 Rows are always locked in the order of names, so that two offers never wait for each other in a circle.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -22,6 +23,7 @@ State = Literal["available", "away", "talking", "wrap_up"]
 UNANSWERED_LIMIT = 3
 UNANSWERED_REASON = "3回続けて応答がありませんでした"
 UNREACHABLE_REASON = "電話機につながりません"
+UNREGISTERED_REASON = "電話未登録"
 # A telephone that could not ring (not registered) counts as away for this long, then it is tried again.
 UNREACHABLE_REST = timedelta(seconds=3)
 
@@ -32,6 +34,16 @@ class Seat:
 
     agent: str
     endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`since` when; `ends`: when it is over by itself."""
+
+    state: State
+    since: datetime
+    reason: str | None
+    ends: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,12 @@ async def get(session: AsyncSession, name: str) -> AgentRow:
     return found
 
 
+def is_theirs(row: AgentRow, tenant: str | None) -> bool:
+    """Whether it is the telephone of the user, or program, of its name: one that sees this company alone has no
+    telephone that rings for another, or for all."""
+    return tenant in (None, row.tenant)
+
+
 async def listing(session: AsyncSession, *, group: str | None = None) -> Sequence[AgentRow]:
     rows = (await session.scalars(select(AgentRow).order_by(AgentRow.name))).all()
     return [row for row in rows if group is None or group in row.groups]
@@ -96,12 +114,6 @@ async def remove(session: AsyncSession, name: str) -> None:
 
 async def set_state(session: AsyncSession, name: str, state: State, reason: str | None, at: datetime) -> None:
     """By hand. An offer that rings goes on; an agent who talks to a caller can only be set `away`."""
-def is_theirs(row: AgentRow, tenant: str | None) -> bool:
-    """Whether it is the telephone of the user, or program, of its name: one that sees this company alone has no
-    telephone that rings for another, or for all."""
-    return tenant in (None, row.tenant)
-
-
     row = await session.scalar(select(AgentRow).where(AgentRow.name == name).with_for_update())
     if row is None:
         raise NotFound(f'there is no agent "{name}"; `ivr agent list` shows them')
@@ -115,17 +127,48 @@ def is_theirs(row: AgentRow, tenant: str | None) -> bool:
     await session.flush()
 
 
+# -- the state that counts -------------------------------------------------------------------------------
+
+
+def standing(row: AgentRow, now: datetime) -> Standing:
+    """What pages, figures and queues call an agent's state."""
+    found = by_clock(row, now)
+    if found.state == "available" and row.unregistered_at is not None:
+        return Standing("away", row.unregistered_at, UNREGISTERED_REASON, None)
+    return found
+
+
+def by_clock(row: AgentRow, now: datetime) -> Standing:
+    """Whatever the telephone: one that ends by the clock has ended when its time has passed."""
+    ends = row.wrap_up_until if row.state in ("wrap_up", "away") else None
+    if ends is not None and ends <= now:
+        return Standing("available", ends, None, None)
+    return Standing(row.state, row.since, row.reason, ends)  # type: ignore[arg-type]
+
+
 def state_at(row: AgentRow, now: datetime) -> State:
-    """The state that counts: one that ends by the clock has ended when its time has passed."""
-    timed = row.state in ("wrap_up", "away") and row.wrap_up_until is not None and row.wrap_up_until <= now
-    return "available" if timed else row.state  # type: ignore[return-value]
+    return standing(row, now).state
+
+
+async def note_telephones(
+    session: AsyncSession, registered: Callable[[str], bool | None], now: datetime
+) -> None:
+    """`registered`: whether Asterisk has a registration of this endpoint; None: it does not tell."""
+    for row in await listing(session):
+        missing = registered(row.endpoint) is False
+        if missing != (row.unregistered_at is not None):
+            row.unregistered_at = now if missing else None
+    await session.flush()
 
 
 # -- offers ----------------------------------------------------------------------------------------------
 
 
 def is_free(now: datetime) -> ColumnElement[bool]:
-    """受付可, and nobody is offered."""
+    """受付可, and nobody is offered.
+
+    Whether the telephone is registered is not asked: what was seen a second ago is less sure than its ring.
+    """
     rested = and_(AgentRow.state.in_(("wrap_up", "away")), AgentRow.wrap_up_until <= now)
     unoffered = or_(AgentRow.offer_call.is_(None), AgentRow.offer_until <= now)
     return and_(or_(AgentRow.state == "available", rested), unoffered)

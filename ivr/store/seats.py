@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
-from ivr.store.agents import is_free
+from ivr.store.agents import is_free, state_at
 from ivr.store.tables import AgentRow
 
 AWAY = "離席"  # the reason of a pause that was given none
@@ -30,9 +30,13 @@ async def hold(session: AsyncSession, name: str, call_id: str, *, until: datetim
 async def free_one(
     session: AsyncSession, groups: Collection[str], *, tenant: str, but: Collection[str], now: datetime
 ) -> str | None:
-    """Who of these groups is 受付可 and for the longest time so."""
+    """Who of these groups is 受付可 and for the longest time so, with a telephone that is registered."""
     query = select(AgentRow).where(is_free(now), AgentRow.name.not_in(but)).order_by(AgentRow.since)
-    rows = await session.scalars(query.order_by(AgentRow.name))
+    rows = [
+        row
+        for row in await session.scalars(query.order_by(AgentRow.name))
+        if state_at(row, now) == "available"
+    ]
     mine = (row for row in rows if row.tenant in (None, tenant) and not set(row.groups).isdisjoint(groups))
     return next((row.name for row in mine), None)
 

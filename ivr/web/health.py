@@ -1,6 +1,7 @@
 """`/healthz`: this process lives. `/readyz`: calls can be taken, or why not."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from aiohttp import web
 
@@ -9,6 +10,7 @@ from ivr.store import alarms, health
 from ivr.store.tables import Health
 from ivr.web.keys import CLOCK, STORE
 
+Engine = Literal["alive", "stopping", "cut", "dead"]
 STALE = timedelta(seconds=3)
 
 
@@ -39,16 +41,25 @@ def _not_ready(part: str, reason: str) -> web.Response:
     return web.json_response({"ready": False, "part": part, "reason": reason}, status=503)
 
 
+def engine(row: Health | None, now: datetime) -> Engine:
+    """How the engine stands that wrote this; while it is alive or stopping, what it says of callers and telephones is true."""
+    # A row from later than now is of an instance whose clock stood elsewhere.
+    if row is None or not -STALE <= now - row.at <= STALE:
+        return "dead"
+    if row.ok:
+        return "alive"
+    return "stopping" if row.detail.get("draining") else "cut"
+
+
 def why_not(row: Health | None, now: datetime) -> str | None:
     """Why calls cannot be taken; `row`: of the engine."""
     if row is None:
         return "the engine has never reported"
-    age = now - row.at
-    if not -STALE <= age <= STALE:  # a row from later than now is of an instance whose clock stood elsewhere
-        return f"the engine has not reported for {abs(age.total_seconds()):.0f} seconds"
-    if not row.ok:
-        draining = row.detail.get("draining")
-        return "the engine is being stopped" if draining else "the ARI link is dead"
+    stands = engine(row, now)
+    if stands == "dead":
+        return f"the engine has not reported for {abs((now - row.at).total_seconds()):.0f} seconds"
+    if stands != "alive":
+        return "the engine is being stopped" if stands == "stopping" else "the ARI link is dead"
     if row.detail.get("lines") == 0:
         return "no line is live yet"
     return None

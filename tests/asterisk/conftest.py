@@ -28,6 +28,7 @@ LINES = {  # what is other than in ecforce.yaml, so that scenarios run beside ea
     "050-3185-9091": {"agents": "typed"},
     "050-3185-9092": {"agents": "left"},
     "050-3185-9093": {"agents": "back"},
+    "050-3185-9095": {"agents": "form", "by_mail": "3 business days\n    now: {priority: high, due: 15m}"},
 }
 AGENTS = {
     "tanaka": "support",
@@ -47,6 +48,8 @@ AGENTS = {
     "endo": "back",
     "t09011180002": "contact",
     "t08011180003": "contact",
+    "maeda": "form",
+    "t09011180004": "contact",
     # On duty, and beside them one who is not
     "ogawa": "contact",
     "kimura": "contact",

@@ -69,6 +69,7 @@ class Desk:
             "IVR_TRANSFERS": "03-1234-5678",
             "IVR_OUTBOUND": "PJSIP/t{number}",
         }
+        self.pages = f"http://{self._http}"
         self.passwords: dict[str, str] = {}  # of agents' telephones
         self._token = ""
         self._prompts = prompts

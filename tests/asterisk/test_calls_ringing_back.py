@@ -12,11 +12,13 @@ import pytest
 from ivr.ringing_back.texts import CALLING, NOT_REACHED, PRESS
 from tests.asterisk.desk import PATIENCE, Desk, Person, Running, Scenario, until
 from tests.asterisk.hearing import tone
-from tests.asterisk.pressing import Page, page
+from tests.asterisk.pressing import Form, Page, page
 
 LINE = "line9093"
 SHOWN = "05031859093"  # the line's number, on every telephone that rings
 AIKO = ("aoki", "t09011180001")  # an agent, and her customer's telephone
+FORM_LINE, FORM_SHOWN = "line9095", "05031859095"
+CHIE = ("maeda", "t09011180004")
 BEN = ("endo", "t09011180002", "t08011180003")  # and his mobile
 
 
@@ -94,16 +96,38 @@ async def who_is_not_there_rings_no_customer(desk: Desk) -> None:
         await customer.is_hung_up()
         await until(lambda: pages.state(ticket) == ("open", None, "no_answer", 1), PATIENCE, "不在")
 
-        # 今すぐ: the free agent is rung without having asked for it.
-        await pages.at_once(ticket)
-        await _rings(agent)
-        await agent.telephone.accept()
-        await _rings(customer)
-        await customer.telephone.accept()
-        await until(lambda: pages.state(ticket)[0] == "talking", PATIENCE, "the two talk")
-        assert await desk.talk_of(name) == {name, outside}
-        await customer.hang_up()
-        await agent.is_hung_up()
+
+async def who_asks_by_the_form_is_rung_at_once(desk: Desk) -> None:
+    """今すぐ is offered while an agent's telephone is registered, and no longer."""
+    name, outside = CHIE
+    form = Form(desk, FORM_LINE)
+    await until(lambda: _standing(desk, name, "away", "電話未登録"), PATIENCE, "nobody has registered it")
+    assert not await form.offers_now()
+    async with page(desk, FORM_LINE) as pages, desk.agent(outside, answers=False) as customer:
+        async with desk.agent(name, answers=False) as agent:
+            await until(lambda: _standing(desk, name, "available", None), PATIENCE, "the engine saw it")
+            assert await form.offers_now()
+            ticket = await form.asks("090-1118-0004")
+            await _rings(agent, FORM_SHOWN)
+            assert not _rings_now(customer), "the agent's telephone first"
+            await agent.telephone.accept()
+            await _rings(customer, FORM_SHOWN)
+            await customer.telephone.accept()
+            await until(lambda: pages.state(ticket)[0] == "talking", PATIENCE, "the two talk")
+            assert await desk.talk_of(name) == {name, outside}
+            await customer.hang_up()
+            await agent.is_hung_up()
+            await until(lambda: pages.agent_is(name) != "talking", PATIENCE, "the agent is free")
+            assert pages.state(ticket) == ("talking", name, None, 1), "the agent has yet to say how it went"
+            await pages.records(ticket, name)
+            assert pages.state(ticket)[0] == "done"
+        await until(lambda: _standing(desk, name, "away", "電話未登録"), PATIENCE, "it has gone")
+        assert not await form.offers_now()
+
+
+async def _standing(desk: Desk, agent: str, state: str, reason: str | None) -> bool:
+    (found,) = [one for one in await desk.get("agents") if one["name"] == agent]
+    return (found["state"], found["reason"]) == (state, reason)
 
 
 async def _they_talk(desk: Desk, pages: Page, ticket: str, agent: Person, customer: Person) -> None:
@@ -130,9 +154,9 @@ def _hears_it_ring(person: Person) -> bool:
     return len(last) == 4000 and power[190:211].sum() > 0.5 * power.sum() > 0
 
 
-async def _rings(person: Person) -> None:
+async def _rings(person: Person, shown: str = SHOWN) -> None:
     event = await person.telephone.wait_for("CALL_INCOMING")
-    assert event["peeruri"].startswith(f"sip:{SHOWN}@"), event
+    assert event["peeruri"].startswith(f"sip:{shown}@"), event
 
 
 def _rings_ever(person: Person) -> bool:
@@ -147,6 +171,7 @@ def _rings_now(person: Person) -> bool:
 SCENARIOS: tuple[Scenario, ...] = (
     an_agent_and_customers_who_talk_or_are_busy,
     who_is_not_there_rings_no_customer,
+    who_asks_by_the_form_is_rung_at_once,
 )
 pytestmark = pytest.mark.timeout(600)  # the scenarios before it, too
 

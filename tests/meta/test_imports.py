@@ -85,6 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     "asterisk": {"trunks"} | PROTOCOLS,
     "duty": {"asterisk", "call", "callbacks", "dialplan", "engine", "lines", "store"} | BASE,
     "engine": {"asterisk", "dialplan", "queues", "lines"} | PROTOCOLS,
+    "engine_health": {"asterisk", "engine", "store"} | BASE,
     "web": {
         "accounts",
         "closings",

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from ivr.lines import LiveLine
-from ivr.store import agents
+from ivr.store import agents, health
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow, ContactRow, Order
 from ivr.web.request.entry import Entry
@@ -33,6 +33,7 @@ async def test_one_request_makes_one_callback_and_one_order(
 ) -> None:
     async with store.write() as session:
         await agents.add(session, "suzuki", groups=["shop"], endpoint="PJSIP/suzuki", secret="x", at=NOON)
+        await health.beat(session, "engine", NOON, ok=True, detail={})
     stores = [store, other_process] * 4
     taken = await asyncio.gather(*(take(one, tmp_path, LINE, ENTRY, "form/shop/k.d", NOON) for one in stores))
     assert sorted((one.new, one.at_once) for one in taken) == [(False, False)] * 7 + [(True, True)]

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from ivr.errors import Conflict, NotFound
-from ivr.store import agents
+from ivr.store import agents, seats
 from ivr.store.agents import Seat, Staffing
 from ivr.store.database import Store
 from ivr.store.tables import AgentRow
@@ -346,3 +346,40 @@ async def test_an_engine_that_starts_frees_what_no_living_call_holds(store: Stor
         "suzuki": ("talking", "live-talk"),
         "abe": ("available", "live-offer"),
     }
+
+
+# -- telephones ------------------------------------------------------------------------------------------
+
+
+async def test_whose_telephone_is_not_registered_counts_as_away_until_it_is(store: Store) -> None:
+    await add(store, "tanaka", "sato")
+    await set_state(store, "sato", "away", "会議")
+
+    async def seen(*registered: str, at: datetime) -> None:
+        async with store.write() as session:
+            await agents.note_telephones(session, lambda endpoint: endpoint in registered, at)
+
+    await seen(at=after(10))
+    await seen(at=after(20))
+    tanaka, sato = [agents.standing(await get(store, name), after(30)) for name in ("tanaka", "sato")]
+    assert (tanaka.state, tanaka.reason, tanaka.since) == ("away", "電話未登録", after(10))
+    assert (sato.state, sato.reason) == ("away", "会議")
+    assert await staffing(store, after(30)) == Staffing(away=2)
+    async with store.read() as session:
+        assert await seats.free_one(session, ["support"], tenant="x", but=(), now=after(30)) is None
+    assert await reserve(store, "c1", after(30)) == ["tanaka"], (
+        "for a caller who waits it is tried all the same"
+    )
+    await release(store, "c1")
+    await seen("PJSIP/tanaka", at=after(40))
+    assert agents.standing(await get(store, "tanaka"), after(50)).state == "available"
+    assert await staffing(store, after(50)) == Staffing(available=1, away=1)
+    async with store.read() as session:
+        assert await seats.free_one(session, ["support"], tenant="x", but=(), now=after(50)) == "tanaka"
+
+
+async def test_of_what_asterisk_does_not_tell_nothing_is_said(store: Store) -> None:
+    await add(store, "tanaka")
+    async with store.write() as session:
+        await agents.note_telephones(session, lambda endpoint: None, NOON)
+    assert await staffing(store) == Staffing(available=1)

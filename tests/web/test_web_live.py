@@ -137,7 +137,8 @@ async def test_a_dead_engine_shows_no_old_numbers(
     html = await page(await login("sam"))
     assert said in part(html, "engine")
     assert "お待ちの方 不明" in part(html, "tiles") and "最長の待ち時間 不明" in part(html, "tiles")
-    assert "不明 不明 不明" in part(html, "line-shop") and "1分05秒" not in html
+    assert "不明 不明 不明 不明" in part(html, "line-shop") and "1分05秒" not in html
+    assert "受付可のオペレーター 不明" in part(html, "tiles") and "電話に出られる人数は分かりません" in html
     assert "期限を過ぎた折り返し 2 件" in part(html, "tiles"), "what the store knows is shown"
 
 
@@ -145,6 +146,18 @@ async def test_while_it_stops_its_numbers_are_true(day: Office, login: Login) ->
     await beats(day.store, {"shop": crowd(1, 3, 5)}, ok=False, draining=True)
     html = await page(await login("sam"))
     assert "停止の準備中" in part(html, "engine") and "お待ちの方 1 人" in part(html, "tiles")
+
+
+async def test_a_telephone_that_is_not_registered_is_nobody_s_who_is_free(day: Office, login: Login) -> None:
+    async with day.store.write() as session:
+        at = NOW - timedelta(seconds=90)
+        await agents.note_telephones(session, lambda endpoint: endpoint != "PJSIP/aiko", at)
+    client = await login("sam")
+    html = await page(client)
+    assert part(html, "seat-aiko").startswith("aiko ○ 離席 電話未登録 1分30秒")
+    assert "受付可のオペレーター 0 人 2人中・電話未登録 1人" in part(html, "tiles")
+    assert part(html, "line-shop").endswith("2 1分05秒 1 0 2 1 9 75% 12%")
+    assert part(html, "seat-ben").startswith("ben ○ 離席 会議"), "who is away anyhow stays so"
 
 
 async def test_a_line_without_callers_has_zero_and_no_wait(day: Office, login: Login) -> None:

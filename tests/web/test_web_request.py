@@ -16,7 +16,7 @@ from sqlalchemy import select
 from ivr.callbacks import lists
 from ivr.callbacks.who import Who
 from ivr.settings import Address, Settings
-from ivr.store import agents, tokens
+from ivr.store import agents, health, tokens
 from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, CallRow, ContactRow, Order
 from ivr.web.app import build_app
@@ -193,10 +193,18 @@ async def test_who_wants_a_mail_must_give_an_address(customer: Customer) -> None
     assert status == 422 and "お電話をご希望の場合は、「お電話での折返し案内を希望する」にチェック" in page
 
 
-async def add_agent(store: Store, state: agents.State = "available") -> None:
+async def add_agent(store: Store, state: agents.State = "available", *, registered: bool = True) -> None:
+    """And the engine that has seen the telephone."""
     async with store.write() as db:
         await agents.add(db, "suzuki", groups=["shop"], endpoint="PJSIP/suzuki", secret="x", at=NOW)
         await agents.set_state(db, "suzuki", state, None, NOW)
+        await agents.note_telephones(db, lambda _: registered, NOW)
+    await beats(store, NOW)
+
+
+async def beats(store: Store, at: datetime, *, ok: bool = True) -> None:
+    async with store.write() as db:
+        await health.beat(db, "engine", at, ok=ok, detail={"queues": {}})
 
 
 async def test_at_once_rings_now_while_an_agent_is_free(customer: Customer, store: Store) -> None:
@@ -210,12 +218,15 @@ async def test_at_once_rings_now_while_an_agent_is_free(customer: Customer, stor
     assert "まもなく、担当者よりお電話いたします" in await customer.open(receipt)
 
 
-@pytest.mark.parametrize("why", ["nobody", "away", "closed"])
+@pytest.mark.parametrize("why", ["nobody", "away", "unregistered", "no engine", "cut", "closed"])
 async def test_at_once_is_not_offered_when_it_cannot_be(
     customer: Customer, store: Store, clock: StoppedClock, why: str
 ) -> None:
     if why != "nobody":
-        await add_agent(store, "away" if why == "away" else "available")
+        state: agents.State = "away" if why == "away" else "available"
+        await add_agent(store, state, registered=why != "unregistered")
+    if why in ("no engine", "cut"):
+        await beats(store, NOW - timedelta(seconds=0 if why == "cut" else 10), ok=why != "cut")
     if why == "closed":
         clock.at = datetime.fromisoformat("2026-11-24T18:30:00+09:00")
     page = await customer.open()
@@ -324,9 +335,12 @@ async def test_what_was_typed_is_shown_for_an_hour(
 async def test_the_page_says_how_crowded_the_line_is(
     customer: Customer, store: Store, clock: StoppedClock
 ) -> None:
-    assert "お電話が混み合っております" in await customer.open(), "nobody is there"
-    await add_agent(store)
+    assert "混雑の状況は、ご案内できません" in await customer.open(), "no engine says who is there"
+    await add_agent(store, registered=False)
+    assert "お電話が混み合っております" in await customer.open(), "no telephone would ring"
     clock.seconds += 6
+    async with store.write() as db:
+        await agents.note_telephones(db, lambda _: True, NOW)
     assert "お電話がつながりやすくなっております" in await customer.open()
     clock.at, clock.seconds = datetime.fromisoformat("2026-11-24T18:30:00+09:00"), clock.seconds + 6
     page = await customer.open()
@@ -434,8 +448,11 @@ async def test_a_program_may_want_no_reply_or_a_call_at_once(
     assert await rung_now(store) == [{"ticket": told["ticket"]}]
 
 
-async def test_a_program_reads_how_crowded_a_line_is(program: TestClient[Any, Any]) -> None:
+async def test_a_program_reads_how_crowded_a_line_is(program: TestClient[Any, Any], store: Store) -> None:
     path, headers = "/api/v1/lines/shop/crowd", {"Authorization": "Bearer shop-token-that-is-long-enough"}
+    told = await (await program.get(path, headers=headers)).json()
+    assert (told["now"], told["free"]) == ("unknown", False), "no engine runs"
+    await beats(store, NOW)
     told = await (await program.get(path, headers=headers)).json()
     assert told == {"line": "shop", "now": "busy", "free": False, "opens": None, "usual": None}
     headers = {"Authorization": "Bearer sakura-token-that-is-long-enough"}

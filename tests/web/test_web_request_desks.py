@@ -10,7 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from ivr.settings import Settings
-from ivr.store import agents
+from ivr.store import agents, health
 from ivr.store.database import Store
 from ivr.store.tables import CallbackRow
 from tests.web.conftest import StoppedClock
@@ -64,6 +64,7 @@ async def test_amazon_seller_rings_at_once_whoever_wishes_it(
     await live(office, "amazon-seller")
     async with store.write() as db:
         await agents.add(db, "sato", groups=["sellers"], endpoint="PJSIP/sato", secret="x", at=NOW)
+        await health.beat(db, "engine", NOW, ok=True, detail={})
     customer = At(visitor, "amazon-seller")
     page = await customer.open()
     assert "今すぐ電話がほしい" in page and re.search('<option value="夕方"', page)

@@ -27,6 +27,8 @@ class AgentRow(Base):
     offer_call: Mapped[str | None] = mapped_column(String(64))  # the call offered or talked to
     offer_until: Mapped[datetime | None]
     mobile: Mapped[str | None] = mapped_column(String(20))  # E.164; rung for callbacks and on duty
+    # Since when Asterisk has had no registration of this telephone, as the engine saw; None: registered, or unknown
+    unregistered_at: Mapped[datetime | None]
 
 
 class UserRow(Base):
@@ -41,6 +43,7 @@ class UserRow(Base):
     totp_used: Mapped[int | None]  # the last step of 30 s that was accepted: a code counts once
     recovery: Mapped[list[str] | None]  # SHA-256 of each code that stands in for the second factor once
     disabled_at: Mapped[datetime | None]
+    epoch: Mapped[int] = mapped_column(default=0, server_default="0")  # raised to end every session
 
 
 class UserLink(Base):
@@ -56,19 +59,19 @@ class UserLink(Base):
 
 
 class Try(Base):
-    """One try to log in, or to ask for a new password, that came to nothing (yet); gone after an hour."""
+    """One try to log in, or to ask for a new password, that came to nothing (yet); gone after a day."""
 
     __tablename__ = "tries"
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16))  # login | reset
-    name: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # login | reset | code
+    name: Mapped[str] = mapped_column(String(64))  # SHA-256 of what was typed, hex
     address: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]
-    __table_args__ = (Index(None, "name", "at"),)
+    __table_args__ = (Index(None, "name", "at"), Index(None, "address", "at"))
 
 
 class AuditRow(Base):
-    """Who looked at, heard, downloaded or changed what. Only ever added to."""
+    """Who looked at, heard, downloaded or changed what. Only ever added to, and sealed."""
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -79,7 +82,21 @@ class AuditRow(Base):
     kind: Mapped[str] = mapped_column(String(16))  # callback | message | call | user | line | list | report
     about: Mapped[str] = mapped_column(String(200))  # its ticket, id or name; never a telephone number
     detail: Mapped[str | None] = mapped_column(Text)
+    seal: Mapped[int | None] = mapped_column(index=True)  # the one that it is in; None: not yet in any
     __table_args__ = (Index(None, "tenant", "at"), Index(None, "kind", "about"))
+
+
+class AuditSeal(Base):
+    """So many rows of the audit as they were, and all seals before; it stays when they are no longer kept."""
+
+    __tablename__ = "audit_seals"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 1, without gaps
+    at: Mapped[datetime]
+    newest: Mapped[datetime]  # when the newest of its rows was written
+    rows: Mapped[int]
+    content: Mapped[str] = mapped_column(String(64))  # SHA-256 of its rows, hex
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of all this and of the digest before, hex
+    cleared_at: Mapped[datetime | None]  # when its rows had been kept long enough, and were deleted
 
 
 class TokenRow(Base):
@@ -90,3 +107,4 @@ class TokenRow(Base):
     role: Mapped[str] = mapped_column(String(16), default="agent")  # as of a user
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]  # None: never
+    used_at: Mapped[datetime | None]  # the last time that was noted: once in a while is enough

@@ -1,5 +1,6 @@
 """Agents and their states."""
 
+from datetime import datetime
 from typing import Literal
 
 from aiohttp import web
@@ -54,7 +55,7 @@ async def set_state(request: web.Request, body: NewState) -> Agent:
         await db.refresh(row)
     for process in hands.WOKEN:
         wake(app[SETTINGS].run, process)
-    return _told(row, agents.state_at(row, now))
+    return _told(row, now)
 
 
 def _told(row: AgentRow, now: datetime) -> Agent:

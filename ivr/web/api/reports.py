@@ -16,8 +16,9 @@ from ivr.web.admin.lines import fresh_lines
 from ivr.web.api.fields import Count, Given, Key, Time, Told
 from ivr.web.api.operation import Operation
 from ivr.web.api.trail import looked_at
+from ivr.web.health import Engine
 from ivr.web.keys import CLOCK, STORE, VIEWER
-from ivr.web.live.read import Engine, floor
+from ivr.web.live.read import floor
 from ivr.web.managing import own_lines, zones
 from ivr.web.refusals import BadRequest
 from ivr.web.reports.labels import NAMES
@@ -96,7 +97,8 @@ class LineNow(Told):
     since: Time | None
     """From when on the one waits who has waited longest."""
     talking: int | None
-    free: int
+    free: int | None
+    """受付可, with a telephone that is registered."""
     overdue: int
     near: int
     calls: dict[str, int]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,11 +14,12 @@ from ivr.lines import Lines, groups_of
 from ivr.reports.period import Period, spans
 from ivr.reports.tally import Asked, calls_of, share
 from ivr.store import agents, health
-from ivr.store.tables import AgentRow, CallbackRow, Health
-from ivr.web.health import STALE
+from ivr.store.tables import AgentRow, CallbackRow
+from ivr.web.health import Engine
+from ivr.web.health import engine as stands_of
 from ivr.web.managing import zones
 
-Engine = Literal["alive", "stopping", "cut", "dead"]
+KNOWS: Final = ("alive", "stopping")
 SOON = timedelta(minutes=30)  # so long before its due time a callback is counted as near
 LEFT = tuple(state for state in STATES if state not in CLOSED)
 
@@ -36,14 +37,14 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class LineNow:
-    """`waiting` and `talking` None: nobody knows. `since`: from when on the one waits who has waited longest."""
+    """`waiting`, `talking` and `free` None: nobody knows. `since`: from when on the one waits who has waited longest."""
 
     key: str
     name: str
     waiting: int | None
     since: datetime | None
     talking: int | None
-    free: int
+    free: int | None
     overdue: int
     near: int
     calls: Counter[str]
@@ -66,8 +67,8 @@ class Floor:
 
     @property
     def knows(self) -> bool:
-        """Whether the engine can be believed about its callers."""
-        return self.engine in ("alive", "stopping")
+        """Whether the engine can be believed about its callers and the telephones."""
+        return self.engine in KNOWS
 
     @property
     def since(self) -> datetime | None:
@@ -84,6 +85,10 @@ class Floor:
     @property
     def calls(self) -> Counter[str]:
         return sum((line.calls for line in self.lines), Counter())
+
+    @property
+    def unregistered(self) -> int:
+        return sum(seat.reason == agents.UNREGISTERED_REASON for seat in self.seats)
 
     def seats_in(self, state: str) -> int:
         return sum(seat.state == state for seat in self.seats)
@@ -104,8 +109,9 @@ async def floor(
 ) -> Floor:
     """`names`: of the lines that are shown."""
     row = await health.get(session, "engine")
-    engine = _engine(row, now)
-    queues: dict[str, Any] = row.detail.get("queues", {}) if row and engine in ("alive", "stopping") else {}
+    engine = stands_of(row, now)
+    knows = engine in KNOWS
+    queues: dict[str, Any] = row.detail.get("queues", {}) if row and knows else {}
     groups = {key: groups_of(live.dialplan) for key in names if (live := lines.get(key)) is not None}
     seats = await _seats(session, tenant, set().union(*groups.values()), now)
     late, near = await _due(session, tenant, now)
@@ -114,7 +120,6 @@ async def floor(
     for key, name in names.items():
         crowd = queues.get(key, {})
         free = [seat for seat in seats if seat.state == "available" and groups[key] & set(seat.groups)]
-        knows = engine in ("alive", "stopping")
         found.append(
             LineNow(
                 key=key,
@@ -122,21 +127,13 @@ async def floor(
                 waiting=crowd.get("waiting", 0) if knows else None,
                 since=datetime.fromisoformat(crowd["since"]) if crowd.get("since") else None,
                 talking=crowd.get("talking", 0) if knows else None,
-                free=len(free),
+                free=len(free) if knows else None,
                 overdue=late.get(key, 0),
                 near=near.get(key, 0),
                 calls=today.get(key, Counter()),
             )
         )
     return Floor(engine, row.at if row else None, found, seats)
-
-
-def _engine(row: Health | None, now: datetime) -> Engine:
-    if row is None or not -STALE <= now - row.at <= STALE:
-        return "dead"
-    if row.ok:
-        return "alive"
-    return "stopping" if row.detail.get("draining") else "cut"
 
 
 async def _seats(session: AsyncSession, tenant: str | None, groups: set[str], now: datetime) -> list[Seat]:
@@ -151,12 +148,10 @@ async def _seats(session: AsyncSession, tenant: str | None, groups: set[str], no
 
 
 def _seat(row: AgentRow, now: datetime) -> Seat:
-    state = agents.state_at(row, now)
-    if state == "available" and row.offer_until is not None and row.offer_until > now:
+    found = agents.standing(row, now)
+    if found.state == "available" and row.offer_until is not None and row.offer_until > now:
         return Seat(row.name, "ringing", None, None, row.groups)
-    same = state == row.state
-    since = row.since if same else row.wrap_up_until
-    return Seat(row.name, state, since, row.reason if same else None, row.groups)
+    return Seat(row.name, found.state, found.since, found.reason, row.groups)
 
 
 async def _due(

@@ -16,8 +16,8 @@ SEAT_WORDS: dict[str, str] = {str(code): word for code, word in WORDS.items()} |
 SEAT_SHAPES: dict[str, str] = {str(code): shape for code, shape in SHAPES.items()} | {"ringing": "▷"}
 ENGINE = {
     "stopping": "電話の受付は停止の準備中です。新しい通話は、予備の応答が受けています。",
-    "cut": "電話の受付と電話システムの接続が切れています。お待ちの方の人数は分かりません。管理者にご連絡ください。",
-    "dead": "電話の受付が応答していません。お待ちの方の人数は分かりません。管理者にご連絡ください。",
+    "cut": "電話の受付と電話システムの接続が切れています。お待ちの方の人数と、電話に出られる人数は分かりません。管理者にご連絡ください。",
+    "dead": "電話の受付が応答していません。お待ちの方の人数と、電話に出られる人数は分かりません。管理者にご連絡ください。",
 }
 
 

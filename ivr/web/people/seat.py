@@ -30,6 +30,7 @@ class Seat:
     ends: int | None
     left: int | None
     back: str
+    unregistered: bool
 
     @property
     def word(self) -> str:
@@ -46,14 +47,13 @@ def seat(request: web.Request) -> Seat | None:
     if row is None:
         return None
     now = request.app[CLOCK].now()
-    state = agents.state_at(row, now)
-    same = state == row.state
-    until = row.wrap_up_until if same and state in ("wrap_up", "away") else None
+    found = agents.standing(row, now)
     return Seat(
-        state,
-        row.reason if same else None,
-        row.since if same or row.wrap_up_until is None else row.wrap_up_until,
-        int(until.timestamp()) if until else None,
-        max(0, round((until - now).total_seconds())) if until else None,
+        found.state,
+        found.reason,
+        found.since,
+        int(found.ends.timestamp()) if found.ends else None,
+        max(0, round((found.ends - now).total_seconds())) if found.ends else None,
         request.query.get("next", "") if request.path == "/me/state" else request.path_qs,
+        found.reason == agents.UNREGISTERED_REASON,
     )

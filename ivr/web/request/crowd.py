@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from ivr.clock import Clock
 from ivr.errors import CalendarError, StoreError
@@ -14,6 +14,7 @@ from ivr.lines import LiveLine, groups_of
 from ivr.store import agents, crowd, health
 from ivr.store.crowd import Hour
 from ivr.store.database import Store
+from ivr.web import health as process
 
 log = logging.getLogger("ivr.web")
 
@@ -24,7 +25,6 @@ FEWEST = 100  # calls in open hours; with fewer there is no table
 CROWDED_LOST, EASY_LOST = 1 / 3, 0.1  # share of the callers who reached nobody
 CROWDED_LOAD, EASY_LOAD = 1.5, 0.75  # calls in an hour, of what the mean hour has
 NOW_FOR, USUAL_FOR = 5.0, 1800.0  # seconds that an answer is kept
-STALE = timedelta(seconds=5)  # an engine that wrote longer ago says nothing about now
 HALF = timedelta(minutes=30)
 DAYS: Final = "月火水木金土日"
 
@@ -51,17 +51,17 @@ class Week:
 # -- now ------------------------------------------------------------------------------------------
 
 
-async def look(store: Store, live: LiveLine, calendar: Calendar | None, now: datetime) -> Now:
-    """StoreError if the store does not answer."""
+async def look(store: Store, live: LiveLine, calendar: Calendar | None, now: datetime) -> Now | None:
+    """None: the line is open, and no engine says who could answer. StoreError if the store does not answer."""
     line = live.dialplan
     if calendar is not None and not (state := calendar.state(now)).open:
         return Now("closed", opens=state.until)
     async with store.read() as session:
         groups = [await agents.staffing(session, group, now) for group in sorted(groups_of(line))]
         engine = await health.get(session, "engine")
-    seen: dict[str, Any] = {}
-    if engine is not None and engine.at >= now - STALE:
-        seen = engine.detail.get("queues", {}).get(line.key, {})
+    if engine is None or process.engine(engine, now) != "alive":
+        return None
+    seen = engine.detail.get("queues", {}).get(line.key, {})
     waiting, talking = int(seen.get("waiting", 0)), int(seen.get("talking", 0))
     free = any(group.available for group in groups)
     present = sum(group.available + group.reserved + group.talking + group.wrap_up for group in groups)
@@ -139,7 +139,8 @@ class Crowd:
         except (StoreError, CalendarError) as error:
             log.warning("nobody can tell how crowded a line is", extra={"line": key, "reason": str(error)})
             return None
-        self._now[key] = (clock, found)
+        if found is not None:
+            self._now[key] = (clock, found)
         return found
 
     async def usual(self, line: str, calendar: Calendar | None) -> Week | None:

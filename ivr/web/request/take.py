@@ -13,11 +13,12 @@ from ivr.dialplan.callbacks import CallbackModel
 from ivr.dialplan.form import FormRules
 from ivr.hours.calendar import Calendar
 from ivr.lines import LiveLine, groups_of
-from ivr.store import agents, audit, barred, contacts, orders
+from ivr.store import agents, audit, barred, contacts, health, orders
 from ivr.store import callbacks as store
 from ivr.store.database import Store
 from ivr.store.tables import ContactRow
 from ivr.wake import wake
+from ivr.web.health import engine
 from ivr.web.request.entry import Entry
 
 BARRED = (
@@ -50,13 +51,15 @@ def policy_of(live: LiveLine) -> Policy:
 
 
 async def can_ring_now(session: AsyncSession, live: LiveLine, now: datetime) -> bool:
-    """今すぐ: it is offered, the line is open, customers may be rung now, and an agent is 受付可."""
+    """今すぐ: it is offered, the line is open, customers may be rung now, an engine rings, and an agent is 受付可."""
     rules, calendar = live.dialplan.line.form, calendar_of(live)
     if rules is None or rules.now is None:
         return False
     if calendar is not None and not calendar.state(now).open:
         return False
     if not policy_of(live).window(rules.now.priority).allows(now):
+        return False
+    if engine(await health.get(session, "engine"), now) != "alive":
         return False
     groups = sorted(groups_of(live.dialplan))
     return any([(await agents.staffing(session, group, now)).available for group in groups])

@@ -71,10 +71,12 @@ async def offered(session: AsyncSession, who: Who, now: datetime) -> UndoRow | N
 async def undo(session: AsyncSession, ticket: str, *, who: Who, now: datetime) -> CallbackRow:
     """Conflict that says why it cannot be taken back (any more)."""
     row = await service.own(session, ticket, who)
-    done = await undos.of_ticket(session, row.ticket)
+    done, last = await undos.of_ticket(session, row.ticket), await callbacks.last_event(session, row.ticket)
+    if last.who == who.name and last.what not in (*WHATS, "undo"):
+        raise Conflict("この操作は、元に戻せません。", id="undo")
     if done is None or done.who != who.name:
         raise Conflict("元に戻せる操作がありません。", id="undo")
-    if done.event != (await callbacks.last_event(session, row.ticket)).id:
+    if done.event != last.id:
         raise Conflict("そのあとに変更があったため、元に戻せません。", id="undo")
     if now >= done.at + TIME:
         raise Conflict("時間がたったため、元に戻せません。", id="undo")

@@ -3,15 +3,16 @@
 import re
 
 from aiohttp.test_utils import TestClient
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
-from ivr.callbacks import dialing, ringing, service
+from ivr.callbacks import dialing, escalation, ringing, service, undo
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.who import Who
 from ivr.dialplan.callbacks import CallbackRules
-from ivr.store import agents, barred
+from ivr.store import agents, barred, deletions
 from ivr.store.database import Store
-from ivr.store.tables import AgentRow
+from ivr.store.deletions import Cause
+from ivr.store.tables import AgentRow, CallbackRow, UndoRow
 from tests.web.conftest import Login, StoppedClock
 from tests.web.tickets import (
     TANAKA,
@@ -89,6 +90,76 @@ async def test_a_link_to_ring_by_comes_after_claim_and_lock_and_asks_for_the_res
     assert await send(alice, ticket, "give-back", store=store) == result_first
     assert (await send(alice, ticket, "result", {"result": "no_answer"}, store=store))[0] == 303
     assert "tel:" not in await page(alice, ticket)
+
+
+async def test_a_call_by_hand_that_nobody_told_of_is_asked_for_until_somebody_does(
+    alice: TestClient, login: Login, store: Store, clock: StoppedClock
+) -> None:
+    ticket, other = await ask(store), await ask(store, "b", number="+81312345678", due="1h")
+    await ring(alice, store, ticket, "hand")
+    clock.at = at("2026-11-24T11:16")
+    await escalation.sweep(store, lambda line: POLICY, clock.at)
+    row = await row_of(store, ticket)
+    assert (row.state, row.agent, row.attempts, row.unrecorded) == ("open", None, 1, "alice")
+    asked = f"お電話の結果が未記録です 受付番号 {ticket}を記録する"
+    assert asked in words(await page(alice, other)), "wherever its agent goes on"
+    front = await (await alice.get("/callbacks")).text()
+    assert f'data-one="{ticket}"' in front, "it comes before what is due earlier"
+    assert re.search(rf'id="row-{ticket}".*?<span class="tag strong">結果未記録</span>', front, re.DOTALL)
+    html = await page(alice, ticket)
+    assert "お電話の結果が、まだ記録されていません。" in words(html)
+    assert re.search(r'id="act-result" class="act" open data-wanted', html)
+    ben = await login("ben")
+    html = await page(ben, ticket)
+    assert "結果未記録（alice）" in html and "data-wanted" not in html, "only who rang knows"
+    assert asked not in words(await page(ben, other))
+    form = {"result": "no_answer"}
+    assert await send(alice, ticket, "result", form, store=store) == (303, f"/callbacks/{other}")
+    row = await row_of(store, ticket)
+    assert (row.state, row.outcome, row.attempts, row.unrecorded) == ("open", "no_answer", 1, None)
+    assert asked not in words(await page(alice, other))
+
+
+async def test_a_customer_of_whose_last_call_nobody_told_is_rung_only_by_who_knows_it(
+    alice: TestClient, store: Store, clock: StoppedClock
+) -> None:
+    ticket = await ask(store, company="山田商店", preferred_time="午後")
+    twin = await ask(store, "b", company="田中工業")
+    await ring(alice, store, twin, "hand")
+    clock.at = at("2026-11-24T11:16")
+    await escalation.sweep(store, lambda line: POLICY, clock.at)
+    said = "aliceさんがこのお客様にかけたお電話の結果が、まだ記録されていません。先に確かめてください。"
+    assert await ring(alice, store, ticket, key="e" * 32) == (409, said), "on whichever ticket"
+    form = {"to": "telephone", "key": "e" * 32, "version": "0", "insist": "unrecorded"}
+    token = re.findall(r'name="token" value="([^"]+)"', await page(alice, ticket))[0]
+    html = await (await alice.post(f"/callbacks/{ticket}/dial", data={**form, "token": token})).text()
+    assert re.findall(r'name="insist" value="([^"]+)"', html) == ["unrecorded", "wish"], "one after the other"
+
+
+async def test_the_lock_of_a_call_by_hand_goes_on_with_its_agent(
+    alice: TestClient, store: Store, clock: StoppedClock
+) -> None:
+    ticket, twin = await ask(store, company="山田商店"), await ask(store, "b", company="田中工業")
+    await ring(alice, store, ticket, "hand")
+    clock.at = at("2026-11-24T11:14")
+    token = re.findall(r'name="token" value="([^"]+)"', await page(alice, ticket))[0]
+    assert (await alice.post(f"/callbacks/{ticket}/active", data={"token": token})).status == 204
+    clock.at = at("2026-11-24T11:20")
+    locked = (409, "aliceさんが、このお客様に発信中です。")
+    assert await ring(alice, store, twin, key="e" * 32) == locked
+
+
+async def test_the_same_key_once_more_neither_rings_nor_claims(alice: TestClient, store: Store) -> None:
+    ticket = await ask(store)
+    await ring(alice, store, ticket)
+    async with store.write() as db:
+        await ringing.not_rung(
+            db, f"page {KEY}", "外線がいっぱいでした。", now=at("2026-11-24T11:01"), free=True
+        )
+    assert await ring(alice, store, ticket) == (303, f"/callbacks/{ticket}")
+    row = await row_of(store, ticket)
+    assert (row.state, row.agent) == ("open", None)
+    assert len(await made_dials(store, ticket)) == len(await ordered(store)) == 1
 
 
 async def test_no_link_where_the_line_does_not_allow_it(login: Login, store: Store) -> None:
@@ -395,3 +466,27 @@ async def test_nothing_is_taken_back_late_or_after_somebody_else(
     assert f"/callbacks/{other}/undo" not in await page(alice, other)
     assert await send(alice, other, "undo") == (409, "時間がたったため、元に戻せません。")
     assert (await row_of(store, other)).state == "claimed"
+
+
+async def test_what_was_deleted_is_not_taken_back(alice: TestClient, store: Store) -> None:
+    ticket = await ask(store, name="佐藤")
+    await send(alice, ticket, "edit", {"name": "佐藤 花子"}, store=store)
+    cause = Cause(at("2026-11-24T11:00"), "sam", "asked", "ご本人のご希望により削除")
+    async with store.write() as db:
+        assert await deletions.remarks(db, [CallbackRow.ticket == ticket], 10, cause) == 1
+        assert (await db.scalars(select(UndoRow))).all() == [], "what it was like before is kept no longer"
+    assert await send(alice, ticket, "undo") == (409, "元に戻せる操作がありません。")
+    assert (await row_of(store, ticket)).name is None
+
+
+async def test_what_was_done_is_taken_back_after_a_restart_and_by_who_did_it_alone(
+    alice: TestClient, login: Login, store: Store
+) -> None:
+    ticket = await ask(store)
+    await send(alice, ticket, "claim")
+    ben = await login("ben")
+    assert "/undo" not in await page(ben, ticket)
+    assert await send(ben, ticket, "undo") == (409, "元に戻せる操作がありません。")
+    async with store.write() as db:  # as another process would, which has seen none of it
+        row = await undo.undo(db, ticket, who=Who("alice", "shop"), now=at("2026-11-24T11:01"))
+    assert (row.state, row.agent) == ("open", None)

@@ -174,7 +174,12 @@ async def _on(doing: Doing) -> str | None:
 
 
 async def following(db: AsyncSession, who: Who, now: datetime, *, but: str) -> str | None:
-    """The next ticket to do: what is the agent's own already, then by the order of work; others' customers last."""
+    """The next ticket to do: of which a result is owed, what is the agent's own already, then by the order of work; others'
+    customers last.
+    """
+    for ticket in await store.owed_by(db, who.name, tenant=who.tenant):
+        if ticket != but:
+            return ticket
     own = await store.claimed_by(db, who.name, tenant=who.tenant)
     waiting = await store.to_do(db, tenant=who.tenant, now=now, limit=LOOKED_AT)
     waiting = sorted(waiting, key=lambda row: row.dedicated not in (None, who.name))

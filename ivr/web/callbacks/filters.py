@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, or_
 from ivr.callbacks.states import CLOSED, STATES
 from ivr.store.tables import CallbackRow
 
-Show = Literal["todo", "mine", "handed", "due", "open", "waiting", "decide", "unread", "handled"]
+Show = Literal["todo", "mine", "handed", "due", "open", "waiting", "owed", "decide", "unread", "handled"]
 WORDS: Final[dict[Show, str]] = {
     "todo": "対応が必要",
     "mine": "自分の担当",
@@ -19,6 +19,7 @@ WORDS: Final[dict[Show, str]] = {
     "due": "期限間近・超過",
     "open": "未対応",
     "waiting": "次回・返事待ち",
+    "owed": "結果未記録",
     "decide": "連絡不能の判断待ち",
     "unread": "不要・未読",
     "handled": "対応が終わったもの",
@@ -111,6 +112,8 @@ def shown(show: Show, name: str, now: datetime) -> Sequence[ColumnElement[bool]]
             ]
         case "waiting":
             return [or_(row.state == "waiting", row.next_at > now)]
+        case "owed":
+            return [row.unrecorded.is_not(None)]
         case "decide":
             return [row.exhausted_at.is_not(None)]
         case "unread":

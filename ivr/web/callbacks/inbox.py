@@ -29,7 +29,7 @@ TEXT: Final = 160  # letters of a matter that a row has room for
 _SHOWN: Final = (
     "ticket", "tenant", "line", "state", "cause", "priority", "number", "withheld", "name", "company", "addressee",
     "reply_wanted", "preferred_time", "matter", "path", "branch", "contacts", "created_at", "due_at", "begun_at",
-    "next_at", "agent", "offered_to", "second", "tier", "attempts", "exhausted_at", "careful", "complaint", "done_at",
+    "next_at", "agent", "offered_to", "second", "tier", "attempts", "unrecorded", "exhausted_at", "careful", "complaint", "done_at",
     "news_due_at", "news_warned_at",
     "outcome", "result", "message_id",
 )  # fmt: skip
@@ -73,6 +73,7 @@ class Counts:
     facets: Mapping[str, Sequence[tuple[str, int]]]
     agents: Mapping[str | None, int]
     offered: Mapping[str | None, int]
+    owed: Mapping[str | None, Sequence[str]]  # who has not said how a call went -> the tickets
     late: int
 
     def of(self, show: Show, name: str) -> int | None:
@@ -139,11 +140,18 @@ async def counts(session: AsyncSession, tenant: str | None, now: datetime) -> Co
     for agent, to, count in await session.execute(theirs.group_by(*whose)):
         agents[agent] += count
         offered[to] += count
+    owed: dict[str | None, list[str]] = {}
+    told = select(CallbackRow.unrecorded, CallbackRow.ticket).where(
+        *left, CallbackRow.unrecorded.is_not(None)
+    )
+    for agent, ticket in await session.execute(told.order_by(CallbackRow.created_at)):
+        owed.setdefault(agent, []).append(ticket)
     return Counts(
         shows=shows,
         facets={name: found.most_common() for name, found in facet.items()},
         agents=agents,
         offered=offered,
+        owed=owed,
         late=sum(group[4] for group in groups),
     )
 
@@ -171,6 +179,15 @@ async def every(
                 row.ticket: row for row in await session.execute(_rows().where(CallbackRow.ticket.in_(some)))
             }
             yield [_entry(rows[ticket], now, {}, set()) for ticket in some if ticket in rows]
+
+
+async def memos(session: AsyncSession, tickets: Sequence[str]) -> Mapping[str, Sequence[CallbackEvent]]:
+    """The first one first."""
+    query = select(CallbackEvent).where(CallbackEvent.ticket.in_(tickets), CallbackEvent.what == "memo")
+    found: dict[str, list[CallbackEvent]] = {}
+    for event in await session.scalars(query.order_by(CallbackEvent.id)):
+        found.setdefault(event.ticket, []).append(event)
+    return found
 
 
 async def _wanted(

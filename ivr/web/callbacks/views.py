@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import results, states
 from ivr.clock import JAPAN
 from ivr.store import audit
+from ivr.store.tables import CallbackEvent
 from ivr.web import sheet, words
 from ivr.web.callbacks import filters, inbox, stream, ticket
 from ivr.web.callbacks.filters import Filter
@@ -31,7 +32,7 @@ class Listed:
     """The rows as they are shown, and what is to be known of them. `next`: the first that somebody could work on."""
 
     rows: str
-    any: bool
+    count: int  # of what was looked for, or is to do
     more: bool
     tickets: Sequence[str]
     workable: str | None
@@ -47,7 +48,7 @@ async def show_list(request: web.Request) -> web.Response:
     """With the next thing to do beside it; who has room for that is noted when live.js keeps it fresh."""
     async with request.app[STORE].read() as db:
         board = await _board(request, db)
-        chosen = _next(board["listed"], request[VIEWER].name)
+        chosen = _next(board["listed"], board["owed"], request[VIEWER].name)
         values = await ticket.values(request, db, chosen) if chosen else {}
     answer = render(request, "console.html", **board, **values, chosen=chosen, pane="list")
     return await ticket.list_shown(request, answer, board["of"].show)
@@ -59,7 +60,7 @@ async def show_one(request: web.Request) -> web.Response:
     part = request.query.get("part") == "ticket"
     async with request.app[STORE].read() as db:
         values = await ticket.values(request, db, request.match_info["ticket"])
-        board = {} if part else await _board(request, db)
+        board = {"owed": await _owed(request, db)} if part else await _board(request, db)
     row, status = values["view"].callback, 409 if values["failed"] else 200
     page = {} if part else {"chosen": row.ticket, "pane": "ticket"}
     template = "console_part.html" if part else "console.html"
@@ -76,11 +77,27 @@ async def show_part(request: web.Request) -> web.Response:
     return render(request, "console_list.html", **board, chosen=chosen if chosen.isalnum() else "")
 
 
+async def _state(request: web.Request, db: AsyncSession) -> Hashable:
+    now = request.app[CLOCK].now()
+    return request[VIEWER].tenant, await inbox.version(db), int(now.timestamp()) // FRESH
+
+
+async def _counts(request: web.Request, db: AsyncSession, state: Hashable) -> Counts:
+    tenant, now = request[VIEWER].tenant, request.app[CLOCK].now()
+    return await request.app[ONCE].of(("counts", state), lambda: inbox.counts(db, tenant, now))
+
+
+async def _owed(request: web.Request, db: AsyncSession) -> Sequence[str]:
+    """Tickets of which the person has not said how the call went."""
+    counts = await _counts(request, db, await _state(request, db))
+    return counts.owed.get(request[VIEWER].name, ())
+
+
 async def _board(request: web.Request, db: AsyncSession) -> dict[str, Any]:
     viewer, now, once = request[VIEWER], request.app[CLOCK].now(), request.app[ONCE]
     of = filters.read(request.query)
-    state = (viewer.tenant, await inbox.version(db), int(now.timestamp()) // FRESH)
-    counts = await once.of(("counts", state), lambda: inbox.counts(db, viewer.tenant, now))
+    state = await _state(request, db)
+    counts = await _counts(request, db, state)
     names = await once.of(("lines", state), lambda: inbox.line_names(db, viewer.tenant))
     key = ("list", state, of, viewer.name if of.personal else None)
     listed = await once.of(key, lambda: _listed(request, db, of, names, now))
@@ -89,6 +106,7 @@ async def _board(request: web.Request, db: AsyncSession) -> dict[str, Any]:
         "counts": counts,
         "lines": names,
         "listed": listed,
+        "owed": counts.owed.get(viewer.name, ()),
         "filters": filters,
         "facets": _facets(counts, names),
     }
@@ -107,7 +125,7 @@ async def _listed(
     rows = html(request, "console_rows.html", found=found, row=_Row(request, of, names, now))
     return Listed(
         rows=rows,
-        any=bool(found.todo or found.handled),
+        count=len(found.todo) + (len(found.handled) if of.q or of.over else 0),
         more=found.more,
         tickets=[entry.row.ticket for entry in (*found.todo, *found.handled)],
         workable=next((entry.row.ticket for entry in found.todo if entry.workable(now)), None),
@@ -142,9 +160,9 @@ class _Row:
         return made
 
 
-def _next(listed: Listed, name: str) -> str | None:
-    """What is begun is gone on with, unless something more urgent waits."""
-    wanted = {listed.workable, listed.own.get(name)} - {None}
+def _next(listed: Listed, owed: Sequence[str], name: str) -> str | None:
+    """A result is told first; then what is begun is gone on with, unless something more urgent waits."""
+    wanted = {*owed} & {*listed.tickets} or {listed.workable, listed.own.get(name)} - {None}
     first = next((one for one in listed.tickets if one in wanted), None)
     return first or next(iter(listed.tickets), None)
 
@@ -168,7 +186,7 @@ def _facets(counts: Counts, names: dict[str, str]) -> dict[str, list[tuple[str, 
 
 COLUMNS: Final = (
     "受付番号", "状態", "期限", "優先度", "お名前", "会社名", "電話番号", "宛先", "担当", "理由", "ご用件", "お問い合わせ回数", "架電回数",
-    "次回", "希望時間帯", "折り返し", "目印", "結果", "メモ", "窓口", "メニュー", "受付日時", "対応日時",
+    "次回", "希望時間帯", "折り返し", "目印", "結果", "結果のメモ", "メモ", "窓口", "メニュー", "受付日時", "対応日時",
 )  # fmt: skip
 
 
@@ -187,21 +205,25 @@ async def download(request: web.Request) -> web.StreamResponse:
     await answer.write(sheet.BOM + sheet.lines([COLUMNS]))
     async with request.app[STORE].read() as db:
         async for entries in inbox.every(db, of, tenant=viewer.tenant, name=viewer.name, now=now):
-            await answer.write(sheet.lines([_cells(entry) for entry in entries]))
+            memos = await inbox.memos(db, [entry.row.ticket for entry in entries])
+            cells = [_cells(entry, memos.get(entry.row.ticket, ())) for entry in entries]
+            await answer.write(sheet.lines(cells))
     await answer.write_eof()
     return answer
 
 
-def _cells(entry: Entry) -> list[str]:
+def _cells(entry: Entry, memos: Sequence[CallbackEvent]) -> list[str]:
     row = entry.row
-    flags = [word for word, on in (("要注意", row.careful), ("クレーム", row.complaint)) if on]
+    marks = (("要注意", row.careful), ("クレーム", row.complaint), ("結果未記録", row.unrecorded))
+    flags = [word for word, on in marks if on]
+    memo = "\n".join(f"{_time(one.at)} {one.who}：{one.why}" for one in memos if one.why)
     wanted = {None: "", True: "要", False: "不要"}[row.reply_wanted]
     named: dict[Any, str] = {**states.WORDS, **words.CAUSES, **words.PRIORITIES, **results.WORDS}
     return [
         row.ticket, named.get(row.state, row.state), _time(row.due_at), named.get(row.priority, row.priority),
         row.name or "", row.company or "", words.phone(row.number, row.withheld), row.addressee or "", row.agent or "",
         named.get(row.cause, row.cause), row.text or "", str(row.contacts), str(row.attempts), _time(row.next_at),
-        row.preferred_time or "", wanted, "・".join(flags), named.get(row.outcome, ""), row.result or "",
+        row.preferred_time or "", wanted, "・".join(flags), named.get(row.outcome, ""), row.result or "", memo,
         row.line_name, row.branch or "", _time(row.created_at), _time(row.done_at),
     ]  # fmt: skip
 

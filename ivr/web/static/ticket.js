@@ -91,8 +91,14 @@ one.addEventListener("keydown", (event) => {
     }
   }
 });
-// Who comes back from a call by hand is asked how it went.
+// Who comes back from a call by hand is asked how it went, also when the telephone had thrown the page away meanwhile.
+const RANG = `rang ${one.dataset.one}`;
+const ask = () => (document.getElementById("act-result").open = true);
 one.addEventListener("click", (event) => {
-  if (event.target.closest("#tel")) document.getElementById("act-result").open = true;
+  if (!event.target.closest("#tel")) return;
+  sessionStorage.setItem(RANG, "1");
+  ask();
 });
+if (!document.getElementById("tel")) sessionStorage.removeItem(RANG);
+else if (sessionStorage.getItem(RANG)) ask();
 if (one.querySelector(".act[data-wanted]")) one.querySelector(".act[data-wanted] [name=result]").focus();

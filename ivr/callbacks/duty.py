@@ -25,7 +25,6 @@ Outcome = Literal["accepted", "declined", "no_answer", "failed", "taken"]
 TURN = timedelta(minutes=3)  # without acceptance; then the next one is rung
 ROUNDS = 3  # times that the list is gone through
 LEASE = timedelta(minutes=30)  # for who has accepted, and must get to a screen first
-LIMIT = 100
 ALARM = "duty:"  # + ticket: key of the alarm
 
 
@@ -139,7 +138,7 @@ async def sweep(session: AsyncSession, policies: Policies, now: datetime) -> Non
 
     So does one that came while the line was open and is waiting still when it closes.
     """
-    waiting = {row.ticket: row for row in await duty.waiting(session, LIMIT)}
+    waiting = {row.ticket: row for row in await duty.waiting(session)}
     standing = {alarm.key for alarm in await alarms.standing(session)}
     ordered = {order.data.get("ticket") for order in await orders.pending(session, "engine")}
     for ticket, row in waiting.items():

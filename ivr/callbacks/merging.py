@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import service, tickets
 from ivr.callbacks.asking import SAID, TICKET_TRIES, door
-from ivr.callbacks.priority import higher, rank
+from ivr.callbacks.priority import became, higher, rank
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict, StoreError
 from ivr.store import callbacks as store
@@ -61,6 +61,8 @@ async def merge(session: AsyncSession, ticket: str, *, into: str, who: Who, now:
     if earliest and due is not None and begun is None:
         due = min(due, *earliest)  # one may have been raised
     changes |= {"due_at": due, "begun_at": begun}
+    # Also if it was critical before: work on it had begun then, perhaps, and on the other has not.
+    await became(session, stays.ticket, None, changes["priority"], now)
     return await service.change(
         session, stays, None, who=who, what="merge", now=now, why=number, changes=changes
     )
@@ -150,6 +152,7 @@ async def _made(
             ticket = new_ticket(tries)
         if await store.insert(session, {"ticket": ticket, **values}, who=who.name, at=now):
             await store.lead(session, heard - {ticket}, ticket)
+            await became(session, ticket, None, values["priority"], now)
             return ticket
     raise StoreError("No free ticket number was found for a callback; try again.")
 

@@ -45,11 +45,11 @@ async def move(session: AsyncSession, ticket: str, to: str) -> None:
     )
 
 
-async def waiting(session: AsyncSession, limit: int) -> Sequence[CallbackRow]:
-    """Critical callbacks that nobody has and on which no work has begun, the oldest first."""
+async def waiting(session: AsyncSession) -> Sequence[CallbackRow]:
+    """All critical callbacks that nobody has and on which no work has begun, the oldest first."""
     query = select(CallbackRow).where(
         CallbackRow.state == "open",
         CallbackRow.priority == "critical",
         CallbackRow.begun_at.is_(None),
     )
-    return (await session.scalars(query.order_by(CallbackRow.created_at).limit(limit))).all()
+    return (await session.scalars(query.order_by(CallbackRow.created_at))).all()

@@ -219,6 +219,34 @@ async def test_one_more_contact_and_a_raised_priority_order_it_too_and_once(stor
     assert await ordered(store) == [mine, other]
 
 
+async def test_what_becomes_critical_by_a_merge_and_what_is_split_off_is_ordered_at_once(
+    store: Store,
+) -> None:
+    urgent = await ask(store, "a", "critical", "+819012345678")
+    calm = await ask(store, "b", "medium", "+819012345679")
+    boss = Who("boss", "desk", supervisor=True)
+    async with store.write() as session:
+        await merging.merge(session, urgent, into=calm, who=boss, now=NIGHT)
+    assert await ordered(store) == [urgent, calm]
+    async with store.read() as session:
+        of = await contacts.of_ticket(session, calm)
+    async with store.write() as session:
+        go = [one.id for one in of if one.priority == "critical"]
+        made = await merging.split(session, calm, go, who=boss, now=NIGHT)
+    assert await ordered(store) == [urgent, calm, made]
+
+
+async def test_the_sweep_misses_none_of_many(desk: Store) -> None:
+    """What waits on a line that is open, or has been rung about in vain, leaves room for the others."""
+    numbers = [f"3{number:06}" for number in range(120)]
+    async with desk.write() as session:
+        for ticket in numbers:
+            row = callback(ticket, priority="critical", due_at=after(900), **HERE)
+            await callbacks.insert(session, row, who="system", at=after(1))
+    await Escalation(desk, policies, lambda call: None, ManualClock(after(60))).round()
+    assert sorted(await ordered(desk)) == [TICKET, *numbers]
+
+
 async def test_the_sweep_orders_what_no_order_came_for_once(desk: Store) -> None:
     watch = Escalation(desk, policies, lambda call: None, ManualClock(after(60)))
     await watch.round()

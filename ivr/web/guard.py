@@ -1,7 +1,8 @@
 """What stands before every handler: who asks, may they, and how a failure is told."""
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlencode
+from contextlib import suppress
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
@@ -99,8 +100,7 @@ async def _page(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = resource.canonical if resource is not None else ""
     public = path in request.app[PUBLIC]
     if not public and VIEWER not in request:
-        # a form that was sent too late cannot be sent again from here, so it leads to the list
-        back = request.path_qs if request.method == "GET" else ""
+        back = _wanted(request)
         raise web.HTTPSeeOther(f"/login?{urlencode({'next': back})}" if back else "/login")
     if not public and owes_factor(request) and not f"{request.path}/".startswith(WHILE_OWING):
         raise web.HTTPSeeOther(FACTOR)
@@ -117,6 +117,16 @@ async def _page(request: web.Request, handler: Handler) -> web.StreamResponse:
     if given is None and public:
         set_session(request, answer, request[SESSION])  # what the token in its form belongs to
     return answer
+
+
+def _wanted(request: web.Request) -> str:
+    """The page that was asked for, or that of the form that was sent after the login had ended; "" if nobody knows."""
+    if request.method == "GET":
+        return request.path_qs
+    with suppress(ValueError):
+        page = urlsplit(request.headers.get("Referer", ""))
+        return urlunsplit(page._replace(scheme="", netloc="", fragment=""))
+    return ""
 
 
 async def _recognise(request: web.Request, given: session.Session) -> None:

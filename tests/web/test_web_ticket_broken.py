@@ -6,7 +6,7 @@ from aiohttp.test_utils import TestClient
 from playwright.async_api import Browser, Request, Route, expect
 
 from ivr.store.database import Store
-from tests.web.chromium import DESK, logged_in
+from tests.web.chromium import DESK, log_in, logged_in
 from tests.web.conftest import form_token
 from tests.web.tickets import alice as alice
 from tests.web.tickets import ask, history, made_dials, row_of
@@ -81,3 +81,29 @@ async def test_what_was_typed_stays_while_the_line_is_away(
     await page.get_by_role("button", name="メモを残す").click()
     await expect(page.locator("#history")).to_contain_text("書きかけの長いメモ")
     assert [what for _, what, _ in await history(store, ticket)] == ["memo"]
+
+
+async def test_a_slow_line_and_a_login_that_ends_beneath_the_page(
+    store: Store, browser: Browser, visitor: TestClient
+) -> None:
+    ticket = await ask(store)
+    page = await logged_in(browser, visitor, DESK, "alice", f"/callbacks/{ticket}")
+    devtools = await page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 10_000}
+    await devtools.send("Network.emulateNetworkConditions", slow)
+    await page.locator("#memo").fill("午後に折り返し")
+    await page.get_by_role("button", name="メモを残す").dblclick()  # by somebody who sees nothing happen
+    await expect(page.locator("#history")).to_contain_text("午後に折り返し")
+    assert [what for _, what, _ in await history(store, ticket)] == ["memo"]
+    await expect(page.locator("#memo")).to_have_value("")
+
+    await page.locator("#memo").fill("ログインが切れた後のメモ")
+    await page.context.clear_cookies()
+    await page.get_by_role("button", name="メモを残す").click()
+    await expect(page).to_have_title("ログイン")
+    await log_in(page, "alice")
+    await expect(page.locator("#memo")).to_have_value("ログインが切れた後のメモ")
+    assert page.url.endswith(f"/callbacks/{ticket}")
+    await page.get_by_role("button", name="メモを残す").click()
+    await expect(page.locator("#history")).to_contain_text("ログインが切れた後のメモ")
+    await expect(page.locator("#memo")).to_have_value("")

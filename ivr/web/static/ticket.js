@@ -18,16 +18,23 @@ if (document.getElementById("failed")) {
 
 // Who does one thing, or looks at another ticket, does not lose what was being typed; it stays in this tab alone.
 const KEPT = `typed ${one.dataset.one}`;
+const SENT = "sent"; // it comes back if the form only led to the login, which had ended
+const taken = JSON.parse(sessionStorage.getItem(SENT) ?? "{}");
+sessionStorage.removeItem(SENT);
+const fromLogin = URL.canParse(document.referrer) && new URL(document.referrer).pathname.startsWith("/login");
+const back = fromLogin && taken.one === one.dataset.one ? taken.typed : {};
 let sent = null;
-for (const [id, text] of Object.entries(JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"))) {
+for (const [id, text] of Object.entries({ ...JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"), ...back })) {
   const field = document.getElementById(id);
   if (field && field.value === field.defaultValue) field.value = text;
 }
 one.addEventListener("submit", (event) => (sent = event.target));
 addEventListener("pagehide", () => {
-  const fields = [...one.querySelectorAll("textarea, input:not([type])")];
-  const typed = fields.filter((field) => field.id && field.form !== sent && field.value !== field.defaultValue);
-  sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(typed.map((field) => [field.id, field.value]))));
+  const fields = [...one.querySelectorAll("textarea, input:not([type])")].filter((field) => field.id && field.value !== field.defaultValue);
+  const typed = (some) => Object.fromEntries(some.map((field) => [field.id, field.value]));
+  sessionStorage.setItem(KEPT, JSON.stringify(typed(fields.filter((field) => field.form !== sent))));
+  const gone = typed(fields.filter((field) => field.form === sent));
+  if (sent) sessionStorage.setItem(SENT, JSON.stringify({ one: one.dataset.one, typed: gone }));
 });
 
 let said = 0;

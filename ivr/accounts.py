@@ -19,7 +19,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200
 _MAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")  # as browsers take it
 AT_MOST = 5  # mails for one request, if several people share a mailbox
-MAILS_AN_HOUR = 3  # to one person, whoever asks
+MAILS_AN_HOUR, MAILS_A_DAY = 3, 12  # to one person, and to one mailbox, whoever asks
 
 
 def mail_address(text: str) -> str | None:
@@ -116,9 +116,12 @@ def _kind(user: UserRow) -> links.Kind:
 async def ask_reset(session: AsyncSession, text: str, now: datetime) -> None:
     """`text`: a name or a mail address, as somebody typed it. Whether there is such a person stays untold."""
     for user in (await users.by_name_or_mail(session, text.strip()))[:AT_MOST]:
-        before = await deliveries.of_subject(session, _subject(user))
-        many = sum(one.created_at > now - timedelta(hours=1) for one in before) >= MAILS_AN_HOUR
-        if user.email is not None and user.disabled_at is None and not many:
+        if user.email is None or user.disabled_at is not None:
+            continue
+        sharing = [_subject(one) for one in await users.by_name_or_mail(session, user.email)]
+        here = await deliveries.count_of(session, [_subject(user)], now - timedelta(hours=1))
+        there = await deliveries.count_of(session, sharing, now - timedelta(days=1))
+        if here < MAILS_AN_HOUR and there < MAILS_A_DAY:
             await mail_link(session, user, by=user.name, now=now)
 
 
@@ -144,15 +147,16 @@ async def set_mail(
 
 
 async def set_role(session: AsyncSession, user: UserRow, role: Role, *, by: str, now: datetime) -> None:
+    """Ends every session."""
     if role != user.role:
         await note(session, user, "role", by, now, f"{user.role} > {role}")
-        user.role = role
+        user.role, user.epoch = role, user.epoch + 1
 
 
 async def disable(session: AsyncSession, user: UserRow, *, by: str, now: datetime) -> None:
-    """From the next request on nobody is logged in with it; nothing of it is deleted."""
+    """From the next request on nobody is logged in with it, nor when it is enabled again; nothing of it is deleted."""
     if user.disabled_at is None:
-        user.disabled_at = now
+        user.disabled_at, user.epoch = now, user.epoch + 1
         await links.withdraw(session, user.name)
         await note(session, user, "disable", by, now)
 

@@ -5,11 +5,11 @@ spared if it was not needed; seen from any of them, for whoever opened its link 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Update, and_, or_, select, update
+from sqlalchemy import CursorResult, Update, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import NotFound
@@ -183,6 +183,12 @@ async def seen(session: AsyncSession, delivery_id: int, subject: str, at: dateti
 async def anybody_saw(session: AsyncSession, subject: str) -> bool:
     query = select(Delivery.id).where(Delivery.subject == subject, Delivery.seen_at.is_not(None))
     return await session.scalar(query.limit(1)) is not None
+
+
+async def count_of(session: AsyncSession, subjects: Collection[str], since: datetime) -> int:
+    """How many of these subjects were put here after `since`."""
+    query = select(func.count()).where(Delivery.subject.in_(subjects), Delivery.created_at > since)
+    return await session.scalar(query) or 0
 
 
 async def of_subject(session: AsyncSession, subject: str) -> Sequence[Delivery]:

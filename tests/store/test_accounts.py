@@ -4,15 +4,23 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import accounts
 from ivr.errors import AccountError, Conflict, NotFound
 from ivr.store import links, tries, users
 from ivr.store.database import Store
+from ivr.store.tables import Try, UserRow
 from ivr.web.auth import factor, lockout, totp
 from tests.store.rows import NOON, after
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+async def add_one(session: AsyncSession) -> UserRow:
+    await users.add(session, "alice", "hash", tenant="ecforce", at=NOON)
+    return await users.to_change(session, "alice")
 
 
 async def add(store: Store, name: str = "alice", tenant: str | None = "ecforce") -> None:
@@ -24,7 +32,7 @@ async def test_five_tries_from_one_address_whichever_process_takes_them(
     store: Store, other_process: Store
 ) -> None:
     admitted = [
-        await lockout.admit(one, "alice", HERE, after(number))
+        await lockout.admit(one, "alice", HERE, after(number)) is not None
         for number, one in enumerate((store, other_process) * 3)
     ]
     assert admitted == [True] * 5 + [False]
@@ -62,16 +70,76 @@ async def test_of_many_tries_that_come_together_no_more_than_five_are_looked_at(
     store: Store, other_process: Store
 ) -> None:
     together = [lockout.admit(one, "alice", HERE, NOON) for one in (store, other_process) * 6]
-    assert sum(await asyncio.gather(*together)) <= 5
+    assert sum(one is not None for one in await asyncio.gather(*together)) <= 5
 
 
 async def test_tries_are_forgotten(store: Store) -> None:
     await lockout.admit(store, "alice", HERE, NOON)
     async with store.write() as session:
         await tries.forget(session, "alice", THERE)
-        assert await tries.count(session, "login", "alice", since=NOON - timedelta(hours=2)) == 1
-        await tries.add(session, "login", "bob", HERE, NOON + timedelta(hours=1))
-        assert await tries.count(session, "login", "alice", since=NOON - timedelta(hours=2)) == 0
+        assert await tries.count(session, "login", "alice", None, since=NOON - timedelta(hours=2)) == 1
+        await tries.add(session, "login", "bob", HERE, NOON + timedelta(days=1))
+        assert await tries.count(session, "login", "alice", None, since=NOON - timedelta(hours=2)) == 0
+
+
+async def test_one_password_is_not_tried_on_every_name(store: Store) -> None:
+    for number in range(50):
+        assert await lockout.admit(store, f"user{number}", HERE, after(number))
+    assert await lockout.admit(store, "alice", HERE, after(60)) is None
+    assert await lockout.admit(store, "alice", THERE, after(60)), "who sits elsewhere is not stopped"
+    assert await lockout.admit(store, "alice", HERE, after(49 + 900))
+
+
+async def test_an_office_that_comes_in_behind_one_address_is_not_stopped(store: Store) -> None:
+    for number in range(120):
+        assert await lockout.admit(store, f"user{number}", HERE, after(number))
+        async with store.write() as session:
+            await lockout.passed(session, f"user{number}", HERE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+async def test_the_addresses_of_one_customer_are_one(store: Store, one: str, other: str, same: bool) -> None:
+    for _ in range(5):
+        assert await lockout.admit(store, "alice", one, NOON)
+    assert (await lockout.admit(store, "alice", other, NOON) is None) == same
+
+
+async def test_codes_are_tried_twenty_times_a_day_from_wherever(store: Store) -> None:
+    for number in range(20):
+        at = after(number * 301)
+        assert await lockout.admit(store, "alice", f"198.51.100.{number}", at, "code"), number
+    assert await lockout.admit(store, "alice", THERE, after(86_000), "code") is None
+    async with store.read() as session:
+        assert await lockout.locked(session, ["alice", "bob"], after(86_000)) == {"alice"}
+    assert await lockout.admit(store, "alice", THERE, after(86_401), "code")
+    async with store.write() as session:
+        await accounts.unlock(session, await add_one(session), by="root", now=after(86_402))
+    assert await lockout.admit(store, "alice", THERE, after(86_403), "code")
+
+
+async def test_ways_back_are_asked_for_twenty_times_an_hour_from_one_address(store: Store) -> None:
+    for number in range(20):
+        assert await lockout.admit(store, f"user{number}", HERE, after(number), "reset")
+    assert await lockout.admit(store, "alice", HERE, after(60), "reset") is None
+    for number in range(10):
+        assert await lockout.admit(store, "bob", f"198.51.100.{number}", after(60), "reset")
+    assert await lockout.admit(store, "bob", THERE, after(60), "reset") is None
+
+
+async def test_what_was_typed_as_a_name_is_not_kept(store: Store) -> None:
+    """It may be a password."""
+    await lockout.admit(store, "hunter2 hunter2", HERE, NOON)
+    async with store.read() as session:
+        kept = [row.name for row in await session.scalars(select(Try))]
+    assert len(kept) == 1 and "hunter2" not in kept[0]
 
 
 async def test_of_two_who_use_a_link_one_has_it(store: Store, other_process: Store) -> None:

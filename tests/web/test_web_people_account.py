@@ -234,12 +234,23 @@ async def test_codes_are_not_guessed(login: Login, clock: StoppedClock) -> None:
     await post(alice, "/logout")
     await logs_in(alice)
     wrong = str((int(code_at(secret, clock)) + 500_000) % 1_000_000).zfill(6)
-    tries = [(await gives(alice, wrong))[0] for _ in range(5)]
-    assert tries == [401, 401, 401, 401, 429], "the password counted as the first try"
+    tries = [(await gives(alice, wrong))[0] for _ in range(6)]
+    assert tries == [401, 401, 401, 401, 401, 429]
     clock.at += timedelta(minutes=2)
     assert (await gives(alice, code_at(secret, clock)))[0] == 429
     # nor does the right password begin the count anew
-    assert (await logs_in(alice))[0] == 429
+    assert (await logs_in(alice))[0] == 303
+    assert (await gives(alice, code_at(secret, clock)))[0] == 429
+    clock.at += timedelta(minutes=4)
+    assert (await gives(alice, code_at(secret, clock)))[0] == 303
+
+
+async def test_a_right_password_does_not_count_as_a_wrong_one(login: Login, clock: StoppedClock) -> None:
+    alice = await login("alice")
+    await set_up(alice, clock)
+    await post(alice, "/logout")
+    for _ in range(7):
+        assert (await logs_in(alice))[0] == 303
 
 
 async def test_a_half_login_ends_after_ten_minutes(login: Login, clock: StoppedClock) -> None:
@@ -347,14 +358,15 @@ class TestWhereItIsNeeded:
         bob = await login("bob")
         assert (await bob.get("/callbacks", allow_redirects=False)).status == 200
 
-    async def test_a_role_that_needs_one_needs_it_at_the_next_request(
-        self, login: Login, store: Store
-    ) -> None:
+    async def test_a_role_that_needs_one_needs_it_at_the_next_login(self, login: Login, store: Store) -> None:
         bob = await login("bob")
         async with store.write() as db:
             await accounts.set_role(
                 db, await accounts.one(db, "bob", tenant=None), "admin", by="root", now=NOW
             )
+        answer = await bob.get("/callbacks", allow_redirects=False)
+        assert answer.headers["Location"] == "/login?next=/callbacks"
+        bob = await login("bob")
         answer = await bob.get("/callbacks", allow_redirects=False)
         assert answer.headers["Location"] == "/account/factor"
 

@@ -1,5 +1,6 @@
 """Invitations, ways back to a password, and what becomes of a link that is used, old or somebody's who was shut out."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -203,6 +204,29 @@ async def test_nobody_is_flooded_with_mails(visitor: TestClient, store: Store, c
     clock.at += timedelta(hours=1)
     await ask(visitor, "alice")
     assert len(await rows(store)) == 4
+
+
+async def test_one_mailbox_is_not_flooded_by_many_names(
+    visitor: TestClient, store: Store, clock: StoppedClock
+) -> None:
+    async with store.write() as db:
+        for name in ("alice", "bob", "root"):
+            (await users.to_change(db, name)).email = "desk@example.co.jp"
+    for _ in range(12):
+        for who in ("alice", "bob", "root"):
+            await ask(visitor, who)
+        clock.at += timedelta(minutes=61)
+    assert len(await rows(store)) == 12
+
+
+async def test_it_takes_as_long_whoever_is_asked_for(visitor: TestClient, store: Store) -> None:
+    async with store.write() as db:
+        (await users.to_change(db, "alice")).email = "alice@example.co.jp"
+    loop = asyncio.get_running_loop()
+    for who in ("alice", "nobody", "alice"):
+        begin = loop.time()
+        await ask(visitor, who)
+        assert loop.time() - begin >= 0.3, who
 
 
 async def test_two_people_with_one_mailbox_get_a_mail_each(visitor: TestClient, store: Store) -> None:

@@ -1,7 +1,7 @@
 """A signed cookie: who is logged in, and the secret that every form must repeat.
 
-Nothing is kept on the server. The cookie also holds a mark of the password's
-hash and of the second factor, so that a change of either ends every session at once.
+Nothing is kept on the server. The cookie also holds a mark of the password's hash, of the second factor and of a
+number that is raised with another role and when somebody is shut out: a change of any of them ends every session at once.
 """
 
 import base64
@@ -43,7 +43,8 @@ def of(user: UserRow, now: datetime, *, awaits_code: bool = False) -> Session:
 
 
 def mark_of(user: UserRow) -> str:
-    return hashlib.sha256(f"{user.password}\n{user.totp_secret or ''}".encode()).hexdigest()[:16]
+    facts = f"{user.password}\n{user.totp_secret or ''}\n{user.epoch}"
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def seal(session: Session, key: bytes) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from ivr import accounts
-from ivr.store import tries, users
+from ivr.store import audit, tries, users
 from ivr.store.tables import UserRow
 from ivr.web.auth import factor, lockout, passwords, session
 from ivr.web.keys import CLOCK, SESSION, SESSION_KEY, STORE, VIEWER
@@ -15,6 +15,11 @@ from ivr.web.pages import render
 log = logging.getLogger("ivr.web.auth")
 
 HOME = "/callbacks"
+NOBODY = "?"  # stands for a name that nobody has: it may be a password
+CODES_LOCKED = (
+    "確認コードの間違いが続いたため、しばらくログインできません。5分ほど待って、もう一度お試しください。"
+    "それでもログインできないときは、パスワードを再設定するか、管理者にご連絡ください。"
+)
 LOCKED = "続けて間違えたため、しばらくログインできません。5分ほど待って、もう一度お試しください。"
 
 
@@ -29,17 +34,20 @@ async def login(request: web.Request) -> web.Response:
     form = await request.post()
     name, password = str(form.get("name", ""))[:64], str(form.get("password", ""))[:200]
     target, now = str(form.get("next", "")), request.app[CLOCK].now()
-    if not await lockout.admit(request.app[STORE], name, request.remote or "", now):
-        log.warning("login refused, too many tries", extra={"user": name})
+    tried = await lockout.admit(request.app[STORE], name, request.remote or "", now)
+    if tried is None:
+        log.warning("login refused, too many tries")
         return _page(request, 429, target, name, LOCKED)
     async with request.app[STORE].read() as db:
         user = await users.get(db, name)
     right = await passwords.is_right(password, user.password if user else None)
     if user is None or not right or user.disabled_at is not None:
-        log.warning("login failed", extra={"user": name})
+        log.warning("login failed", extra={"user": user.name if user else NOBODY})
         await _failed(request, user)
         return _page(request, 401, target, name, "ユーザー名かパスワードが違います。")
     if user.totp_secret is not None:
+        async with request.app[STORE].write() as db:
+            await tries.withdraw(db, tried)  # it was not wrong; codes are counted by themselves
         answer = web.HTTPSeeOther(_code_page(target))
         set_session(request, answer, session.of(user, now, awaits_code=True))
         raise answer
@@ -55,9 +63,9 @@ async def code(request: web.Request) -> web.Response:
     form = await request.post()
     given, target, now = str(form.get("code", ""))[:64], str(form.get("next", "")), request.app[CLOCK].now()
     user = await _half_way(request)
-    if not await lockout.admit(request.app[STORE], user.name, request.remote or "", now):
-        log.warning("login refused, too many tries", extra={"user": user.name})
-        return render(request, "people/code.html", status=429, next=target, problem=LOCKED)
+    if await lockout.admit(request.app[STORE], user.name, request.remote or "", now, "code") is None:
+        log.warning("login refused, too many tries of the second factor", extra={"user": user.name})
+        return render(request, "people/code.html", status=429, next=target, problem=CODES_LOCKED)
     if not await factor.passes(request.app[STORE], user.name, given, now):
         log.warning("login failed at the second factor", extra={"user": user.name})
         await _failed(request, user)
@@ -79,7 +87,7 @@ async def _half_way(request: web.Request) -> UserRow:
 async def _enter(request: web.Request, user: UserRow, target: str) -> web.Response:
     now, address = request.app[CLOCK].now(), request.remote or ""
     async with request.app[STORE].write() as db:
-        await tries.forget(db, user.name, address)
+        await lockout.passed(db, user.name, address)
         await accounts.note(db, user, "login", user.name, now, address)
     log.info("login", extra={"user": user.name})
     answer = web.Response(status=303, headers={"Location": inside(target)})
@@ -88,11 +96,14 @@ async def _enter(request: web.Request, user: UserRow, target: str) -> web.Respon
 
 
 async def _failed(request: web.Request, user: UserRow | None) -> None:
-    """Whose name it is sees it; a name that is nobody's may be a password, typed into the wrong field."""
-    if user is not None:
-        async with request.app[STORE].write() as db:
-            now = request.app[CLOCK].now()
-            await accounts.note(db, user, "login_failed", user.name, now, request.remote)
+    """Whose name it is sees it; that a name was tried which nobody has, the operator. It takes as long."""
+    now, address = request.app[CLOCK].now(), request.remote
+    async with request.app[STORE].write() as db:
+        if user is not None:
+            await accounts.note(db, user, "login_failed", user.name, now, address)
+        else:
+            facts = {"who": NOBODY, "what": "login_failed", "about": NOBODY}
+            await audit.note(db, **facts, kind="user", tenant=None, at=now, detail=address)
 
 
 def set_session(request: web.Request, answer: web.StreamResponse, value: session.Session) -> None:

@@ -1,5 +1,6 @@
 """The ways to a password for who is not logged in: a link from an invitation or a mail, and the form that asks for one."""
 
+import asyncio
 import logging
 
 from aiohttp import web
@@ -15,6 +16,8 @@ from ivr.web.pages import render
 
 log = logging.getLogger("ivr.web.auth")
 
+AS_LATE = 0.3  # seconds: longer than it takes to find somebody and to note the mail
+
 REFUSED = {
     "short": "パスワードは、10文字以上200文字以下にしてください。",
     "easy": "推測されやすいパスワードです。ユーザー名を含まない、別のパスワードにしてください。",
@@ -27,15 +30,19 @@ async def show_forgot(request: web.Request) -> web.Response:
 
 
 async def forgot(request: web.Request) -> web.Response:
-    """The answer is the same, and takes as long, whether or not there is such a person."""
+    """The answer is the same, and comes as late, whether or not there is such a person."""
     text = str((await request.post()).get("who", "")).strip()[:254]
     settings, store, now = request.app[SETTINGS], request.app[STORE], request.app[CLOCK].now()
     if settings.smtp is None:
         return _forgot(request, asked=False)
-    if await lockout.admit(store, text.lower(), request.remote or "", now, "reset"):
-        async with store.write() as db:
-            await accounts.ask_reset(db, text, now)
-        wake(settings.run, "jobs")
+
+    async def ask() -> None:
+        if await lockout.admit(store, text.lower(), request.remote or "", now, "reset") is not None:
+            async with store.write() as db:
+                await accounts.ask_reset(db, text, now)
+            wake(settings.run, "jobs")
+
+    await asyncio.gather(ask(), asyncio.sleep(AS_LATE))
     log.info("a way back to a password was asked for")
     return _forgot(request, asked=True)
 

@@ -163,7 +163,8 @@ def _factor_page(request: web.Request, secret: str, problem: str = "") -> web.Re
 async def _prove(request: web.Request) -> None:
     """That it is the owner who sits there: the present password. AccountError; tries are counted as at the login."""
     name, address, now = request[VIEWER].name, request.remote or "", request.app[CLOCK].now()
-    if not await lockout.admit(request.app[STORE], name, address, now):
+    tried = await lockout.admit(request.app[STORE], name, address, now)
+    if tried is None:
         raise AccountError("locked")
     async with request.app[STORE].read() as db:
         user = await users.get(db, name)
@@ -171,7 +172,7 @@ async def _prove(request: web.Request) -> None:
     if user is None or not await passwords.is_right(given, user.password):
         raise AccountError("wrong")
     async with request.app[STORE].write() as db:
-        await tries.forget(db, name, address)
+        await tries.withdraw(db, tried)
 
 
 async def _me(request: web.Request, db: AsyncSession) -> UserRow:

@@ -66,6 +66,7 @@ CHANGES: Final = {
 }
 # What stands in place of a ticket, an id or a name.
 WHOLES: Final = {
+    "?": "登録のないユーザー名",
     "callbacks": "折り返しの一覧",
     "audit": "操作の記録",
     "list": "一覧",

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ivr.errors import NotFound, StoreError
-from ivr.store import audit, messages
+from ivr.errors import NotFound
+from ivr.store import messages
 from ivr.store.tables import MessageRow
 from ivr.web.callbacks import read
-from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER
+from ivr.web.keys import SETTINGS, STORE, VIEWER
 from ivr.web.refusals import Gone
+from ivr.web.trail import looked_at
 from ivr.web.words import no_sound
 
 log = logging.getLogger("ivr.web.audio")
@@ -80,19 +81,10 @@ async def _answer(request: web.Request, *, original: bool, what: str = "load") -
 
 
 async def _trace(request: web.Request, message: MessageRow, what: str) -> None:
-    """Whoever hears a customer's voice is noted; the audio does not depend on it."""
-    who, now = request[VIEWER].name, request.app[CLOCK].now()
-    log.info("message audio opened", extra={"user": who, "message_id": message.id})
-    try:
-        async with request.app[STORE].read() as db:
-            since = now - (ONE_LOAD if what == "load" else ONE_PLAY)
-            if await audit.looked_at(db, who=who, kind="message", about=message.id, since=since, what=what):
-                return
-        async with request.app[STORE].write() as db:
-            facts = {"who": who, "tenant": message.tenant, "what": what, "about": message.id}
-            await audit.note(db, **facts, kind="message", at=now)
-    except StoreError:
-        log.exception("it was not noted that a message was heard")
+    """Whoever hears a customer's voice is noted."""
+    log.info("message audio opened", extra={"user": request[VIEWER].name, "message_id": message.id})
+    once_in = ONE_LOAD if what == "load" else ONE_PLAY
+    await looked_at(request, "message", message.id, tenant=message.tenant, what=what, once_in=once_in)
 
 
 def inside(recordings: Path, name: str) -> Path | None:

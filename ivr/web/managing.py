@@ -1,6 +1,5 @@
-"""What the pages of supervisors share: who may see them, the lines and their zones, what is noted of who looked."""
+"""What the pages of supervisors share: who may see them, the lines and their zones."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from zoneinfo import ZoneInfo
@@ -8,14 +7,9 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from ivr.dialplan.pick import zone_of
-from ivr.errors import StoreError
 from ivr.lines import Lines, LiveLine
-from ivr.store import audit
-from ivr.store.audit import Kind
-from ivr.web.keys import CLOCK, STORE, VIEWER
+from ivr.web.keys import VIEWER
 from ivr.web.pages import problem
-
-log = logging.getLogger("ivr.web")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -52,16 +46,3 @@ def zones(lines: Lines) -> dict[str, ZoneInfo]:
 def _live(lines: Lines) -> dict[str, LiveLine]:
     keys = lines.keys()
     return {key: live for key in keys if (live := lines.get(key)) is not None}
-
-
-async def looked_at(request: web.Request, what: str, kind: Kind, about: str) -> None:
-    """Into the audit. The page does not depend on it."""
-    viewer = request[VIEWER]
-    try:
-        async with request.app[STORE].write() as db:
-            now = request.app[CLOCK].now()
-            await audit.note(
-                db, who=viewer.name, tenant=viewer.tenant, what=what, kind=kind, about=about[:200], at=now
-            )
-    except StoreError:
-        log.exception("it was not noted who looked")

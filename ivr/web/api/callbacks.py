@@ -17,11 +17,11 @@ from ivr.web.api import read
 from ivr.web.api.fields import NO_NUL, Count, Flag, Given, Key, Moment, Name, Ticket
 from ivr.web.api.operation import Operation
 from ivr.web.api.shapes import Callback, CallbackFull, Priority
-from ivr.web.api.trail import looked_at
 from ivr.web.callbacks import filters
 from ivr.web.callbacks.filters import Filter, Show
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.refusals import BadRequest
+from ivr.web.trail import looked_at
 
 Looked = Annotated[str, Field(min_length=1, max_length=filters.LONGEST, pattern=NO_NUL)]
 
@@ -38,7 +38,8 @@ class CallbackQuery(Given):
     """What is looked for in all that is known of it, as the console does: any part, in any form of writing."""
     branch: Key | None = None
     """The step that the caller's last menu key led to; `-`: none, 振り分け待ち."""
-    cause: Cause | None = None
+    cause: Cause | Literal["answered", "informed", "abandoned", "silent"] | None = None
+    """Why nobody had answered; of a call that nothing stood in the way of, its outcome."""
     priority: Priority | None = None
     agent: Name | None = None
     number: Annotated[str, Field(pattern=r"^\+[0-9]{2,15}$")] | None = None
@@ -95,7 +96,7 @@ async def list_callbacks(request: web.Request, query: CallbackQuery) -> list[Cal
             where=_where(db, query, viewer.name, now),
         )
         told = await read.all_of(db, rows)
-    await looked_at(request, "callback", "list", viewer.tenant)
+    await looked_at(request, "callback", "list", tenant=viewer.tenant)
     return told
 
 
@@ -104,7 +105,7 @@ async def get_callback(request: web.Request) -> CallbackFull:
     async with request.app[STORE].read() as db:
         row = await callbacks.get(db, request.match_info["ticket"], tenant=request[VIEWER].tenant)
         told = await read.whole(db, row)
-    await looked_at(request, "callback", row.ticket, row.tenant)
+    await looked_at(request, "callback", row.ticket, tenant=row.tenant)
     return told
 
 

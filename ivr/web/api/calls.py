@@ -9,8 +9,8 @@ from ivr.web.api.callbacks import no_such_row
 from ivr.web.api.fields import Count, Given, Key
 from ivr.web.api.operation import Operation
 from ivr.web.api.shapes import Call
-from ivr.web.api.trail import looked_at
 from ivr.web.keys import STORE, VIEWER
+from ivr.web.trail import looked_at
 
 
 class CallQuery(Given):
@@ -33,7 +33,7 @@ async def list_calls(request: web.Request, query: CallQuery) -> list[Call]:
         rows = await calls.listing(
             db, limit=query.limit, after=query.after, line=query.line, outcome=query.state, tenant=tenant
         )
-    await looked_at(request, "call", "list", tenant)
+    await looked_at(request, "call", "list", tenant=tenant)
     return [Call.of(row) for row in rows]
 
 
@@ -44,7 +44,7 @@ async def get_call(request: web.Request) -> Call:
         row = await calls.get(db, call_id)
     if row is None or tenant not in (None, row.tenant):
         raise NotFound(f"there is no call {call_id}")
-    await looked_at(request, "call", row.id, row.tenant)
+    await looked_at(request, "call", row.id, tenant=row.tenant)
     return Call.of(row)
 
 

@@ -12,11 +12,11 @@ from ivr.store import audit, barred
 from ivr.store.tables import BarredNumber, DedicatedAgent, Line
 from ivr.web.api.fields import Given, Moment, Name, Short, Time, Told, Words
 from ivr.web.api.operation import Operation
-from ivr.web.api.trail import looked_at
 from ivr.web.callbacks.actions import colleagues
 from ivr.web.callbacks.doing import one_of, who_asks
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.refusals import BadRequest
+from ivr.web.trail import looked_at
 
 NO_TENANT = "is needed with a token of no company"
 
@@ -60,7 +60,7 @@ async def list_barred(request: web.Request, query: BarredQuery) -> list[Barred]:
     now, viewer = request.app[CLOCK].now(), request[VIEWER]
     async with request.app[STORE].read() as db:
         rows = await lists.listing(db, query.kind, who=who_asks(request), now=now)
-    await looked_at(request, "list", query.kind, viewer.tenant)
+    await looked_at(request, "list", query.kind, tenant=viewer.tenant)
     return [Barred.of(row) for row in rows]
 
 
@@ -158,7 +158,7 @@ async def list_dedicated(request: web.Request) -> list[Dedicated]:
     """Customers with an agent of their own."""
     async with request.app[STORE].read() as db:
         rows = await lists.dedicated(db, who=who_asks(request))
-    await looked_at(request, "list", "dedicated", request[VIEWER].tenant)
+    await looked_at(request, "list", "dedicated", tenant=request[VIEWER].tenant)
     return [Dedicated.of(row) for row in rows]
 
 

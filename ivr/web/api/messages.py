@@ -19,9 +19,9 @@ from ivr.web.api.callbacks import no_such_row
 from ivr.web.api.fields import Count, Given, Key, Text, Time, Told
 from ivr.web.api.operation import Operation
 from ivr.web.api.shapes import MessageFull
-from ivr.web.api.trail import looked_at
 from ivr.web.callbacks.read import message as own_message
 from ivr.web.keys import CLOCK, LINES, SETTINGS, STORE, VIEWER
+from ivr.web.trail import looked_at
 
 SHOWN = 200  # of those in which nobody spoke
 
@@ -73,7 +73,7 @@ async def list_messages(request: web.Request, query: MessageQuery) -> list[Messa
             db, limit=query.limit, after=query.after, line=query.line, state=query.state, tenant=tenant
         )
         told = await _whole(db, rows)
-    await looked_at(request, "message", "list", tenant)
+    await looked_at(request, "message", "list", tenant=tenant)
     return told
 
 
@@ -82,7 +82,7 @@ async def get_message(request: web.Request) -> MessageFull:
     async with request.app[STORE].read() as db:
         row = await own_message(db, request.match_info["id"], tenant=request[VIEWER].tenant)
         told = (await _whole(db, [row]))[0]
-    await looked_at(request, "message", row.id, row.tenant)
+    await looked_at(request, "message", row.id, tenant=row.tenant)
     return told
 
 
@@ -152,7 +152,7 @@ async def list_silent(request: web.Request) -> SilentMessages:
     async with request.app[STORE].read() as db:
         counts = await store.silent_kinds(db, tenant)
         rows = await store.listing(db, limit=SHOWN, state="silent", tenant=tenant)
-    await looked_at(request, "message", "silent", tenant)
+    await looked_at(request, "message", "silent", tenant=tenant)
     names = ("id", "line", "number", "created_at", "duration")
     found = [
         Silent(**{name: getattr(row, name) for name in names}, kind=row.kind or "silent") for row in rows

@@ -15,13 +15,13 @@ from ivr.reports.tally import Asked, quantile, rows_of, tally
 from ivr.web.admin.lines import fresh_lines
 from ivr.web.api.fields import Count, Given, Key, Time, Told
 from ivr.web.api.operation import Operation
-from ivr.web.api.trail import looked_at
 from ivr.web.health import Engine
 from ivr.web.keys import CLOCK, STORE, VIEWER
 from ivr.web.live.read import floor
 from ivr.web.managing import own_lines, zones
 from ivr.web.refusals import BadRequest
 from ivr.web.reports.labels import NAMES
+from ivr.web.trail import looked_at
 
 MONTHS = 13
 KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
@@ -125,7 +125,7 @@ async def get_report(request: web.Request, query: PeriodQuery) -> Report:
     of, asked = await _asked(request, query)
     async with request.app[STORE].read() as db:
         found = await tally(db, asked)
-    await looked_at(request, "report", f"figures {of.first}_{of.last}", request[VIEWER].tenant)
+    await looked_at(request, "report", f"figures {of.first}_{of.last}", tenant=request[VIEWER].tenant)
     figures = [Figure(name=name, scope=scope, count=n) for (name, scope), n in sorted(found.counts.items())]
     times = [
         Took(what=what, priority=priority, count=len(took), median=quantile(took, 50), p90=quantile(took, 90))
@@ -146,7 +146,7 @@ async def list_report_rows(request: web.Request, query: RowQuery) -> list[Report
             found.append((at, _row(kind, row, at)))
             if len(found) >= 2 * query.limit:
                 found = _newest(found, query.limit)
-    await looked_at(request, "report", f"{query.name} {of.first}_{of.last}", request[VIEWER].tenant)
+    await looked_at(request, "report", f"{query.name} {of.first}_{of.last}", tenant=request[VIEWER].tenant)
     return [row for _, row in _newest(found, query.limit)]
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -19,8 +19,8 @@ from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
 from ivr.messages.transcription import seconds_left
-from ivr.store import audit, closures, deliveries, dials
 from ivr.store import callbacks as store
+from ivr.store import closures, deliveries, dials
 from ivr.store.tables import AgentRow, CallbackRow, DialRow, UndoRow
 from ivr.web import words
 from ivr.web.callbacks import read
@@ -29,10 +29,10 @@ from ivr.web.callbacks.doing import Failed, who_asks
 from ivr.web.callbacks.heard import heard
 from ivr.web.callbacks.read import View
 from ivr.web.keys import CLOCK, LINES, SEAT, SETTINGS, STORE, VIEWER
+from ivr.web.trail import looked_at
 
 log = logging.getLogger("ivr.web")
 
-ONE_VIEW = timedelta(minutes=30)  # a page that stays open and keeps itself fresh is looked at once
 FAILED = web.RequestKey("failed", Failed)  # what the form that is answered could not do
 
 
@@ -190,31 +190,17 @@ async def notice_opened(request: web.Request) -> None:
 
 
 async def shown(request: web.Request, answer: web.Response, row: CallbackRow) -> web.Response:
-    """Sends the ticket, then notes who looked at it: nobody waits for that, and the page does not depend on it."""
-    now, who = request.app[CLOCK].now(), request[VIEWER].name
-    about: dict[str, Any] = {"who": who, "kind": "callback", "about": row.ticket}
+    """Sends the ticket, then notes who looked at it: nobody waits for that."""
     await _send(request, answer)
-    try:
-        async with request.app[STORE].write() as db:
-            if not await audit.looked_at(db, **about, since=now - ONE_VIEW):
-                await audit.note(db, **about, tenant=row.tenant, what="view", at=now)
-    except StoreError:
-        log.exception("it was not noted that a callback was seen")
+    await looked_at(request, "callback", row.ticket, tenant=row.tenant)
     return answer
 
 
 async def list_shown(request: web.Request, answer: web.Response, show: str) -> web.Response:
     """The same for a list that was opened; live.js, which keeps it fresh, asks for its parts."""
-    viewer = request[VIEWER]
     await _send(request, answer)
-    try:
-        async with request.app[STORE].write() as db:
-            about: dict[str, Any] = {"kind": "list", "about": "callbacks", "detail": show}
-            await audit.note(
-                db, who=viewer.name, tenant=viewer.tenant, what="view", at=request.app[CLOCK].now(), **about
-            )
-    except StoreError:
-        log.exception("it was not noted that a list was seen")
+    tenant = request[VIEWER].tenant
+    await looked_at(request, "list", "callbacks", tenant=tenant, detail=show, once_in=None)
     return answer
 
 

@@ -15,8 +15,8 @@ from ivr.store import audit, users
 from ivr.store.tables import Line
 from ivr.web.callbacks.doing import Form, who_asks
 from ivr.web.keys import CLOCK, STORE, VIEWER
-from ivr.web.managing import looked_at
 from ivr.web.pages import render
+from ivr.web.trail import looked_at
 
 DEDICATED = "dedicated"
 TITLES: Final = {**{str(kind): word for kind, word in lists.WORDS.items()}, DEDICATED: "専任担当"}
@@ -34,7 +34,7 @@ async def home(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     answer = await _page(request, _which(request))
-    await looked_at(request, "view", "list", _which(request))
+    await looked_at(request, "list", _which(request), tenant=request[VIEWER].tenant, once_in=None)
     return answer
 
 

@@ -17,11 +17,12 @@ from ivr.reports.tally import Asked, rows_of, share, tally
 from ivr.web import sheet
 from ivr.web.admin.lines import fresh_lines
 from ivr.web.keys import CLOCK, STORE, VIEWER
-from ivr.web.managing import for_supervisors, looked_at, own_lines, zones
+from ivr.web.managing import for_supervisors, own_lines, zones
 from ivr.web.pages import render
 from ivr.web.reports import congestion, labels, listing
 from ivr.web.reports.listing import Item
 from ivr.web.reports.tables import Table, tables
+from ivr.web.trail import looked_at
 
 PERIODS = (
     ("today", "今日"),
@@ -111,7 +112,14 @@ async def figures_csv(request: web.Request) -> web.Response:
     choice = await _choice(request)
     async with request.app[STORE].read() as db:
         found = await tally(db, choice.asked)
-    await looked_at(request, "download", "report", f"figures {choice.title}")
+    await looked_at(
+        request,
+        "report",
+        f"figures {choice.title}",
+        tenant=request[VIEWER].tenant,
+        what="download",
+        once_in=None,
+    )
     body = sheet.BOM
     for table in (*tables(found, choice.period), congestion.table(found)):
         body += sheet.lines([*_plain(table), []])
@@ -138,7 +146,9 @@ async def rows(request: web.Request) -> web.Response:
             newest.append(listing.item(kind, row, local, choice.lines))
             if len(newest) == 2 * SHOWN:
                 newest = _newest(newest)
-    await looked_at(request, "view", "report", f"{name} {scope} {choice.title}")
+    await looked_at(
+        request, "report", f"{name} {scope} {choice.title}", tenant=request[VIEWER].tenant, once_in=None
+    )
     return render(
         request,
         "report_rows.html",
@@ -167,7 +177,14 @@ async def rows_csv(request: web.Request) -> web.Response:
             if len(piece) == PIECE:
                 body += sheet.lines(piece)
                 piece.clear()
-    await looked_at(request, "download", "report", f"{name} {scope} {choice.title}")
+    await looked_at(
+        request,
+        "report",
+        f"{name} {scope} {choice.title}",
+        tenant=request[VIEWER].tenant,
+        what="download",
+        once_in=None,
+    )
     return _file(bytes(body + sheet.lines(piece)), f"{name}_{choice.title}")
 
 
@@ -195,7 +212,7 @@ async def show_months(request: web.Request) -> web.Response:
 @for_supervisors
 async def months_csv(request: web.Request) -> web.Response:
     found, names = await _months(request)
-    await looked_at(request, "download", "report", "months")
+    await looked_at(request, "report", "months", tenant=request[VIEWER].tenant, what="download", once_in=None)
     rows = [
         [month, tenant, line, names.get(line, line), str(count)]
         for month, calls in found

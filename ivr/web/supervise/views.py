@@ -18,8 +18,9 @@ from ivr.store.tables import CallbackRow
 from ivr.web.admin.lines import fresh_lines
 from ivr.web.callbacks.doing import Form, who_asks
 from ivr.web.keys import CLOCK, STORE, VIEWER
-from ivr.web.managing import for_supervisors, looked_at, own_lines
+from ivr.web.managing import for_supervisors, own_lines
 from ivr.web.pages import render
+from ivr.web.trail import looked_at
 
 ROOM = 200  # callbacks on the page; "all of the list" means all that there are, up to MOST
 MOST = 1000
@@ -72,7 +73,7 @@ def _filter(given: Any) -> Filter:
 @for_supervisors
 async def show(request: web.Request) -> web.Response:
     answer = await _page(request, _filter(request.query))
-    await looked_at(request, "view", "list", "supervise")
+    await looked_at(request, "list", "supervise", tenant=request[VIEWER].tenant, once_in=None)
     return answer
 
 
@@ -181,10 +182,7 @@ async def _once_more(db: AsyncSession, ticket: str, form: Form, who: Any, now: d
 
 
 async def _close(db: AsyncSession, ticket: str, form: Form, who: Any, now: datetime) -> None:
-    note = form.text("note")
-    if not note:
-        raise Conflict("クレームの対応完了には、結果の入力が必要です。")
-    await service.close(db, ticket, who=who, note=note, now=now)
+    await service.close(db, ticket, who=who, note=form.text("note"), now=now)
 
 
 def _decision(name: str, act: Act) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

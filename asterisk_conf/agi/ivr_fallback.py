@@ -181,7 +181,8 @@ def measure(recording: Path) -> tuple[float, int]:
 def write_intent(messages: Path, intent: dict[str, Any]) -> int:
     """On the disk when this returns; the descriptor holds the lock that keeps the reconciler away."""
     draft = messages / f".{intent['id']}.tmp"
-    descriptor = os.open(draft, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o640)
+    descriptor = os.open(draft, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o660)
+    os.fchmod(descriptor, 0o660)  # whatever Asterisk's umask is: the engine, in its group, goes on writing
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         append(descriptor, intent)

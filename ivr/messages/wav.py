@@ -66,14 +66,12 @@ def settle(path: Path) -> float:
     found = extent(path)
     if found is None:
         return 0.0
-    with path.open("r+b") as file:
-        if found.size and not found.finished:
-            file.seek(found.start - 4)
-            file.write(struct.pack("<I", found.size))
-            file.seek(4)
-            file.write(struct.pack("<I", found.start + found.size - 8))
-            file.truncate(found.start + found.size)
-            file.flush()
+    if found.size and not found.finished:
+        # In a copy: the file is Asterisk's, which may be another user.
+        whole = path.with_name(f".{path.name}.whole")
+        join([path], whole)
+        whole.replace(path)
+    with path.open("rb") as file:
         os.fsync(file.fileno())
     return found.seconds
 

@@ -307,6 +307,9 @@ def test_a_line_that_never_rings_anybody(script: ModuleType, place: Path) -> Non
 def test_the_engine_can_read_what_the_script_left(script: ModuleType, place: Path) -> None:
     serve(script, place, "closed", FakeAgi({}))
     (path,) = (place / "messages").glob("*.json")
+    assert path.stat().st_mode & 0o777 == 0o660, (
+        "Asterisk's user made it, and the engine in its group goes on with it"
+    )
     # The lock goes with the process that recorded.
     os.rename(path, moved := path.with_name("moved"))
     path.write_bytes(moved.read_bytes())

@@ -1,5 +1,6 @@
 """The WAV of a message, whole or cut off by a crash."""
 
+import os
 import struct
 import wave
 from pathlib import Path
@@ -31,6 +32,27 @@ def test_a_file_that_a_crash_cut_off_is_mended(tmp_path: Path) -> None:
         frames(path)
     assert wav.settle(path) == pytest.approx(length / 8000)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_recording_of_another_user_is_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """As Asterisk leaves it on a PBX that was there: readable, in a folder that both may write."""
+    path = unsaid(tmp_path / "a.wav", 2.0)
+    if not whole:
+        cut_off(path)
+    path.chmod(0o444)
+    tmp_path.chmod(0o777)
+    monkeypatch.chdir(tmp_path)  # the folders above are for nobody else
+    child = os.fork()
+    if not child:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setuid(65534)
+        os._exit(0 if wav.settle(Path("a.wav")) == 2.0 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert frames(path) == 16000
 
 
 def test_half_a_sample_at_the_end_is_dropped(tmp_path: Path) -> None:

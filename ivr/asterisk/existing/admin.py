@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from ivr.asterisk.existing import change
 from ivr.asterisk.existing.change import Record
 from ivr.asterisk.existing.look import Found, log_of, look
 from ivr.asterisk.existing.plan import Change, changes, own_texts
+from ivr.asterisk.existing.recordings import Link, share
 from ivr.asterisk.fetch import find_asterisk
+from ivr.asterisk.install import MINIMUM_VERSION
 from ivr.asterisk.instance import instance_of, private_of
 from ivr.clock import JAPAN
 from ivr.errors import AsteriskError
@@ -43,12 +46,13 @@ async def install(settings: Settings, into: Path, now: datetime, agree: Agree) -
     if recorded(settings) is not None:
         raise AsteriskError("it is installed already: `ivr asterisk remove` first", retryable=False)
     found = await look(console)
+    _require_version(found)
     change.require_unused(await change.contexts_left(console))
     _require_address(settings, found)
     planned = _planned(settings, found)
     if not agree([line for one in planned for line in one.difference()]):
         return None
-    link = _link_recordings(settings, found)
+    link = await asyncio.to_thread(share, settings, found.spool)
     await asyncio.to_thread(_share_live, settings, found)
     backups = settings.asterisk_base / f"backup-{now.astimezone(JAPAN):%Y%m%d-%H%M%S}"
     try:
@@ -63,7 +67,7 @@ async def install(settings: Settings, into: Path, now: datetime, agree: Agree) -
     except BaseException:
         await asyncio.to_thread(change.undo, planned)
         if link is not None:
-            link.unlink(missing_ok=True)
+            link.undo()
         await change.read_again(console, found.logs)
         raise
     _record(found, planned, link).save(record_file(settings))
@@ -101,8 +105,16 @@ def recorded(settings: Settings) -> Record | None:
 
 
 def _program(settings: Settings) -> Sequence[str]:
-    """Any will do to ask one that runs."""
-    return find_asterisk(settings.asterisk or ("asterisk" if shutil.which("asterisk") else "")).command
+    """Any will do to ask one that runs, wherever its modules are."""
+    found = shutil.which(settings.asterisk or "asterisk")
+    return (found,) if found else find_asterisk(settings.asterisk).command
+
+
+def _require_version(found: Found) -> None:
+    numbers = tuple(map(int, re.findall(r"\d+", found.version)[:2]))
+    if numbers < MINIMUM_VERSION:
+        least = ".".join(map(str, MINIMUM_VERSION))
+        raise AsteriskError(f"it is Asterisk {found.version}; at least {least} is needed", retryable=False)
 
 
 def _require_address(settings: Settings, found: Found) -> None:
@@ -132,23 +144,6 @@ def _planned(settings: Settings, found: Found) -> list[Change]:
     return changes(found.etc, texts)
 
 
-def _link_recordings(settings: Settings, found: Found) -> Path | None:
-    """ARI records below its spool directory; there our messages are. What was made, None if it was there."""
-    settings.messages.mkdir(parents=True, exist_ok=True)
-    folder = found.spool / "recording"
-    link, target = folder / "messages", settings.messages.resolve()
-    if link.resolve() == target:
-        return None
-    if link.is_symlink() or link.exists():
-        raise AsteriskError(
-            f"{link} is there already and is not {target}: move it away, or set IVR_RECORDINGS={folder}",
-            retryable=False,
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(target)
-    return link
-
-
 def _share_live(settings: Settings, found: Found) -> None:
     """What we write later is read by Asterisk's group, and by nobody else."""
     live = settings.asterisk_base / "etc"
@@ -164,7 +159,7 @@ def _leave_to_the_engine(settings: Settings) -> None:
     if os.geteuid() != 0:
         return
     owner = settings.data.stat().st_uid
-    for path in (settings.asterisk_base, *settings.asterisk_base.rglob("*"), settings.messages):
+    for path in (settings.asterisk_base, *settings.asterisk_base.rglob("*")):
         os.chown(path, owner, -1, follow_symlinks=False)
 
 
@@ -185,10 +180,8 @@ async def _unanswered(settings: Settings) -> list[str]:
     return [f"ARI at {settings.ari} (IVR_ARI) does not answer the engine: {reason}"]
 
 
-def _record(found: Found, planned: list[Change], link: Path | None) -> Record:
+def _record(found: Found, planned: list[Change], link: Link | None) -> Record:
     blocks = {one.path.name: one.block for one in planned if one.block is not None}
     own = [one.path.name for one in planned if one.path.name.startswith("ivr_")]
     made = [one.path.name for one in planned if one.before is None]
-    return Record(
-        str(found.etc), str(found.logs), found.broadcasts, blocks, own, made, str(link) if link else None
-    )
+    return Record(str(found.etc), str(found.logs), found.broadcasts, blocks, own, made, link)

@@ -9,13 +9,14 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ivr.asterisk.console import Console
 from ivr.asterisk.existing.look import log_of
 from ivr.asterisk.existing.plan import Change
+from ivr.asterisk.existing.recordings import Link
 from ivr.errors import AsteriskError
 
 log = logging.getLogger("ivr.asterisk.existing")
@@ -40,12 +41,12 @@ class Record:
     blocks: dict[str, str]
     own: list[str]
     made: list[str]
-    link: str | None
+    link: Link | None
 
     def save(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(vars(self), ensure_ascii=False, indent=2) + "\n", "utf-8")
+        draft.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n", "utf-8")
         draft.replace(file)
 
     @classmethod
@@ -54,7 +55,8 @@ class Record:
             values: dict[str, Any] = json.loads(file.read_text("utf-8"))
         except FileNotFoundError:
             return None
-        return cls(**values)
+        link = values.pop("link")
+        return cls(**values, link=Link(**link) if link else None)
 
 
 def write(changes: Sequence[Change], backups: Path) -> None:
@@ -91,8 +93,8 @@ def take_out(record: Record) -> list[str]:
             _replace(path, left.encode("utf-8", "surrogateescape"))
     for name in record.own:
         (etc / name).unlink(missing_ok=True)
-    if record.link is not None and Path(record.link).is_symlink():
-        Path(record.link).unlink()
+    if record.link is not None:
+        record.link.undo()
     return gone
 
 

@@ -16,11 +16,12 @@ NONCE = "5f2c9a"
 class Carrier:
     """`with Carrier("127.0.0.2", {"0003": "secret"}) as carrier:` answers until the body ends.
 
-    `answer`: what an INVITE gets, its final status; 0: nothing at all.
+    `answer`: what an INVITE gets, its final status; 0: nothing at all. `refuse`: the status that every registration gets.
     """
 
-    def __init__(self, host: str, users: dict[str, str], answer: int = 486) -> None:
-        self.refuse = 0  # status that every registration gets
+    def __init__(self, host: str, users: dict[str, str], answer: int = 486, refuse: int = 0) -> None:
+        self.refuse = refuse
+        self.min_se = 0  # seconds; a session that is refreshed more often is refused (422)
         self.registered: dict[str, str] = {}  # user -> Contact
         self.invited: list[str] = []  # requests that bore the right password, or to which none was asked
         self._users = users
@@ -80,7 +81,9 @@ class Carrier:
             self._reply(text, peer, 407, challenge)
             return
         self.invited.append(text)
-        if self.answer:
+        if int(header(text, "Session-Expires").partition(";")[0] or self.min_se) < self.min_se:
+            self._reply(text, peer, 422, f"Min-SE: {self.min_se}\r\n")
+        elif self.answer:
             self._reply(text, peer, self.answer)
 
     def _known(self, text: str, method: str) -> str | None:
@@ -110,6 +113,7 @@ class Exchange(Carrier):
     """Brings each call that it gets back to `back_to` (host:port), the voice too, but for what is `lost`.
 
     `shows`: the number from which it comes there; None: the one that was shown here. `after`: seconds for which it rings.
+    `timer`: the Session-Expires of its answer.
     """
 
     def __init__(
@@ -120,8 +124,11 @@ class Exchange(Carrier):
         lost: Collection[str] = (),
         shows: str | None = None,
         after: float = 0,
+        timer: str = "",
     ) -> None:
         super().__init__(host, {})
+        self.refreshed = 0
+        self._timer = f"Require: timer\r\nAllow: UPDATE\r\nSession-Expires: {timer}\r\n" if timer else ""
         self._host = host
         self._back_to = back_to
         self._lost = lost
@@ -179,11 +186,14 @@ class Exchange(Carrier):
     def _other(self, text: str, peer: tuple[str, int]) -> None:
         if text.startswith("BYE "):
             self._reply(text, peer, 200)
+        elif text.startswith("UPDATE "):
+            self.refreshed += 1
+            self._reply(text, peer, 200, self._timer)
         elif text.startswith("SIP/2.0 ") and header(text, "CSeq").endswith("INVITE"):
             id, status = header(text, "Call-ID").removeprefix("back-"), int(text.split()[1])
             if status == 200:
                 self._media[1], sdp = self._redirected(text, 0)
-                headers = f"Contact: <sip:{self.address}>\r\nContent-Type: application/sdp\r\n"
+                headers = f"Contact: <sip:{self.address}>\r\nContent-Type: application/sdp\r\n{self._timer}"
                 self._reply(*self._invites[id], 200, headers, sdp)
             elif status > 200:
                 self._reply(*self._invites[id], status)

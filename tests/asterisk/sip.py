@@ -50,11 +50,14 @@ class SipCall:
         self._packets = 0
         self._sequence = 1
         self.status = 0
+        self.reply = ""  # that told the status
+        self.asked: list[str] = []  # methods of what was asked of us meanwhile, each answered by 200
 
     def __enter__(self) -> Self:
         offer = self._offer("sendrecv")
         self._send("INVITE", 1, f"Content-Type: application/sdp\r\n{self._headers}", offer)
         self.status, reply = self._final_reply(15)
+        self.reply = reply
         to = re.search(r"^To: (.*)\r$", reply, re.MULTILINE)
         assert to is not None, reply
         self._to = to[1]
@@ -68,7 +71,7 @@ class SipCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.status == 200:
+        if self.status == 200 and "BYE" not in self.asked:
             self._send("BYE", self._sequence + 1)
         self._sip.close()
         self._rtp.close()
@@ -83,18 +86,40 @@ class SipCall:
             self._rtp.sendto(head + payload[at : at + 160], self._peer)
             self._packets += 1
             while (wait := begin + 0.02 * (tick + 1) - time.monotonic()) > 0:
-                if select.select([self._rtp], [], [], wait)[0]:
+                ready = select.select([self._rtp, self._sip], [], [], wait)[0]
+                if self._rtp in ready:
                     packet = self._rtp.recv(2048)
                     heard += packet[12:] if packet[1] & 0x7F == self._format else b""
+                if self._sip in ready:
+                    self._serve(self._sip.recv(65536).decode("utf-8", "surrogateescape"))
         return heard
 
-    def again(self, method: str, direction: str = "", format: int | None = None, headers: str = "") -> int:
-        """UPDATE or INVITE within the call, with an offer if there is a `direction`; the status of the answer."""
+    def _serve(self, text: str) -> None:
+        """A request within the call; an ACK or a late reply gets nothing."""
+        method = text.split(" ", 1)[0]
+        if method not in ("UPDATE", "INVITE", "BYE", "OPTIONS"):
+            return
+        self.asked.append(method)
+        kept = re.findall(r"^(?:Via|From|To|Call-ID|CSeq|Session-Expires): .*\r\n", text, re.MULTILINE)
+        host, port = self._sip.getsockname()
+        body = self._offer("sendrecv") if method == "INVITE" else ""
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        require = "Require: timer\r\n" if "\nSession-Expires: " in text else ""
+        reply = (
+            f"SIP/2.0 200 OK\r\n{''.join(kept)}Contact: <sip:caller@{host}:{port}>\r\n{require}{kind}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+        self._sip.sendto(reply.encode("utf-8", "surrogateescape"), self._server)
+
+    def again(
+        self, method: str, direction: str = "", format: int | None = None, headers: str = "", body: str = ""
+    ) -> int:
+        """A request within the call, with an offer if there is a `direction`; the status of the answer."""
         self._sequence += 1
         if format is not None:
             self._format = format
         kind = "Content-Type: application/sdp\r\n" if direction else ""
-        self._send(method, self._sequence, f"{kind}{headers}", self._offer(direction) if direction else "")
+        self._send(method, self._sequence, f"{kind}{headers}", self._offer(direction) if direction else body)
         status, _ = self._final_reply(15)
         if method == "INVITE":
             self._send("ACK", self._sequence)

@@ -23,6 +23,7 @@ trunks:
     {template: ip, host: 127.0.3.3, numbers: [03-1111-2222], channels: 9, called_number: p-called-party-id,
       identity: p-asserted-identity}
   diverted: {template: ip, host: 127.0.3.4, numbers: [03-1111-2222], channels: 9, called_number: diversion}
+  info: {template: ip, host: 127.0.3.5, numbers: [03-1111-2222], channels: 9, dtmf: info}
 """
 
 
@@ -34,7 +35,7 @@ def asterisk(
     private = PrivateAsterisk(asterisk_install, instance_settings(base))
     file = base / "trunks.yaml"
     text = TRUNKS
-    for place in range(4):  # each trunk has a number of its own
+    for place in range(5):  # each trunk has a number of its own
         text = text.replace("[03-1111-2222]", f"[03-1111-000{place}]", 1)
     file.write_text(text, "utf-8")
     known, problems = load_trunks(file, base / "none")
@@ -74,6 +75,46 @@ async def test_a_carrier_that_offers_only_pcma_is_heard(asterisk: PrivateAsteris
         assert loud(call.talk(1.0))
 
     await with_music(asterisk, heard, format=8)
+
+
+async def test_who_is_to_refresh_a_session_is_what_the_carrier_says(asterisk: PrivateAsterisk) -> None:
+    """We do, where it says so; what becomes of it takes minutes: `python -m tools.long_calls`."""
+
+    def agreed(call: SipCall) -> None:
+        assert "\r\nSession-Expires: 90;refresher=uas\r\n" in call.reply
+
+    await with_music(asterisk, agreed, headers="Supported: timer\r\nSession-Expires: 90;refresher=uas\r\n")
+
+
+def test_a_session_that_is_too_short_is_refused_with_the_least(asterisk: PrivateAsterisk) -> None:
+    headers = "Supported: timer\r\nSession-Expires: 30;refresher=uac\r\n"
+    with SipCall(asterisk.settings.sip, "0311110000", source="127.0.3.1", headers=headers) as call:
+        assert (call.status, "\r\nMin-SE: 90\r\n" in call.reply) == (422, True)
+
+
+async def test_keys_come_as_info_while_a_prompt_plays(asterisk: PrivateAsterisk) -> None:
+    def presses() -> None:
+        with SipCall(asterisk.settings.sip, "0311110004", source="127.0.3.5") as call:
+            call.talk(0.5)
+            for key in "#1#2":
+                relay = f"Signal={key}\r\nDuration=160\r\n"
+                assert (
+                    call.again("INFO", headers="Content-Type: application/dtmf-relay\r\n", body=relay) == 200
+                )
+                call.talk(0.4)
+
+    async with BareEngine(asterisk) as engine:
+        calling = asyncio.create_task(asyncio.to_thread(presses))
+        start = await engine.take()
+        media = "sound:" + str(asterisk.settings.sounds / "moh" / "hold")
+        await engine.request("POST", f"channels/{start['channel']['id']}/play", {"media": media})
+        assert [(await engine.event("ChannelDtmfReceived"))["digit"] for _ in range(4)] == [
+            "#",
+            "1",
+            "#",
+            "2",
+        ]
+        await calling
 
 
 async def with_music(asterisk: PrivateAsterisk, talk: Callable[[SipCall], None], **more: object) -> None:

@@ -17,7 +17,7 @@ from ivr.asterisk.proving import Proof, Proving, findings
 from ivr.clock import SystemClock
 from ivr.errors import AsteriskError
 from ivr.outside import Way
-from ivr.settings import load
+from ivr.settings import Settings, load
 from ivr.store.database import opened
 from ivr.store.migrate import migrate
 from ivr.store.tables import Order
@@ -46,6 +46,12 @@ def carriers_of(sip: str) -> Carriers:
         "late": Exchange("127.0.1.11", sip, after=3.0),
         "commanded": Exchange("127.0.1.12", sip),
         "narrow": Exchange("127.0.1.13", sip),
+        # With these we register.
+        "knows": Carrier("127.0.1.14", {"me": "secret"}),
+        "doubts": Carrier("127.0.1.15", {"me": "another"}),
+        "forbids": Carrier("127.0.1.16", {}, refuse=403),
+        "knows_not": Carrier("127.0.1.17", {}, refuse=404),
+        "overrun": Carrier("127.0.1.18", {}, refuse=503),
     }
 
 
@@ -53,12 +59,35 @@ SAYS = {
     "tones": ", dtmf: inband, codecs: [alaw]",
     "misplaced": ", called_number: fixed",  # always the first of ours
 }
+REGISTERED = {
+    "knows": ("registered", ""),
+    "doubts": (
+        "refused",
+        "ユーザー名またはパスワードが違います。trunks.yaml の user と、パスワードのファイルをご確認ください。"
+        "（事業者の応答 401）",
+    ),
+    "forbids": (
+        "refused",
+        "事業者に登録を断られました。契約、ユーザー名、発信元のアドレスをご確認ください。（事業者の応答 403）",
+    ),
+    "knows_not": (
+        "refused",
+        "この番号やユーザー名は、事業者に登録されていません。user と from_user をご確認ください。（事業者の応答 404）",
+    ),
+    "overrun": (
+        "refused",
+        "事業者の設備が混み合っているか、停止しています。自動で再試行します。（事業者の応答 503）",
+    ),
+}
+
+
+Registrations = dict[str, tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def proofs(
+def found(
     asterisk_install: AsteriskInstall, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Proof]]:
+) -> Iterator[tuple[Registrations, dict[str, Proof]]]:
     """All of them beside each other."""
     base = tmp_path_factory.mktemp("proved")
     settings = instance_settings(base)
@@ -75,41 +104,56 @@ def proofs(
             asyncio.run(private.stop())
 
 
+@pytest.fixture(scope="module")
+def proofs(found: tuple[Registrations, dict[str, Proof]]) -> dict[str, Proof]:
+    return found[1]
+
+
 def _trunks(base: Path, carriers: Carriers) -> Trunks:
     rows = [
         f'  {name}: {{template: ip, host: "{carrier.address}", channels: {1 if name == "narrow" else 2}, '
-        f"numbers: [03-11{place:02}-0001, 03-11{place:02}-0002]{SAYS.get(name, '')}}}\n"
+        f"numbers: [03-11{place:02}-0001, 03-11{place:02}-0002]{SAYS.get(name, '')}"
+        f"{', user: me, registration: true' if name in REGISTERED else ''}}}\n"
         for place, (name, carrier) in enumerate(carriers.items())
     ]
     file = base / "trunks.yaml"
     file.write_text("trunks:\n" + "".join(rows), "utf-8")
-    found, problems = load_trunks(file, base / "none")
+    passwords = base / "trunk-passwords.toml"
+    passwords.touch(0o600)
+    passwords.write_text("".join(f'{name} = "secret"\n' for name in REGISTERED), "utf-8")
+    found, problems = load_trunks(file, passwords)
     assert problems == []
     return found
 
 
-async def _all(asterisk: PrivateAsterisk, known: Trunks) -> dict[str, Proof]:
-    names = [name for name in known.by_name if name not in ("commanded", "narrow")]
-    commanded, *proofs = await asyncio.gather(
-        _command(asterisk), *(_prove(asterisk, known, name) for name in names)
+async def _all(asterisk: PrivateAsterisk, known: Trunks) -> tuple[Registrations, dict[str, Proof]]:
+    names = [name for name in known.by_name if name not in ("commanded", "narrow", *REGISTERED)]
+    standing, commanded, *proofs = await asyncio.gather(
+        _standing(asterisk), _command(asterisk), *(_prove(asterisk, known, name) for name in names)
     )
-    return {"commanded": commanded, **dict(zip(names, proofs, strict=True))}
+    return standing, {"commanded": commanded, **dict(zip(names, proofs, strict=True))}
+
+
+async def _standing(asterisk: PrivateAsterisk) -> Registrations:
+    """As `ivr trunk list` tells it as soon as each carrier has answered."""
+
+    async def all_have_answered() -> Registrations | None:
+        rows = {row["trunk"]: row for row in await trunks_admin.states(settings_of(asterisk))}
+        found = {name: (rows[name]["state"], rows[name]["reason"]) for name in REGISTERED}
+        return found if all(state != "unreachable" for state, _ in found.values()) else None
+
+    standing: Registrations = await until(all_have_answered, 60, "each carrier has answered the registration")
+    return standing
 
 
 async def _command(asterisk: PrivateAsterisk) -> Proof:
     """What `ivr trunk test` does, with an engine that does what it is told and nothing else."""
-    data = asterisk.settings.base.parent
     told: list[Order] = []
 
     async def carry_out(order: Order) -> None:
         told.append(order)
 
-    environ = {
-        "IVR_DATA": str(data),
-        "IVR_ARI": str(asterisk.settings.ari),
-        "IVR_TRUNKS": f"{data}/trunks.yaml",
-    }
-    settings = load(environ)
+    settings = settings_of(asterisk)
     migrate(settings.database_url)
     async with opened(settings.database_url) as store:
         clock = SystemClock()
@@ -131,6 +175,12 @@ async def _command(asterisk: PrivateAsterisk) -> Proof:
     return proof
 
 
+def settings_of(asterisk: PrivateAsterisk) -> Settings:
+    data = asterisk.settings.base.parent
+    where = {"IVR_DATA": str(data), "IVR_ARI": str(asterisk.settings.ari)}
+    return load({**where, "IVR_TRUNKS": f"{data}/trunks.yaml"})
+
+
 async def _prove(asterisk: PrivateAsterisk, known: Trunks, name: str) -> Proof:
     shown, number = known.by_name[name].model.numbers
     ari = Ari(asterisk.settings.ari, f"ivr-test-{name}", conf.ENGINE, asterisk.passwords.engine)  # type: ignore[arg-type]
@@ -143,6 +193,12 @@ async def _prove(asterisk: PrivateAsterisk, known: Trunks, name: str) -> Proof:
     finally:
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)
+
+
+def test_what_a_carrier_answers_to_a_registration_is_told_in_words(
+    found: tuple[Registrations, dict[str, Proof]],
+) -> None:
+    assert found[0] == REGISTERED
 
 
 def said(proof: Proof) -> list[str]:

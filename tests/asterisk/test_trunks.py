@@ -196,9 +196,16 @@ def _rings(
         return call.status
 
 
-async def test_keys_come_as_tones_from_a_home_gateway_while_a_prompt_plays(asterisk: PrivateAsterisk) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        "127.0.0.2",  # a home gateway: tones and nothing else
+        "127.0.0.4",  # any carrier that offers no RFC 4733
+    ],
+)
+async def test_keys_come_as_tones_while_a_prompt_plays(asterisk: PrivateAsterisk, source: str) -> None:
     async with BareEngine(asterisk) as engine:
-        calling = asyncio.create_task(asyncio.to_thread(_presses, asterisk))
+        calling = asyncio.create_task(asyncio.to_thread(_presses, asterisk, source))
         start = await engine.take()
         id = start["channel"]["id"]
         await engine.request("POST", f"channels/{id}/play", {"media": "sound:" + str(_long(asterisk))})
@@ -208,8 +215,8 @@ async def test_keys_come_as_tones_from_a_home_gateway_while_a_prompt_plays(aster
         await calling
 
 
-def _presses(asterisk: PrivateAsterisk) -> None:
-    with SipCall(asterisk.settings.sip, "hikari", source="127.0.0.2") as call:
+def _presses(asterisk: PrivateAsterisk, source: str) -> None:
+    with SipCall(asterisk.settings.sip, "0311112222", source=source) as call:
         call.talk(1.0)
         for key in "#1#2":
             call.talk(0.15, _tones(key))
@@ -279,6 +286,25 @@ async def test_we_ring_somebody_over_a_trunk(
     (invite,) = carrier.invited[before:]
     assert invite.startswith(f"INVITE sip:{request_user}@127.0.0.2:")
     assert header(invite, "From").partition(";")[0] == from_
+
+
+async def test_a_session_that_the_carrier_finds_too_short_is_asked_for_again(
+    asterisk: PrivateAsterisk, carrier: Carrier
+) -> None:
+    """RFC 4028: 422 names the least, 30 minutes are too short here."""
+    before, carrier.min_se = len(carrier.invited), 3600
+    try:
+        async with BareEngine(asterisk) as engine:
+            endpoint = "PJSIP/0311119999@trunk.carrier"
+            await engine.request(
+                "POST", "channels", {"endpoint": endpoint, "app": "ivr-9", "channelId": "timed"}
+            )
+            assert (await engine.event("ChannelDestroyed"))["cause"] == 17, "the carrier said busy"
+    finally:
+        carrier.min_se = 0
+    first, second = carrier.invited[before:]
+    assert header(first, "Session-Expires") == "1800"
+    assert (header(second, "Session-Expires"), header(second, "Min-SE")) == ("3600", "3600")
 
 
 # What a carrier answers when we ring somebody, and what it means (RFC 3261 and 3398)

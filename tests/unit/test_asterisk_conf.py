@@ -39,6 +39,13 @@ def test_every_file_is_filled_in() -> None:
     assert "${EXTEN}" in files["ivr_extensions.conf"], "Asterisk's own variables stay"
 
 
+def test_a_stranger_who_vanishes_is_gone_within_35_seconds() -> None:
+    """Trunks: tests/unit/test_trunks_file.py; how long it takes indeed: tools/long_calls.py."""
+    sip = conf.render(SETTINGS, INSTALL, PASSWORDS, Path("/run/x"))["pjsip.conf"]
+    anonymous = sip.partition("[anonymous]\n")[2].partition("\n[")[0]
+    assert "\nrtp_timeout = 30\n" in anonymous
+
+
 def test_passwords_are_in_one_file_only() -> None:
     files = conf.render(SETTINGS, INSTALL, PASSWORDS, Path("/run/x"))
     assert [name for name, text in files.items() if "-secret" in text] == ["ivr_ari.conf"]

@@ -48,7 +48,7 @@ def _about(call: CallRow) -> MessageFacts:
         id=call.id,
         line=call.line,
         tenant=call.tenant,
-        cause=call.cause or "busy",
+        cause=call.cause or call.outcome,  # somebody answered, or the caller left: nothing stood in the way
         number=call.number,
         received_at=call.ended_at or call.started_at,
         withheld=call.withheld,

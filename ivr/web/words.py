@@ -29,6 +29,11 @@ CAUSES: Final = {
     "no_answer": "応答なし",
     "closed": "営業時間外",
     "asked": "折り返し希望",
+    # Of a call that nothing stood in the way of, its outcome
+    "answered": "応答済み",
+    "informed": "ご案内のみ",
+    "abandoned": "途中で切断",
+    "silent": "無言の留守番電話",
 }
 WITHHELD: Final = {
     "anonymous": "非通知",

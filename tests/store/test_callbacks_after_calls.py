@@ -37,6 +37,7 @@ async def test_who_gave_up_waiting_long_enough_has_one_callback(store: Store) ->
     assert await look(store, after(200), seconds=19) == []
     (row,) = await look(store, after(200), seconds=20)
     assert (row.number, row.call_id, row.contacts, row.state) == ("+819012345678", "c1", 1, "open")
+    assert row.cause == "abandoned"
 
 
 async def test_nobody_else_has_one(store: Store) -> None:
@@ -63,8 +64,8 @@ async def test_who_rings_again_is_noted_on_the_open_callback(store: Store) -> No
     (row,) = await look(store, after(900))
     assert (row.state, row.contacts) == ("open", 2)
     async with store.read() as session:
-        sources = [one.source for one in await contacts.of_ticket(session, "1000000")]
-    assert sources == ["message", "call"]
+        asked = [(one.source, one.cause) for one in await contacts.of_ticket(session, "1000000")]
+    assert asked == [("message", "closed"), ("call", "answered")], "nobody was busy: an agent talked to them"
 
 
 async def test_who_rings_again_and_gives_up_is_noted_once_whatever_the_line_does_about_it(

@@ -1,7 +1,7 @@
 """Callbacks, to be read."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import Field

@@ -218,11 +218,11 @@ def _cells(entry: Entry, memos: Sequence[CallbackEvent]) -> list[str]:
     flags = [word for word, on in marks if on]
     memo = "\n".join(f"{_time(one.at)} {one.who}：{one.why}" for one in memos if one.why)
     wanted = {None: "", True: "要", False: "不要"}[row.reply_wanted]
-    named: dict[Any, str] = {**states.WORDS, **words.CAUSES, **words.PRIORITIES, **results.WORDS}
+    named: dict[Any, str] = {**states.WORDS, **words.PRIORITIES, **results.WORDS}
     return [
         row.ticket, named.get(row.state, row.state), _time(row.due_at), named.get(row.priority, row.priority),
         row.name or "", row.company or "", words.phone(row.number, row.withheld), row.addressee or "", row.agent or "",
-        named.get(row.cause, row.cause), row.text or "", str(row.contacts), str(row.attempts), _time(row.next_at),
+        words.CAUSES.get(row.cause, row.cause), row.text or "", str(row.contacts), str(row.attempts), _time(row.next_at),
         row.preferred_time or "", wanted, "・".join(flags), named.get(row.outcome, ""), row.result or "", memo,
         row.line_name, row.branch or "", _time(row.created_at), _time(row.done_at),
     ]  # fmt: skip

@@ -135,7 +135,7 @@ async def _recognise(request: web.Request, given: session.Session) -> None:
         return
     async with request.app[STORE].read() as db:
         user, agent = await users.with_telephone(db, given.user)
-    if user is None or user.disabled_at is not None or given.mark != session.mark_of(user):
+    if user is None or not session.stands(given, user):
         return
     request[VIEWER] = Viewer(user.name, user.tenant, user.role, user.totp_secret is not None)
     if agent is not None:

@@ -13,10 +13,10 @@ from sqlalchemy import select, text, update
 
 from ivr.callbacks import edits, service
 from ivr.callbacks.who import SYSTEM, Who
-from ivr.store import callbacks, closures, search
+from ivr.store import callbacks, closures, search, users
 from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, MessageRow
-from tests.web.conftest import Login, StoppedClock
+from tests.web.conftest import Login, StoppedClock, form_token
 from tests.web.desk import NOW, add_callback
 from tests.web.test_web_callbacks import alice as alice
 from tests.web.test_web_callbacks import page, row_of
@@ -248,6 +248,8 @@ async def test_the_list_as_a_file(alice: TestClient, desk: Store) -> None:
     assert (row["状態"], row["電話番号"], row["目印"]) == ("未対応", "080-1111-2222", "要注意")
     assert row["ご用件"] == '一行目\n二行目,"三"' and row["折り返し"] == "要"
     assert row["期限"] == "2026/11/25 17:00" and row["受付日時"] == "2026/11/24 10:55"
+    causes = {row["受付番号"]: row["理由"] for row in rows}
+    assert (causes["1000012"], causes["1000090"]) == ("話し中（混雑）", "応答なし"), "not the words of a dial"
     assert [row["受付番号"] for row in await table(alice, "?q=配送")] == ["1000112"]
     async with desk.read() as db:
         noted = list(await db.scalars(select(AuditRow).where(AuditRow.kind == "list")))
@@ -268,7 +270,7 @@ async def test_no_cell_is_carried_out_as_a_formula(alice: TestClient, desk: Stor
 
 
 async def heard(answer: Any, wanted: bytes) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for line in answer.content:
             if line.startswith(wanted):
                 return
@@ -311,6 +313,28 @@ async def test_what_happens_to_a_message_is_told_of_its_ticket(alice: TestClient
     answer.close()
 
 
+async def ended(answer: Any) -> None:
+    async with asyncio.timeout(60):
+        while await answer.content.readline():
+            pass
+
+
+async def test_who_logs_out_or_is_shut_out_hears_nothing_more(
+    alice: TestClient, desk: Store, login: Login
+) -> None:
+    elsewhere = await alice.get("/callbacks/stream")  # by the cookie of another browser
+    here = await (await login("alice")).get("/callbacks/stream")
+    await heard(elsewhere, b"event: open")
+    await alice.post("/leave", data={"token": await form_token(alice, "/account")}, allow_redirects=False)
+    await ended(here)
+    async with desk.write() as db:
+        await edits.memo(db, "1000012", "あとで", who=ALICE, now=NOW)
+    await heard(elsewhere, b'data: ["1000012"]')
+    async with desk.write() as db:
+        (await users.to_change(db, "alice")).disabled_at = NOW
+    await ended(elsewhere)
+
+
 async def test_nobody_is_told_without_a_login(visitor: TestClient, desk: Store) -> None:
     for path in ("/callbacks/stream", "/callbacks/list", "/callbacks.csv"):
         answer = await visitor.get(path, allow_redirects=False)
@@ -334,7 +358,7 @@ async def test_a_page_refreshes_its_parts_alone(alice: TestClient) -> None:
 async def test_a_change_is_seen_by_who_made_it_at_once(alice: TestClient, desk: Store) -> None:
     assert tallies(await page(alice))["対応が必要"] == "10"
     async with desk.write() as db:
-        await service.close(db, "1000012", who=ALICE, now=NOW)
+        await service.close(db, "1000012", who=ALICE, now=NOW, note="済")
         assert (await callbacks.get(db, "1000012")).done_at == NOW
     html = await page(alice)
     assert tallies(html)["対応が必要"] == "9" and tickets(html)[0] == "1000023"

@@ -167,3 +167,24 @@ async def test_hundreds_are_freed_too(login: Login, store: Store) -> None:
     alice = await login("alice")
     assert (await post(alice, "/leave"))[:2] == (303, "/login")
     assert await held(store) == {}
+
+
+async def test_who_sees_every_company_hands_over_within_the_tickets_own(login: Login, store: Store) -> None:
+    async with store.write() as db:
+        await users.add(db, "carol", "hash", tenant="ecforce", at=NOW)
+        held = {"agent": "root", "lease_until": NOW + timedelta(minutes=20), "state": "claimed"}
+        await db.execute(update(CallbackRow).where(CallbackRow.ticket == "1000012").values(**held))
+    root = await login("root")
+    options = (await (await root.get("/leave")).text()).split("<select", 1)[1].split("</select>", 1)[0]
+    assert 'value="carol"' in options and 'value="bob"' not in options, "bob is of another company"
+    assert (await post(root, "/leave/1000012/offer", to="bob", memo="x"))[0] == 409
+    assert (await post(root, "/leave/1000012/offer", to="carol", memo="x"))[0] == 303
+
+
+async def test_who_owes_a_result_is_reminded_at_the_end_of_the_shift(login: Login, store: Store) -> None:
+    async with store.write() as db:
+        owed = update(CallbackRow).where(CallbackRow.ticket == "1000012").values(unrecorded="alice")
+        await db.execute(owed)
+    alice = await login("alice")
+    text = await (await alice.get("/leave")).text()
+    assert "お電話の結果が未記録です" in text and 'href="/callbacks/1000012"' in text

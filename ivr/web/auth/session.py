@@ -47,6 +47,11 @@ def mark_of(user: UserRow) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
+def stands(given: Session, user: UserRow | None) -> bool:
+    """Whether who was let in then would be let in now; `user`: the account of that name."""
+    return user is not None and user.disabled_at is None and given.mark == mark_of(user)
+
+
 def seal(session: Session, key: bytes) -> str:
     body = base64.urlsafe_b64encode(json.dumps(asdict(session)).encode()).decode()
     return f"{body}.{_sign(key, 'session', body)}"

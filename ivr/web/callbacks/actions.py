@@ -61,9 +61,12 @@ async def assign(doing: Doing) -> None:
 
 
 async def colleagues(db: AsyncSession, tenant: str, who: Who) -> list[str]:
-    """Who else may be given a ticket of this tenant by `who`: its people, and of who sees every tenant, the likes."""
+    """Who else may be given a ticket of this tenant by `who`: its people, and of who sees every tenant, the likes.
+
+    Who was invited and has no password yet would never see it.
+    """
     found = [row for row in await users.listing(db) if row.tenant in (tenant, who.tenant)]
-    return [row.name for row in found if row.disabled_at is None and row.name != who.name]
+    return [row.name for row in found if row.disabled_at is None and row.password and row.name != who.name]
 
 
 async def _colleague(doing: Doing) -> str:

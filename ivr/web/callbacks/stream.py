@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from aiohttp import web
@@ -16,13 +17,15 @@ from sqlalchemy import Select, func, select
 
 from ivr.errors import StoreError
 from ivr.store.database import Store
-from ivr.store.tables import CallbackEvent, CallbackRow, ContactRow, Event
-from ivr.web.keys import STORE, VIEWER
+from ivr.store.tables import CallbackEvent, CallbackRow, ContactRow, Event, UserRow
+from ivr.web.auth.session import Session, stands
+from ivr.web.keys import SESSION, STORE, VIEWER
 
 log = logging.getLogger("ivr.web.stream")
 
 EVERY: Final = 0.1  # seconds between two looks, while anybody listens
 BACK: Final = 50  # ids that are looked at again: on PostgreSQL a lower one may be committed later
+ASKS_AGAIN: Final = 20  # looks, and then one whether who listens may still do so
 PING: Final = 10.0  # seconds of silence after which a sign of life is sent
 LONGEST: Final = 900.0  # seconds; the browser comes again at once, and is asked again who it is
 WAITS_AGAIN: Final = 2000  # milliseconds before a browser whose stream broke comes again
@@ -30,9 +33,11 @@ WAITS_AGAIN: Final = 2000  # milliseconds before a browser whose stream broke co
 
 @dataclass(eq=False)
 class Listener:
-    """One open console. `tenant` None hears of every one."""
+    """One open console. `tenant` None hears of every one. `over`: who listens is logged out, or may no longer."""
 
+    session: Session
     tenant: str | None
+    over: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     tickets: set[str] = field(default_factory=set)
 
@@ -47,8 +52,8 @@ class Watch:
         self._anybody = asyncio.Event()
         self._seen: dict[type[CallbackEvent] | type[Event], set[int]] = {}
 
-    def join(self, tenant: str | None) -> Listener:
-        listener = Listener(tenant)
+    def join(self, session: Session, tenant: str | None) -> Listener:
+        listener = Listener(session, tenant)
         self.listeners.add(listener)
         self._anybody.set()
         return listener
@@ -66,9 +71,11 @@ class Watch:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
+        for turn in count():
             await self._anybody.wait()
             try:
+                if turn % ASKS_AGAIN == 0:
+                    await self._cut()
                 for ticket, tenant in await self._look():
                     for listener in self.listeners:
                         if listener.tenant in (None, tenant):
@@ -79,6 +86,26 @@ class Watch:
             except Exception:
                 log.exception("what happened cannot be looked at")  # the pages look by themselves, too
             await asyncio.sleep(EVERY)
+
+    def log_out(self, session: Session) -> None:
+        """Its other pages hear nothing more, either."""
+        for listener in self.listeners:
+            if listener.session.nonce == session.nonce:
+                listener.over = True
+                listener.woken.set()
+
+    async def _cut(self) -> None:
+        """Streams of people who would not be let in now. In a new tenant somebody begins anew."""
+        names = {listener.session.user for listener in self.listeners}
+        async with self._store.read() as db:
+            users = {
+                row.name: row for row in await db.scalars(select(UserRow).where(UserRow.name.in_(names)))
+            }
+        for listener in self.listeners:
+            user = users.get(listener.session.user or "")
+            if user is None or not stands(listener.session, user) or user.tenant != listener.tenant:
+                listener.over = True
+                listener.woken.set()
 
     async def _look(self) -> set[tuple[str, str]]:
         """(ticket, tenant) of what happened since the last look; nothing at the first."""
@@ -134,12 +161,15 @@ async def follow(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     answer.content_type = "text/event-stream"
     await answer.prepare(request)
-    listener = watch.join(request[VIEWER].tenant)
+    listener = watch.join(request[SESSION], request[VIEWER].tenant)
     try:
         async with asyncio.timeout(LONGEST):
             await answer.write(f"retry: {WAITS_AGAIN}\nevent: open\ndata: \n\n".encode())
-            while not watch.closing:
-                await answer.write(await _next(listener))
+            while True:
+                said = await _next(listener)
+                if watch.closing or listener.over:
+                    break
+                await answer.write(said)
     except (TimeoutError, ConnectionError):
         pass  # the time is over, or the browser is gone
     finally:

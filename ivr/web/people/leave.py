@@ -12,19 +12,21 @@ from ivr.callbacks import service, states
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict, NotFound
 from ivr.queues import hands
-from ivr.store import audit, users
+from ivr.store import audit
 from ivr.store import callbacks as store
-from ivr.store.tables import CallbackRow, UserRow
+from ivr.store.tables import CallbackRow
 from ivr.wake import wake
 from ivr.web.auth import session
-from ivr.web.keys import CLOCK, SEAT, SETTINGS, STORE, VIEWER
+from ivr.web.callbacks.actions import colleagues, require_colleague
+from ivr.web.callbacks.doing import who_asks
+from ivr.web.callbacks.stream import WATCH
+from ivr.web.keys import CLOCK, SEAT, SESSION, SETTINGS, STORE, VIEWER
 from ivr.web.pages import render
 
 log = logging.getLogger("ivr.web.people")
 
 ROOM = 200  # tickets that are shown
 DONE = {"offered": "引き継ぎを依頼しました。", "freed": "未対応に戻しました。"}
-NO_SUCH = "引き継ぐ相手を選んでください。"
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -44,13 +46,12 @@ async def offer(request: web.Request) -> web.Response:
     """引き継ぎ, with a memo; it stays one's own until the other accepts it."""
     form = await request.post()
     to, memo = str(form.get("to", "")), str(form.get("memo", ""))[:2000]
-    who, now = _who(request), request.app[CLOCK].now()
+    who, now = who_asks(request), request.app[CLOCK].now()
     try:
         async with request.app[STORE].write() as db:
-            ticket = await _own(request, db)
-            if to not in [user.name for user in await _colleagues(request, db)]:
-                raise Conflict(NO_SUCH)
-            row = await service.offer(db, ticket, to=to, who=who, memo=memo, now=now)
+            held = await _own(request, db)
+            await require_colleague(db, held.tenant, who, to)
+            row = await service.offer(db, held.ticket, to=to, who=who, memo=memo, now=now)
             await _note(db, row, who, "offer", now)
     except Conflict as told:
         typed = {"ticket": request.match_info["ticket"], "to": to, "memo": memo}
@@ -59,10 +60,10 @@ async def offer(request: web.Request) -> web.Response:
 
 
 async def free(request: web.Request) -> web.Response:
-    who, now = _who(request), request.app[CLOCK].now()
+    who, now = who_asks(request), request.app[CLOCK].now()
     try:
         async with request.app[STORE].write() as db:
-            await _give_back(db, await _own(request, db), who, now)
+            await _give_back(db, (await _own(request, db)).ticket, who, now)
     except Conflict as told:
         return await _page(request, str(told))
     raise web.HTTPSeeOther("/leave?done=freed")
@@ -70,7 +71,7 @@ async def free(request: web.Request) -> web.Response:
 
 async def leave(request: web.Request) -> web.Response:
     """All that is not handed over is freed, at once, and then the page and the telephone are left."""
-    form, who, now = await request.post(), _who(request), request.app[CLOCK].now()
+    form, who, now = await request.post(), who_asks(request), request.app[CLOCK].now()
     try:
         async with request.app[STORE].write() as db:
             for row in await _held(db, who.name, limit=None):
@@ -105,6 +106,7 @@ async def _out(request: web.Request) -> web.Response:
         async with request.app[STORE].write() as db:
             user = await accounts.one(db, request[VIEWER].name, tenant=None)
             await accounts.note(db, user, "logout", user.name, request.app[CLOCK].now())
+    request.app[WATCH].log_out(request[SESSION])
     answer = web.Response(status=303, headers={"Location": "/login"})
     answer.del_cookie(session.COOKIE, path="/")
     return answer
@@ -122,26 +124,21 @@ async def _left_over(db: AsyncSession, name: str) -> int:
     return await db.scalar(query.where(CallbackRow.state.not_in(states.CLOSED))) or 0
 
 
-async def _own(request: web.Request, db: AsyncSession) -> str:
-    """The ticket of the address, to be changed; NotFound unless who asks holds it."""
+async def _own(request: web.Request, db: AsyncSession) -> CallbackRow:
+    """The callback of the address, to be changed; NotFound unless who asks holds it."""
     viewer = request[VIEWER]
     row = await store.get(db, request.match_info["ticket"], tenant=viewer.tenant, to_change=True)
     if row.agent != viewer.name:
         raise NotFound(f"callback {row.ticket} is not held by who asks")
-    return row.ticket
-
-
-async def _colleagues(request: web.Request, db: AsyncSession) -> list[UserRow]:
-    """Who may take a ticket over: people of the same company who can log in."""
-    viewer = request[VIEWER]
-    found = await users.listing(db, tenant=viewer.tenant)
-    return [one for one in found if one.name != viewer.name and one.disabled_at is None and one.password]
+    return row
 
 
 async def _page(request: web.Request, problem: str = "", typed: dict[str, str] | None = None) -> web.Response:
     async with request.app[STORE].read() as db:
         rows = await _held(db, request[VIEWER].name)
-        colleagues = await _colleagues(request, db)
+        tenants = {row.tenant for row in rows}
+        others = {tenant: await colleagues(db, tenant, who_asks(request)) for tenant in tenants}
+        owed = await store.owed_by(db, request[VIEWER].name, tenant=request[VIEWER].tenant)
     return render(
         request,
         "people/leave.html",
@@ -149,16 +146,12 @@ async def _page(request: web.Request, problem: str = "", typed: dict[str, str] |
         rows=rows,
         on_the_line=[row for row in rows if row.state in states.ON_THE_LINE],
         left=sum(row.offered_to is None for row in rows),
-        colleagues=colleagues,
+        colleagues=others,
+        owed=[ticket for ticket in owed if ticket not in {row.ticket for row in rows}],
         typed=typed or {},
         problem=problem,
         done=DONE.get(request.query.get("done", "")) if not problem else None,
     )
-
-
-def _who(request: web.Request) -> Who:
-    viewer = request[VIEWER]
-    return Who(viewer.name, viewer.tenant, supervisor=viewer.manages)
 
 
 ROUTES = [

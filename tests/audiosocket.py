@@ -37,7 +37,7 @@ class Caller:
 
     async def ended(self) -> bytes:
         """What the transcriber said until it closed the connection."""
-        said = await asyncio.wait_for(self.reader.read(), 20)
+        said = await asyncio.wait_for(self.reader.read(), 60)
         self._writer.close()
         await self._writer.wait_closed()
         return said
@@ -73,7 +73,7 @@ class Listening:
             assert await self.hears() == {"did": do}
 
     async def hears(self) -> dict[str, Any]:
-        return dict(await self.socket.receive_json(timeout=20))
+        return dict(await self.socket.receive_json(timeout=60))
 
     async def caller(self) -> Caller:
         return await Caller.connected(self.told["address"], self.told["uuid"])

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,11 +11,13 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "transcribe" / "models" / "vosk-tiny-ja"
 
 
-def until(true: Any, *, seconds: float = 20.0, what: str) -> Any:
+def until(true: Any, *, seconds: float = 60.0, what: str) -> Any:
     """Polls to a deadline."""
     deadline = time.monotonic() + seconds
     while not (value := true()):
@@ -37,8 +38,7 @@ class TranscriberProcess:
         before: str = "",
     ) -> None:
         """`before`: Python that is run in the process first."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         arguments = ["--listen", f"127.0.0.1:{self.port}", "--model", str(model)]
@@ -113,5 +113,5 @@ class TranscriberProcess:
         """Seconds from SIGTERM to the end."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
         return time.monotonic() - began

@@ -25,7 +25,7 @@ log = logging.getLogger("ivr.asterisk.telephone")
 ANONYMOUS = "anonymous@anonymous.invalid"
 RATE = 8000
 SILENCE = 600  # seconds of it before baresip runs out: a telephone that sends nothing ends recordings
-START = 30.0  # seconds for baresip to be ready
+START = 60.0  # seconds for baresip to be ready
 
 Event = dict[str, Any]
 
@@ -160,7 +160,7 @@ class Telephone:
     async def hang_up(self) -> None:
         await self.command("hangup")
 
-    async def wait_for(self, *types: str, limit: float = 30.0) -> Event:
+    async def wait_for(self, *types: str, limit: float = 60.0) -> Event:
         """The next event of one of these types that no earlier `wait_for` returned; else TimeoutError.
 
         CALL_INCOMING (only with `answer=False`), CALL_RINGING, CALL_ESTABLISHED, CALL_RTPESTAB (audio arrives), CALL_CLOSED

@@ -31,7 +31,7 @@ class BareEngine:
         await self.request("POST", "events/claim", {"channelId": channel, "application": "ivr-9"})
         return await self.event("StasisStart")
 
-    async def event(self, kind: str, patience: float = 10) -> dict[str, Any]:
+    async def event(self, kind: str, patience: float = 60) -> dict[str, Any]:
         """The next one of that kind; `patience`: seconds for each event before it."""
         while True:
             event: dict[str, Any] = await self._events.receive_json(timeout=patience)

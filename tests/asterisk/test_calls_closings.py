@@ -78,6 +78,7 @@ async def test_closed_by_telephone_until_it_is_opened_by_command(desk: Desk) -> 
         assert desk.rows("SELECT line, reason, ended_at FROM closures") == [("shop", "台風", None)]
     await until(lambda: taken_in_after(desk), PATIENCE, "the engine knows of it")
     assert taken_in_after(desk) < LATE
+    await until(lambda: GREETING in desk.spoken(), PATIENCE, "what callers of today hear is spoken")
     async with desk.caller("09011190003") as caller:
         up = await caller.dial(SHOP)
         await caller.hears(GREETING, due=up)

@@ -27,9 +27,9 @@ def test_every_message_makes_one_callback_for_a_program_that_knows_only_sip_http
         said = {seed: run.communicate(timeout=LIMIT)[0] for seed, run in runs.items()}
     finally:
         for run in runs.values():
-            if run.poll() is None:
-                run.terminate()
-                run.wait()
+            with run:  # its pipe is closed, too
+                if run.poll() is None:
+                    run.terminate()
     print(*said.values())
     for seed, run in runs.items():
         assert run.returncode == 0, f"seed {seed}:\n{said[seed]}"

@@ -101,7 +101,7 @@ async def killed_at(room: Room, point: str) -> tuple[str, bool]:
     )
     assert child.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             ready, id, held = (await child.stdout.readline()).decode().split()
         assert ready == "READY"
         assert (room.folder / f"{id}.json").exists(), "the kill would come too late"

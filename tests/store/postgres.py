@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 DEBIAN = Path("/usr/lib/postgresql")  # not on the PATH there: several versions may stand side by side
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 class Postgres:

@@ -19,7 +19,7 @@ from tests.messages_helpers import EVENING, calendars, e164, no_notices
 from tests.store.rows import TOKYO, message
 from tests.store.test_mailbox_jobs import running
 
-SOON = 30.0
+SOON = 90.0
 KEPT = {"ecforce": (RetentionRules.model_validate({"audio": "0"}), TOKYO)}
 
 

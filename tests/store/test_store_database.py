@@ -91,7 +91,7 @@ async def test_a_cancelled_write_leaves_the_store_usable(store: Store) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(30), store.write() as session:
+    async with asyncio.timeout(60), store.write() as session:
         assert await users.get(session, "alice") is None
         await users.add(session, "alice", "hash", tenant=None, at=NOON)
 
@@ -121,7 +121,7 @@ async def test_readers_do_not_wait_for_a_writer(sqlite_url: str) -> None:
     store = await Store.open(sqlite_url)
     async with store.write() as writing:
         await users.add(writing, "alice", "hash", tenant=None, at=NOON)
-        async with asyncio.timeout(30), store.read() as reading:
+        async with asyncio.timeout(60), store.read() as reading:
             assert await users.get(reading, "alice") is None
     await store.close()
 
@@ -136,10 +136,10 @@ async def test_a_writer_behind_a_locked_database_can_be_given_up_within_300_ms(s
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3), store.write() as session:
             await users.add(session, "alice", "hash", tenant=None, at=NOON)
-    assert 0.3 <= loop.time() - begun < 4.0, "it waited for the lock"
+    assert 0.3 <= loop.time() - begun < 8.0, "it waited for the lock"
     holder.execute("ROLLBACK")
     holder.close()
-    async with asyncio.timeout(30), store.write() as session:
+    async with asyncio.timeout(60), store.write() as session:
         await users.add(session, "alice", "hash", tenant=None, at=NOON)
     await store.close()
 
@@ -226,7 +226,7 @@ async def test_a_locked_row_can_be_given_up_within_300_ms(postgres_url: str) -> 
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3), store.write() as waiting:
                 await calls.save(waiting, [call("c1", outcome="silent")])
-        assert 0.3 <= loop.time() - begun < 4.0, "it waited for the lock"
+        assert 0.3 <= loop.time() - begun < 8.0, "it waited for the lock"
     async with store.read() as session:
         row = await calls.get(session, "c1")
     assert row is not None

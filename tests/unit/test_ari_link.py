@@ -7,7 +7,7 @@ from aiohttp import web
 from ivr.asterisk.ari import Ari
 from ivr.settings import Address
 
-DEADLINE = 10.0  # seconds
+DEADLINE = 60.0  # seconds
 
 
 async def test_a_link_that_could_not_be_set_up_is_made_again() -> None:

@@ -23,7 +23,7 @@ TEXT = Transcript("解約", "m", True, 8000, 3.0, (Word("解約", 0.2, 0.8, 1.0)
 
 
 async def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)

@@ -233,8 +233,8 @@ def test_two_processes_making_one_prompt_leave_one_good_file(tmp_path: Path) -> 
         assert [maker.returncode for maker in makers] == [0, 0]
     finally:
         for maker in makers:
-            maker.kill()
-            maker.wait()
+            with maker:  # its pipes are closed, too
+                maker.kill()
     assert max(start for start, _ in times) < min(end for _, end in times), "they did not overlap"
 
     alone = PromptLibrary(tmp_path / "alone", None).make(text)

@@ -68,7 +68,7 @@ def test_it_refuses_to_start_open_to_others(arguments: tuple[str, ...], key: str
         env={**os.environ, "IVR_TRANSCRIBER_KEY": key},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 2
     assert told in " ".join(done.stderr.split())

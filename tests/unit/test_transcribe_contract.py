@@ -165,7 +165,7 @@ async def test_a_process_whose_recogniser_hangs_ends_so_that_it_is_started_again
         with pytest.raises(TranscriptionFailed) as caught:
             await HttpTranscriber(process.url).transcribe(path)
         assert (caught.value.code, caught.value.retryable) == ("died", True)
-        assert await asyncio.to_thread(process.process.wait, 20) == 70
+        assert await asyncio.to_thread(process.process.wait, 60) == 70
         assert "the recogniser hangs" in process.log
 
 

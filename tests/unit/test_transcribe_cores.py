@@ -29,7 +29,7 @@ def reading(cores: Cores, read: SimpleQueue[bytes], may_go_on: threading.Semapho
 def test_who_listens_to_a_caller_goes_before_who_reads_a_file() -> None:
     cores, order, may_go_on = Cores(1), SimpleQueue[bytes](), threading.Semaphore(0)
     thread = reading(cores, order, may_go_on)
-    assert order.get(timeout=20) == b"one"
+    assert order.get(timeout=60) == b"one"
 
     def listen() -> None:
         with cores.first():
@@ -40,9 +40,9 @@ def test_who_listens_to_a_caller_goes_before_who_reads_a_file() -> None:
     with pytest.raises(Empty):
         order.get(timeout=0.1)  # there is one core, and it is in use
     may_go_on.release(3)
-    assert [order.get(timeout=20) for _ in range(3)] == [b"a caller", b"two", b"three"]
-    thread.join(20)
-    listening.join(20)
+    assert [order.get(timeout=60) for _ in range(3)] == [b"a caller", b"two", b"three"]
+    thread.join(60)
+    listening.join(60)
 
 
 def test_a_core_is_given_back_when_a_recording_is_given_up() -> None:

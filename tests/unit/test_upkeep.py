@@ -106,7 +106,7 @@ class Desk:
                 self.settings, self.store, "shop", hash, by="tanaka", why=why, now=NOW, shared=shared
             )
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not rolling.done():
                 await self.look()
                 await asyncio.wait([rolling], timeout=0.02)

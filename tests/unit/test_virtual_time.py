@@ -21,7 +21,7 @@ def test_a_day_passes_at_once() -> None:
 
     begun = time.monotonic()
     wait()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 @in_virtual_time

@@ -11,7 +11,7 @@ async def test_a_listener_is_woken(tmp_path: Path) -> None:
     ear = WakeUp(tmp_path / "run", "engine")
     await ear.listen(woken.set)
     wake(tmp_path / "run", "engine")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await woken.wait()
     ear.close()
 
@@ -22,7 +22,7 @@ async def test_only_the_named_process_is_woken(tmp_path: Path) -> None:
     await ears[0].listen(engine.set)
     await ears[1].listen(jobs.set)
     wake(tmp_path, "jobs")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await jobs.wait()
     assert not engine.is_set()
     for ear in ears:
@@ -37,7 +37,7 @@ async def test_a_process_that_starts_again_is_found_at_its_new_port(tmp_path: Pa
     await new.listen(woken.set)  # before the old one closes, so it gets another port
     old.close()
     wake(tmp_path, "engine")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await woken.wait()
     new.close()
     assert os.listdir(tmp_path) == ["engine.port"]

@@ -103,7 +103,7 @@ async def test_a_directory_that_is_replaced_as_a_whole_is_seen(watched: Watched)
     (new / "shop.yaml").write_text("deployed")
     watched.directory.rename(watched.directory.with_name("old"))
     new.rename(watched.directory)
-    await watched.until(lambda: watched.seen == ["deployed"], 15)  # found by looking, every 10 s
+    await watched.until(lambda: watched.seen == ["deployed"])  # found by looking, every 10 s
 
 
 async def test_files_of_editors_are_no_change(watched: Watched) -> None:

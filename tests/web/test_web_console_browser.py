@@ -16,6 +16,7 @@ from ivr.settings import Settings
 from ivr.store import audit
 from ivr.store.database import Store
 from ivr.web.app import build_app
+from tests.ports import free_port
 from tests.web.chromium import DESK, TELEPHONE, comes_true, complaints, logged_in
 from tests.web.conftest import StoppedClock
 from tests.web.desk import NOW, SESSION_KEY, add_callback
@@ -156,9 +157,8 @@ async def test_a_broken_connection_says_so_and_a_restart_beneath_the_page_heals(
     def app() -> web.Application:
         return build_app(desk, settings, clock, session_key=SESSION_KEY)
 
-    server = TestServer(app())
-    async with TestClient(server) as client:
-        port = server.port
+    port = free_port()  # for two servers, one after the other
+    async with TestClient(TestServer(app(), port=port)) as client:
         page = await logged_in(browser, client, DESK, "alice", "/callbacks")
         notice = page.locator("#live-notice")
 

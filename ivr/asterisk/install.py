@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ivr.errors import AsteriskError
 
-MINIMUM_VERSION = (20, 0)
+# The first of each series that has all we use but StasisBroadcast, which is probed: requests over ARI's websocket
+# (20.14, 21.9, 22.4), and the module that ARI's websockets need since (20.15, 21.10, 22.5). Later series have it from the start.
+FIRST = {20: 15, 21: 10, 22: 5}
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,13 @@ def version_of(command: tuple[str, ...]) -> str:
     match = re.search(r"(\d+)\.(\d+)[.\d]*", said)
     if match is None:
         raise AsteriskError(f"{command[-1]} -V says no version: {said.strip()!r}", retryable=False)
-    if (int(match[1]), int(match[2])) < MINIMUM_VERSION:
-        least = ".".join(map(str, MINIMUM_VERSION))
-        raise AsteriskError(f"{command[-1]} is {match[0]}; at least {least} is needed", retryable=False)
+    require_recent(match[0], command[-1])
     return match[0]
+
+
+def require_recent(version: str, whose: str) -> None:
+    """AsteriskError if the Asterisk of this version is too old."""
+    series, minor = map(int, re.findall(r"\d+", version)[:2])
+    if series < min(FIRST) or minor < FIRST.get(series, 0):
+        firsts = ", ".join(f"{series}.{minor}" for series, minor in FIRST.items())
+        raise AsteriskError(f"{whose} is Asterisk {version}; needed is {firsts} or later", retryable=False)

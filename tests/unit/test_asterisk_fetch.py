@@ -195,7 +195,7 @@ def test_an_asterisk_that_is_too_old_is_refused(tmp_path: Path) -> None:
     old = tmp_path / "asterisk"
     old.write_text("#!/bin/sh\necho Asterisk 18.10.0\n")
     old.chmod(0o755)
-    with pytest.raises(AsteriskError, match=r"18\.10\.0; at least 20\.0"):
+    with pytest.raises(AsteriskError, match=r"18\.10\.0; needed is 20\.15, 21\.10, 22\.5 or later"):
         install.version_of((str(old),))
 
 

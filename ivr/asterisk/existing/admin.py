@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from ivr.asterisk.existing.look import Found, log_of, look
 from ivr.asterisk.existing.plan import Change, changes, own_texts
 from ivr.asterisk.existing.recordings import Link, share
 from ivr.asterisk.fetch import find_asterisk
-from ivr.asterisk.install import MINIMUM_VERSION
+from ivr.asterisk.install import require_recent
 from ivr.asterisk.instance import instance_of, private_of
 from ivr.clock import JAPAN
 from ivr.errors import AsteriskError
@@ -46,7 +45,7 @@ async def install(settings: Settings, into: Path, now: datetime, agree: Agree) -
     if recorded(settings) is not None:
         raise AsteriskError("it is installed already: `ivr asterisk remove` first", retryable=False)
     found = await look(console)
-    _require_version(found)
+    require_recent(found.version, "it")
     change.require_unused(await change.contexts_left(console))
     _require_address(settings, found)
     planned = _planned(settings, found)
@@ -108,13 +107,6 @@ def _program(settings: Settings) -> Sequence[str]:
     """Any will do to ask one that runs, wherever its modules are."""
     found = shutil.which(settings.asterisk or "asterisk")
     return (found,) if found else find_asterisk(settings.asterisk).command
-
-
-def _require_version(found: Found) -> None:
-    numbers = tuple(map(int, re.findall(r"\d+", found.version)[:2]))
-    if numbers < MINIMUM_VERSION:
-        least = ".".join(map(str, MINIMUM_VERSION))
-        raise AsteriskError(f"it is Asterisk {found.version}; at least {least} is needed", retryable=False)
 
 
 def _require_address(settings: Settings, found: Found) -> None:

@@ -13,7 +13,7 @@ from ivr import editing
 from ivr.asterisk.conf import AgentTelephone
 from ivr.clock import SystemClock, iso
 from ivr.dialplan.load import load_all
-from ivr.errors import NotFound, SettingsError
+from ivr.errors import BadArgument, NotFound
 from ivr.lines import Lines, groups_of
 from ivr.messages import promote as promoting
 from ivr.queues import hands
@@ -94,7 +94,7 @@ async def add_agent(
     settings: Settings, name: str, groups: Sequence[str], *, tenant: str | None = None, wrap_up: int = 30
 ) -> AgentTelephone:
     if not _NAME.fullmatch(name):
-        raise SettingsError(f'"{name}" cannot be a telephone\'s user name; use a-z, 0-9, - and _')
+        raise BadArgument(f'"{name}" cannot be a telephone\'s user name; use a-z, 0-9, - and _')
     now = SystemClock(settings.clock_offset).now()
     telephone = AgentTelephone(name, name, secrets.token_urlsafe(12))
     async with opened(settings.database_url) as store:
@@ -103,7 +103,7 @@ async def add_agent(
         known = lines.groups()
         strange = [group for group in groups if known and group not in known]
         if strange:
-            raise SettingsError(f'no line rings a group "{strange[0]}"; there are {", ".join(known)}')
+            raise BadArgument(f'no line rings a group "{strange[0]}"; there are {", ".join(known)}')
         async with store.write() as session:
             await agents.add(
                 session,

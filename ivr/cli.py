@@ -23,9 +23,10 @@ from ivr.commands import (
     trunks,
     trying,
 )
-from ivr.errors import IvrError, SettingsError
+from ivr.errors import BadArgument, IvrError, SettingsError
 from ivr.settings import load, on_running_clock
 
+BAD_ARGUMENT = 2  # exit status, as argparse ends with
 BAD_SETTINGS = 78  # exit status: starting again would not help
 
 
@@ -50,12 +51,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `ivr versions LINE | head`: whoever read it has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (IvrError, OSError) as error:
+    except BadArgument as error:
         print(f"ivr: {error}", file=sys.stderr)
+        return BAD_ARGUMENT
+    except (IvrError, OSError) as error:
+        print(f"ivr: {_said(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return int(status or 0)
+
+
+def _said(error: Exception) -> str:
+    """Of a file that cannot be read or written, without its number."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -22,6 +22,10 @@ class SettingsError(IvrError):
     """A setting cannot be used."""
 
 
+class BadArgument(IvrError):
+    """An argument of a command cannot be used."""
+
+
 class DialplanError(IvrError):
     """A dialplan did not pass its check."""
 

@@ -1,9 +1,8 @@
 """One callback, two made one and one made two; the lists of numbers that are turned away or never dialled."""
 
 import argparse
-from datetime import datetime
 
-from ivr.commands.common import Commands, command, print_json, print_rows, run, user
+from ivr.commands.common import Commands, command, moment, print_json, print_rows, run, user
 from ivr.settings import Settings
 
 
@@ -31,9 +30,7 @@ def add_to(commands: Commands) -> None:
     bar.add_argument("number")
     bar.add_argument("--tenant", required=True)
     bar.add_argument("--reason", required=True)
-    bar.add_argument(
-        "--until", type=datetime.fromisoformat, metavar="TIME", help="like 2027-01-31T00:00+09:00"
-    )
+    bar.add_argument("--until", type=moment, metavar="TIME", help="like 2027-01-31T00:00+09:00")
     for name, do, help in (
         ("approve", _approve, "approve what an agent asked for"),
         ("free", _free, "take a number off its list"),
@@ -78,14 +75,13 @@ def _numbers(settings: Settings, options: argparse.Namespace) -> None:
 def _bar(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import callbacks_admin
 
-    until = options.until.astimezone() if options.until else None
     made = callbacks_admin.bar(
         settings,
         options.list,
         options.number,
         tenant=options.tenant,
         reason=options.reason,
-        expires_at=until,
+        expires_at=options.until,
         by=user(),
     )
     print(run(made))

@@ -5,6 +5,7 @@ import asyncio
 import getpass
 import json
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 
 from ivr.settings import Settings
@@ -26,6 +27,27 @@ def user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container may run under a number without a name
         return "admin"
+
+
+def moment(text: str) -> datetime:
+    """Type of an argument; aware."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is no time; write it like 2027-01-31T00:00+09:00'
+        ) from None
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Type of an argument."""
+
+    def number(text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f'"{text}" is no whole number from {least} on')
+        return int(text)
+
+    return number
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

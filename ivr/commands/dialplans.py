@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ivr.commands.common import Commands, command, print_json, print_rows, run, user
-from ivr.errors import SettingsError
+from ivr.errors import BadArgument
 from ivr.settings import Settings
 
 DIALPLANS_REFUSED = 1
@@ -51,7 +51,7 @@ def _examples(settings: Settings, options: argparse.Namespace) -> None:
     from ivr.settings import shipped
 
     if options.directory.exists() and any(options.directory.iterdir()):
-        raise SettingsError(
+        raise BadArgument(
             f"{options.directory} is not empty; name a new directory, so that nothing is overwritten"
         )
     shutil.copytree(shipped("dialplans"), options.directory, dirs_exist_ok=True)

@@ -3,7 +3,7 @@
 import argparse
 
 from ivr.commands import callbacks
-from ivr.commands.common import Commands, command, print_json, print_rows, run
+from ivr.commands.common import Commands, at_least, command, print_json, print_rows, run
 from ivr.settings import Settings
 
 
@@ -14,7 +14,7 @@ def add_to(commands: Commands) -> None:
         ("messages", _messages, "the messages, newest first; `--state silent`: of whom nothing was heard"),
     ):
         listing = command(commands, name, do, help)
-        listing.add_argument("--limit", type=int, default=100)
+        listing.add_argument("--limit", type=at_least(1), default=100)
         listing.add_argument("--line")
         listing.add_argument("--state")
         listing.add_argument("--json", action="store_true")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ivr.commands.common import Commands, command, print_rows, run
+from ivr.commands.common import Commands, at_least, command, print_rows, run
 from ivr.settings import Settings
 
 
@@ -10,7 +10,7 @@ def add_to(commands: Commands) -> None:
     listing = command(
         commands, "deliveries", _deliveries, "the notices and what became of them, newest first"
     )
-    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--limit", type=at_least(1), default=100)
     listing.add_argument("--line")
     listing.add_argument("--state")
     listing.add_argument("--json", action="store_true")

@@ -1,9 +1,8 @@
 """Agents and tokens."""
 
 import argparse
-from datetime import datetime
 
-from ivr.commands.common import Commands, command, print_rows, run
+from ivr.commands.common import Commands, at_least, command, moment, print_rows, run
 from ivr.settings import Settings
 
 ROLES = ("agent", "supervisor", "admin")
@@ -15,7 +14,7 @@ def add_to(commands: Commands) -> None:
     add.add_argument("name", help="also the user name of the telephone: a-z, 0-9, - and _")
     add.add_argument("--group", action="append", required=True, help="may be given several times")
     add.add_argument("--tenant")
-    add.add_argument("--wrap-up", type=int, default=30, metavar="SECONDS")
+    add.add_argument("--wrap-up", type=at_least(0), default=30, metavar="SECONDS")
     set_state = command(agent, "set", _agent_set, "set an agent's state")
     set_state.add_argument("name")
     set_state.add_argument("state", choices=("available", "away", "wrap_up"))
@@ -28,9 +27,7 @@ def add_to(commands: Commands) -> None:
     token.add_argument("name", help="what it is for; histories name it")
     token.add_argument("--tenant", help="sees only this tenant")
     token.add_argument("--role", choices=ROLES, default="agent", help="what it may do (default: agent)")
-    token.add_argument(
-        "--until", type=datetime.fromisoformat, metavar="TIME", help="like 2027-01-31T00:00+09:00"
-    )
+    token.add_argument("--until", type=moment, metavar="TIME", help="like 2027-01-31T00:00+09:00")
 
 
 def _agent_add(settings: Settings, options: argparse.Namespace) -> None:
@@ -65,5 +62,10 @@ def _agent_list(settings: Settings, options: argparse.Namespace) -> None:
 def _token(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import admin
 
-    until = options.until.astimezone() if options.until else None
-    print(run(admin.add_token(settings, options.name, options.tenant, role=options.role, expires_at=until)))
+    print(
+        run(
+            admin.add_token(
+                settings, options.name, options.tenant, role=options.role, expires_at=options.until
+            )
+        )
+    )

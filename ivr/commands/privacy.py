@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ivr.commands.common import Commands, command, print_rows, run, user
+from ivr.commands.common import Commands, at_least, command, print_rows, run, user
 from ivr.settings import Settings
 
 
@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
     delete.add_argument("--cancel-open", action="store_true", help="cancel callbacks that are not done")
     delete.add_argument("--dry-run", action="store_true", help="only say what it would be")
     proofs = command(commands, "deletions", _deletions, "the proofs of what was deleted, newest first")
-    proofs.add_argument("--limit", type=int, default=100)
+    proofs.add_argument("--limit", type=at_least(1), default=100)
     proofs.add_argument("--line")
     proofs.add_argument("--of", help="the id of a message or call, or a ticket")
     proofs.add_argument("--json", action="store_true")

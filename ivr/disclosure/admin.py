@@ -16,7 +16,7 @@ from ivr.store.database import opened
 
 
 async def export(settings: Settings, number: str, folder: Path, *, tenant: str | None) -> dict[str, Any]:
-    """How much was written. NotFound, Conflict, SettingsError, OSError."""
+    """How much was written. NotFound, Conflict, BadArgument, OSError."""
     wanted, now = read_number(number), SystemClock(settings.clock_offset).now()
     async with opened(settings.database_url) as store, store.read() as session:
         found = await find(session, wanted, tenant)
@@ -35,7 +35,7 @@ async def delete(
     cancel_open: bool,
     dry_run: bool,
 ) -> dict[str, Any]:
-    """How much was deleted; with `dry_run`, how much is there. NotFound, Conflict, SettingsError."""
+    """How much was deleted; with `dry_run`, how much is there. NotFound, Conflict, BadArgument."""
     wanted, clock = read_number(number), SystemClock(settings.clock_offset)
     async with opened(settings.database_url) as store:
         async with store.read() as session:

@@ -16,7 +16,7 @@ from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.callbacks.who import Who
 from ivr.clock import JAPAN
 from ivr.disclosure.find import AT_ONCE, Found, named
-from ivr.errors import Conflict, SettingsError
+from ivr.errors import BadArgument, Conflict
 from ivr.messages.retention import Retention, day
 from ivr.store import deletions
 from ivr.store.database import Store
@@ -49,9 +49,7 @@ def require_no_number(found: Found, *texts: str) -> None:
     digits = found.number.removeprefix("+81").removeprefix("+")
     for text in texts:
         if digits in re.sub(r"[^0-9]", "", unicodedata.normalize("NFKC", text)):
-            raise SettingsError(
-                "--why and --by go into the proof of the deletion and must not hold the number"
-            )
+            raise BadArgument("--why and --by go into the proof of the deletion and must not hold the number")
 
 
 async def delete(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ivr.asterisk.numbers import to_e164
-from ivr.errors import Conflict, NotFound, SettingsError
+from ivr.errors import BadArgument, Conflict, NotFound
 from ivr.store.tables import (
     BarredNumber,
     CallbackEvent,
@@ -70,12 +70,10 @@ def named(tickets: Collection[str]) -> str:
 
 
 def read_number(text: str) -> str:
-    """As people write it, in full width too -> E.164. SettingsError that says how to write it."""
+    """As people write it, in full width too -> E.164. BadArgument that says how to write it."""
     found = to_e164(unicodedata.normalize("NFKC", text).strip())
     if found is None:
-        raise SettingsError(
-            f'"{text}" is no telephone number; write it with its area code, like 090-1234-5678'
-        )
+        raise BadArgument(f'"{text}" is no telephone number; write it with its area code, like 090-1234-5678')
     return found
 
 

@@ -9,7 +9,7 @@ from ivr.call import Caller
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.numbers import e164
 from ivr.dialplan.problems import did_you_mean
-from ivr.errors import SettingsError
+from ivr.errors import BadArgument
 from ivr.terminal.call import Agent
 from ivr.terminal.person import Scripted, Typing
 from ivr.terminal.save import scenario
@@ -51,7 +51,7 @@ def caller(text: str) -> Caller:
     try:
         return Caller(e164(text))
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise BadArgument(str(error)) from None
 
 
 def outside(*, busy: bool, nobody: bool) -> Agent:
@@ -71,8 +71,8 @@ def agents(dialplan: Dialplan, spec: str | None, *, busy: bool, nobody: bool) ->
     for part in spec.split(",") if spec else []:
         found = re.fullmatch(r"\s*([^=\s]+)\s*=\s*(\d{1,3})\s*", part)
         if not found:
-            raise SettingsError(f'"{part}" says no number of agents; write for example "support=1,billing=0"')
+            raise BadArgument(f'"{part}" says no number of agents; write for example "support=1,billing=0"')
         if found[1] not in known:
-            raise SettingsError(f'the line rings no group "{found[1]}"{did_you_mean(found[1], known)}')
+            raise BadArgument(f'the line rings no group "{found[1]}"{did_you_mean(found[1], known)}')
         free[found[1]] = int(found[2])
     return staff(dialplan, free, talking=busy)

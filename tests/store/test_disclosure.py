@@ -12,7 +12,7 @@ from sqlalchemy import select
 from ivr.clock import offset_for
 from ivr.disclosure import admin
 from ivr.disclosure.find import find, read_number
-from ivr.errors import Conflict, NotFound, SettingsError
+from ivr.errors import BadArgument, Conflict, NotFound
 from ivr.settings import Settings, load
 from ivr.store import callbacks, calls, messages, stages
 from ivr.store.database import Store
@@ -112,7 +112,7 @@ def test_a_number_as_people_write_it(written: str) -> None:
 
 @pytest.mark.parametrize("written", ["", "田中", "1234", "+", "090"])
 def test_what_is_no_number_is_refused(written: str) -> None:
-    with pytest.raises(SettingsError, match="no telephone number"):
+    with pytest.raises(BadArgument, match="no telephone number"):
         read_number(written)
 
 
@@ -254,7 +254,7 @@ async def test_what_somebody_else_asked_is_neither_deleted_nor_told_with_it(
 @pytest.mark.parametrize("why", ["090-1234-5678 の方", "number 9012345678", "０９０１２３４５６７８"])
 async def test_the_proof_holds_no_number(store: Store, settings: Settings, why: str) -> None:
     await visited(store, settings, "01")
-    with pytest.raises(SettingsError, match="must not hold the number"):
+    with pytest.raises(BadArgument, match="must not hold the number"):
         await remove(settings, why=why)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ivr.cli import main
-from ivr.errors import SettingsError
+from ivr.errors import BadArgument
 from ivr.keys import KeyTable
 from ivr.terminal import command
 from ivr.terminal.person import Scripted
@@ -99,13 +99,13 @@ def test_withheld_number_is_asked_for(capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_wrong_agents(spec: str, said: str) -> None:
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(BadArgument) as error:
         command.agents(ecforce()[0], spec, busy=False, nobody=False)
     assert said in str(error.value)
 
 
 def test_wrong_caller() -> None:
-    with pytest.raises(SettingsError, match="no Japanese telephone number"):
+    with pytest.raises(BadArgument, match="no Japanese telephone number"):
         command.caller("12")
 
 

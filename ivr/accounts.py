@@ -10,7 +10,7 @@ from typing import get_args
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import AccountError, NotFound
-from ivr.store import audit, deliveries, links, tries, users
+from ivr.store import audit, deliveries, links, tokens, tries, users
 from ivr.store.tables import UserRow
 from ivr.store.users import Role
 
@@ -199,6 +199,13 @@ async def drop_factor(session: AsyncSession, user: UserRow, *, by: str, now: dat
     if user.totp_secret is not None:
         user.totp_secret = user.totp_used = user.recovery = None
         await note(session, user, "factor_off", by, now)
+
+
+async def revoke_token(session: AsyncSession, id: str, *, tenant: str | None, by: str, now: datetime) -> None:
+    """A program's. NotFound."""
+    row = await tokens.revoke(session, id, tenant=tenant)
+    facts = {"who": by, "what": "token_revoke", "about": row.name, "detail": row.role}
+    await audit.note(session, **facts, kind="token", tenant=row.tenant, at=now)
 
 
 async def note(

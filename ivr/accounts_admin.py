@@ -1,5 +1,6 @@
-"""What `ivr user` does to accounts."""
+"""What `ivr user` does to accounts, and `ivr token` to those of programs."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr import accounts
 from ivr.clock import SystemClock, iso
 from ivr.settings import Settings
-from ivr.store import users
+from ivr.store import audit, tokens, users
 from ivr.store.database import opened
 from ivr.store.tables import UserRow
 from ivr.store.users import Role
@@ -80,6 +81,48 @@ async def drop_factor(settings: Settings, name: str, *, by: str) -> None:
     await _changed(
         settings, name, lambda session, user, now: accounts.drop_factor(session, user, by=by, now=now)
     )
+
+
+# -- programs ---------------------------------------------------------------------------------
+
+
+async def add_token(
+    settings: Settings,
+    name: str,
+    tenant: str | None = None,
+    *,
+    role: Role = "agent",
+    expires_at: datetime | None = None,
+    by: str,
+) -> str:
+    """The token, of which only a digest is kept."""
+    token, now = secrets.token_urlsafe(32), _now(settings)
+    async with opened(settings.database_url) as store, store.write() as session:
+        await tokens.add(session, token, name=name, tenant=tenant, at=now, role=role, expires_at=expires_at)
+        facts = {"who": by, "what": "token_add", "about": name, "detail": role}
+        await audit.note(session, **facts, kind="token", tenant=tenant, at=now)
+    return token
+
+
+async def token_list(settings: Settings) -> list[dict[str, Any]]:
+    async with opened(settings.database_url) as store, store.read() as session:
+        return [
+            {
+                "id": tokens.id_of(row),
+                "name": row.name,
+                "role": row.role,
+                "tenant": row.tenant,
+                "since": iso(row.created_at),
+                "until": iso(row.expires_at) if row.expires_at else None,
+                "used": iso(row.used_at) if row.used_at else None,
+            }
+            for row in await tokens.listing(session)
+        ]
+
+
+async def revoke_token(settings: Settings, id: str, *, by: str) -> None:
+    async with opened(settings.database_url) as store, store.write() as session:
+        await accounts.revoke_token(session, id, tenant=None, by=by, now=_now(settings))
 
 
 async def _changed(settings: Settings, name: str, change: Change) -> None:

@@ -19,7 +19,7 @@ from ivr.messages import promote as promoting
 from ivr.queues import hands
 from ivr.settings import Settings
 from ivr.steps import STEPS
-from ivr.store import agents, alarms, callbacks, calls, orders, tokens, users
+from ivr.store import agents, alarms, callbacks, calls, orders, users
 from ivr.store.agents import State
 from ivr.store.database import opened
 from ivr.store.tables import AgentRow
@@ -161,22 +161,6 @@ async def add_user(settings: Settings, name: str, tenant: str | None = None, *, 
         now = SystemClock(settings.clock_offset).now()
         await users.add(session, name, make_hash(password), tenant=tenant, at=now, role=role)
     return password
-
-
-async def add_token(
-    settings: Settings,
-    name: str,
-    tenant: str | None = None,
-    *,
-    role: Role = "agent",
-    expires_at: datetime | None = None,
-) -> str:
-    """The token, of which only a digest is kept."""
-    token = secrets.token_urlsafe(32)
-    async with opened(settings.database_url) as store, store.write() as session:
-        now = SystemClock(settings.clock_offset).now()
-        await tokens.add(session, token, name=name, tenant=tenant, at=now, role=role, expires_at=expires_at)
-    return token
 
 
 async def make_trial(settings: Settings) -> None:

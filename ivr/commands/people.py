@@ -2,7 +2,8 @@
 
 import argparse
 
-from ivr.commands.common import Commands, at_least, command, moment, print_rows, run
+from ivr.commands.common import Commands, at_least, command, moment, print_rows, run, user
+from ivr.errors import BadArgument
 from ivr.settings import Settings
 
 ROLES = ("agent", "supervisor", "admin")
@@ -23,8 +24,14 @@ def add_to(commands: Commands) -> None:
     remove.add_argument("name")
     agents = command(agent, "list", _agent_list, "all agents")
     agents.add_argument("--json", action="store_true")
-    token = command(commands, "token", _token, "make and print a bearer token for the API")
-    token.add_argument("name", help="what it is for; histories name it")
+    token = command(
+        commands, "token", _token, "make and print a bearer token for the API; list and revoke them"
+    )
+    token.add_argument(
+        "name", help="what it is for; histories name it. list: shows all of them; revoke: ends the one of ID"
+    )
+    token.add_argument("id", nargs="?", help="with revoke: the id that list shows")
+    token.add_argument("--json", action="store_true", help="with list")
     token.add_argument("--tenant", help="sees only this tenant")
     token.add_argument("--role", choices=ROLES, default="agent", help="what it may do (default: agent)")
     token.add_argument("--until", type=moment, metavar="TIME", help="like 2027-01-31T00:00+09:00")
@@ -60,12 +67,14 @@ def _agent_list(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _token(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr import accounts_admin
 
-    print(
-        run(
-            admin.add_token(
-                settings, options.name, options.tenant, role=options.role, expires_at=options.until
-            )
-        )
-    )
+    if (options.name == "revoke") != (options.id is not None):
+        raise BadArgument("write `ivr token revoke ID`; `ivr token list` shows the ids")
+    if options.id is not None:
+        run(accounts_admin.revoke_token(settings, options.id, by=user()))
+    elif options.name == "list":
+        print_rows(run(accounts_admin.token_list(settings)), options.json)
+    else:
+        asked = {"role": options.role, "expires_at": options.until, "by": user()}
+        print(run(accounts_admin.add_token(settings, options.name, options.tenant, **asked)))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.store.tables import AliasRow, AuditRow, CallbackRow, ContactRow
 
-Kind = Literal["callback", "message", "call", "user", "line", "list", "report"]
+Kind = Literal["callback", "message", "call", "user", "token", "line", "list", "report"]
 
 
 async def note(

@@ -73,3 +73,28 @@ def test_what_is_wrong_is_said(
     status, _, told = ivr(capsys, *arguments)
     assert status == 1 and said in told and "Traceback" not in told
     assert listed(capsys) == []
+
+
+def token(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = main(["token", *arguments])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_tokens_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) -> None:
+    made = token(capsys, "crm", "--tenant", "ecforce", "--role", "supervisor")[1].strip()
+    token(capsys, "prometheus", "--until", "2027-01-31T00:00+09:00")
+    rows = json.loads(token(capsys, "list", "--json")[1])
+    shown = [(row["name"], row["tenant"], row["role"], row["until"], row["used"]) for row in rows]
+    assert shown == [
+        ("crm", "ecforce", "supervisor", None, None),
+        ("prometheus", None, "agent", "2027-01-31T00:00:00+09:00", None),
+    ]
+    assert made not in str(rows)
+    assert token(capsys, "revoke", rows[0]["id"])[0] == 0
+    assert [row["name"] for row in json.loads(token(capsys, "list", "--json")[1])] == ["prometheus"]
+    status, _, told = token(capsys, "revoke", rows[0]["id"])
+    assert status == 1 and "`ivr token list` shows their ids" in told
+    for wrong in (("revoke",), ("crm", "0123456789ab")):
+        status, _, told = token(capsys, *wrong)
+        assert status != 0 and "write `ivr token revoke ID`" in told

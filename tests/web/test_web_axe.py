@@ -20,7 +20,7 @@ PAGES = (
         "/lists/outgoing",
         "/lists/dedicated",
     ),
-    *("/account", "/account/factor", "/admin/users", "/admin/audit", "/leave"),
+    *("/account", "/account/factor", "/admin/users", "/admin/tokens", "/admin/audit", "/leave"),
     *("/admin/lines", "/admin/lines/shop", "/admin/lines/shop/closing", "/admin/lines/shop/hours"),
 )
 OPEN = ("/login", "/forgot")

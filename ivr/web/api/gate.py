@@ -2,16 +2,19 @@
 
 import hmac
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from ivr.errors import CalendarError, ClosingError, Conflict, NotFound
+from ivr.errors import CalendarError, ClosingError, Conflict, NotFound, StoreError
 from ivr.store import tokens
 from ivr.web.keys import CLOCK, SETTINGS, STORE, VIEWER, Viewer
 from ivr.web.refusals import BadRequest, Forbidden, Gone, NotDialled, unexpected
+
+log = logging.getLogger("ivr.web.api")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -68,9 +71,18 @@ async def _bearer(request: web.Request) -> Viewer | None:
     token = _given(request)
     if not token:
         return None
-    async with request.app[STORE].read() as db:
-        row = await tokens.find(db, token, request.app[CLOCK].now())
-    return Viewer(row.name, row.tenant, row.role) if row else None
+    store, now = request.app[STORE], request.app[CLOCK].now()
+    async with store.read() as db:
+        row = await tokens.find(db, token, now)
+    if row is None:
+        return None
+    if row.used_at is None or now - row.used_at >= tokens.USE_NOTED:
+        try:
+            async with store.write() as db:
+                await tokens.used(db, row, now)
+        except StoreError:
+            log.exception("it was not noted that a token was used")
+    return Viewer(row.name, row.tenant, row.role)
 
 
 def _is_transcriber(request: web.Request) -> bool:

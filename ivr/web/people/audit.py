@@ -152,7 +152,7 @@ def _said(row: AuditRow, tickets: dict[str, str]) -> dict[str, Any]:
 
 def _detail(row: AuditRow) -> str:
     detail = row.detail or ""
-    if row.kind == "user":  # a role, or one and the next
+    if row.kind in ("user", "token"):  # a role, or one and the next
         return " → ".join(ROLES.get(one, one) for one in detail.split(" > "))
     return CHANGES.get(detail, detail)
 

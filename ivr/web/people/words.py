@@ -26,6 +26,8 @@ ACTS: Final = {
     "unlock": "ロックの解除",
     "factor_on": "2段階認証の開始",
     "factor_off": "2段階認証の解除",
+    "token_add": "発行",
+    "token_revoke": "失効",
 }
 # Of a change of a callback or a list: the forms of the pages, and what programs ask for.
 CHANGES: Final = {
@@ -77,6 +79,7 @@ KINDS: Final = {
     "message": "留守番電話",
     "call": "通話",
     "user": "利用者",
+    "token": "トークン",
     "line": "窓口",
     "list": "一覧",
     "report": "レポート",

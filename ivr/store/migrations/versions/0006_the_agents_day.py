@@ -11,6 +11,7 @@ down_revision = "0005"
 
 def upgrade() -> None:
     _people()
+    _audit()
     _customers()
     _duty()
     _dials()
@@ -56,6 +57,9 @@ def _people() -> None:
     )
     op.create_index("ix_tries_name_at", "tries", ["name", "at"])
     op.create_index("ix_tries_address_at", "tries", ["address", "at"])
+
+
+def _audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -154,7 +154,8 @@ class Publisher:
         missing = await self._in_thread(prompts.missing, texts)
         wrong: dict[str, str] = {}
         for number, text in enumerate(missing, 1):
-            self.progress(f"prompts {number}/{len(missing)}")
+            if number == 1 or number * 10 // len(missing) > (number - 1) * 10 // len(missing):  # each tenth
+                self.progress(f"prompts {number}/{len(missing)}")
             try:
                 await self._in_thread(prompts.make, text)
             except SynthesisError as error:

@@ -4,9 +4,11 @@ With `ivr run --trial`, calls that go out reach this machine alone: a trunk of i
 """
 
 import asyncio
+import fcntl
+import os
 import shutil
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from ivr.asterisk.telephone import Telephone
 from ivr.clock import SystemClock
 from ivr.dialplan.check import line_numbers
 from ivr.dialplan.load import load_all
-from ivr.errors import AsteriskError, IvrError
+from ivr.errors import AsteriskError, Conflict, IvrError
 from ivr.outside import national, spelled, to_ring_back
 from ivr.settings import Settings
 from ivr.steps import STEPS
@@ -82,6 +84,31 @@ async def answer(
         )
     if not await listens(settings.ari):
         raise AsteriskError(f"no Asterisk is running at {settings.ari}: {START}")
+    with _alone(settings.run / "answer.lock"):
+        return await _answer(settings, customer, agent, busy, out, report)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """There is one telephone for all customers: a second would be rung for the first, or not start at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Conflict(
+            "another `ivr answer` is waiting for a call; end it first (Ctrl-C), or use that one"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def _answer(
+    settings: Settings, customer: str, agent: str, busy: bool, out: Path | None, report: Callable[[str], None]
+) -> Answered:
     clock = SystemClock(settings.clock_offset)
     async with opened(settings.database_url) as store, store.read() as session:
         account = await agents.get(session, agent)

@@ -1,13 +1,16 @@
 """The trunk of a trial: calls that go out reach the telephone of `ivr answer`, until the operator has trunks."""
 
+import asyncio
+import fcntl
 from pathlib import Path
 
 import pytest
 
 from ivr.asterisk.trunks import LiveTrunks, outside_of
+from ivr.errors import Conflict
 from ivr.outside import Way
 from ivr.settings import load
-from ivr.trial_back import write_trunk
+from ivr.trial_back import answer, write_trunk
 from ivr.trunks.load import load_trunks
 
 DESK = """\
@@ -48,3 +51,18 @@ def test_what_the_operator_has_said_wins(tmp_path: Path, own: dict[str, str]) ->
     write_trunk(load(environ(tmp_path)))
     settings = load(environ(tmp_path, **own))
     assert settings.trunks != settings.trial_trunks
+
+
+async def test_a_second_one_is_told_that_there_is_one(tmp_path: Path) -> None:
+    """The customer's telephone has one place; two would wait for each other's calls."""
+    write_trunk(load(environ(tmp_path)))
+    asterisk = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    port = asterisk.sockets[0].getsockname()[1]
+    settings = load(environ(tmp_path, IVR_ARI=f"127.0.0.1:{port}"))
+    settings.run.mkdir(parents=True)
+    async with asterisk:
+        with (settings.run / "answer.lock").open("w") as first:
+            fcntl.flock(first, fcntl.LOCK_EX)
+            with pytest.raises(Conflict, match="another `ivr answer` is waiting for a call; end it first"):
+                await answer(settings, "090-1234-5678", agent="admin", busy=False, out=None, report=print)
+    assert not (tmp_path / "data" / "trial").exists(), "nothing is left behind"

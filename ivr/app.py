@@ -68,7 +68,7 @@ def prepare(settings: Settings) -> None:
     settings.clock_file.write_text(str(settings.clock_offset), "ascii")
     migrate(settings.database_url)
     for problem in write_files(settings):
-        log.error("trunks.yaml was not taken in", extra={"problem": str(problem)})
+        log.error("trunks.yaml was not taken in: ivr check tells why", extra={"problem": str(problem)})
     if not (settings.sounds / "moh" / "hold.wav").exists():
         tones.make_builtin(settings.sounds)
 
@@ -211,6 +211,7 @@ def session_key(settings: Settings) -> bytes:
 
 async def jobs(settings: Settings) -> None:
     """Durable work, prompts, publishing, the fallback bundle."""
+    from ivr.auditing import Keeper
     from ivr.jobs import Jobs
     from ivr.messages.pipeline import Normalising, Reading
     from ivr.messages.reconciler import Reconciler
@@ -251,6 +252,8 @@ async def jobs(settings: Settings) -> None:
         if first:
             tasks.append(group.create_task(_beat_when(desk.live, "jobs"), name="heartbeat"))
             tasks.append(group.create_task(desk.watch.run(), name="watch"))
+            keeper = Keeper(store, clock, settings.audit_days)
+            tasks.append(group.create_task(keeper.run(), name="audit"))
             if (settings.asterisk_base / "etc" / "asterisk.conf").exists():
                 tasks.append(group.create_task(Watching(settings, store, clock).run(), name="trunks"))
         else:

@@ -197,10 +197,10 @@ def _uncertified(source: Source, shape: TrunksShape, tls: TlsModel) -> list[Prob
     for name, trunk in shape.trunks.items():
         if trunk.transport == "tls" and not trunk.registration and tls.certificate is None:
             message = (
-                "this carrier rings us over TLS, for which we need a certificate: beside `trunks`, "
-                "`tls: {certificate: ours.pem, key: ours.key}`"
+                "this carrier cannot ring us over TLS without a certificate of ours: beside `trunks`, "
+                "`tls: {certificate: ours.pem, key: ours.key}`; an Asterisk that was there before has its own"
             )
-            problems.append(source.problem(("trunks", name, "transport"), message))
+            problems.append(source.problem(("trunks", name, "transport"), message, severity="warning"))
     return problems
 
 

@@ -139,8 +139,9 @@ TLS = "{template: ip, host: sip.example.jp, numbers: [03-1234-5678], channels: 2
 def test_what_is_encrypted_needs_a_certificate_where_the_carrier_rings_us(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, f"trunks:\n  one: {TLS}\n")
     assert problem == (
-        'trunks.yaml:2:94: trunk "one": transport: this carrier rings us over TLS, for which we need a certificate: '
-        "beside `trunks`, `tls: {certificate: ours.pem, key: ours.key}`"
+        'trunks.yaml:2:94: warning: trunk "one": transport: this carrier cannot ring us over TLS without a certificate '
+        "of ours: beside `trunks`, `tls: {certificate: ours.pem, key: ours.key}`; an Asterisk that was there before has "
+        "its own"
     )
     registered = TLS[:-1] + ", user: me, registration: true}"
     assert problems_of(tmp_path, f"trunks:\n  hikari: {registered}\n") == []

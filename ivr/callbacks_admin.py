@@ -8,9 +8,10 @@ from ivr.callbacks import lists, merging
 from ivr.callbacks.lists import KINDS, Kind
 from ivr.callbacks.who import Who
 from ivr.clock import SystemClock, iso
-from ivr.outside import spelled
+from ivr.errors import BadArgument
+from ivr.outside import spelled, to_ring_back
 from ivr.settings import Settings
-from ivr.store import callbacks, contacts
+from ivr.store import agents, callbacks, contacts, users
 from ivr.store.database import opened
 from ivr.store.tables import BarredNumber, CallbackRow, ContactRow
 
@@ -71,7 +72,7 @@ async def bar(
     by: str,
 ) -> int:
     """The id of the entry, which is approved by who gives the command."""
-    now, who = _now(settings), Who(by, supervisor=True)
+    now, who, number = _now(settings), Who(by, supervisor=True), _number(number)
     async with opened(settings.database_url) as store, store.write() as session:
         row = await lists.ask(
             session, kind, number, tenant=tenant, who=who, reason=reason, now=now, expires_at=expires_at
@@ -92,9 +93,24 @@ async def free(settings: Settings, id: int, by: str) -> None:
 async def dedicate(
     settings: Settings, number: str, *, tenant: str, agent: str, deputy: str | None, by: str
 ) -> None:
-    now, who = _now(settings), Who(by, supervisor=True)
+    now, who, number = _now(settings), Who(by, supervisor=True), _number(number)
     async with opened(settings.database_url) as store, store.write() as session:
+        people = {row.name for row in await users.listing(session)}
+        people |= {row.name for row in await agents.listing(session)}
+        for name in (agent, deputy):
+            if name is not None and name not in people:
+                raise BadArgument(
+                    f'there is no "{name}"; `ivr user list` and `ivr agent list` show who there is'
+                )
         await lists.dedicate(session, number, tenant=tenant, agent=agent, deputy=deputy, who=who, now=now)
+
+
+def _number(text: str) -> str:
+    """E.164."""
+    found = to_ring_back(text)
+    if found is None:
+        raise BadArgument(f'"{text}" is no telephone number in Japan; write it like 090-1234-5678')
+    return found
 
 
 def _now(settings: Settings) -> datetime:

@@ -18,6 +18,7 @@ log = logging.getLogger("ivr.orders")
 
 EVERY = 2.0  # seconds; a wake-up may be lost
 PATIENCE = 300.0  # seconds: the prompts of a large dialplan are spoken first
+START = 20.0  # seconds that a process which does not listen may take to start again
 LOOK_EVERY = 0.05  # seconds, while somebody waits for the end of an order
 
 CarryOut = Callable[[Order], Awaitable[None]]
@@ -29,13 +30,13 @@ async def ask(
     """Orders, wakes, and waits for the end: what was refused, or None. IvrError if nobody carries it out."""
     async with store.write() as session:
         order_id = await orders.put(session, recipient, kind, data, now)
-    wake(run_dir, recipient)
+    patience = PATIENCE if wake(run_dir, recipient) else START
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             return await _ended(store, order_id)
     except TimeoutError:
         raise IvrError(
-            f"nobody carries out the {kind}: is `ivr run` running on this data directory?"
+            f"nobody carries out the {kind}: is `ivr run` running on this data directory? It does so when it starts"
         ) from None
 
 

@@ -81,7 +81,7 @@ class Publisher:
     prompts: Prompts
     voice: Executor
     write_bundle: Callable[[Sequence[Dialplan]], Awaitable[None]]
-    wake: Callable[[], None]
+    wake: Callable[[], object]
     progress: Callable[[str], None]
     outside: Outside = NOWHERE
     builtin: Sequence[str] = ()  # said on every line

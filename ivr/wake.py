@@ -49,15 +49,19 @@ class WakeUp(asyncio.DatagramProtocol):
             self._transport.close()
 
 
-def wake(run_dir: Path, name: str) -> None:
-    """Wakes process `name` if it listens; never blocks, never raises."""
+def wake(run_dir: Path, name: str) -> bool:
+    """Wakes process `name`; False if it does not listen. Never blocks, never raises."""
     try:
         port = int(_port_file(run_dir, name).read_text("ascii"))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
-            sock.sendto(b"wake", (HOST, port))
+            sock.connect((HOST, port))
+            sock.send(b"wake")
+            # Loopback refuses at once what nobody takes.
+            return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
     except (OSError, ValueError, OverflowError) as error:
         log.debug("nobody to wake", extra={"recipient": name, "reason": str(error)})
+        return False
 
 
 def _port_file(run_dir: Path, name: str) -> Path:

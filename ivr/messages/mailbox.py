@@ -34,7 +34,7 @@ class StoreMailbox:
         recordings: Path,
         calendars: filing.Calendars,
         clock: Clock,
-        wake_jobs: Callable[[], None],
+        wake_jobs: Callable[[], object],
     ) -> None:
         """`recordings` as in the settings; makes its folder `messages`."""
         self._store = store

@@ -10,7 +10,7 @@ async def test_a_listener_is_woken(tmp_path: Path) -> None:
     woken = asyncio.Event()
     ear = WakeUp(tmp_path / "run", "engine")
     await ear.listen(woken.set)
-    wake(tmp_path / "run", "engine")
+    assert wake(tmp_path / "run", "engine")
     async with asyncio.timeout(60):
         await woken.wait()
     ear.close()
@@ -44,14 +44,14 @@ async def test_a_process_that_starts_again_is_found_at_its_new_port(tmp_path: Pa
 
 
 def test_nobody_listens_and_nothing_is_raised(tmp_path: Path) -> None:
-    wake(tmp_path / "missing", "engine")
+    assert not wake(tmp_path / "missing", "engine")
     for content in ("", "no port", "99999999", "0"):
         (tmp_path / "engine.port").write_text(content)
-        wake(tmp_path, "engine")
+        assert not wake(tmp_path, "engine")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         (tmp_path / "engine.port").write_text(str(free.getsockname()[1]))
-    wake(tmp_path, "engine")
+    assert not wake(tmp_path, "engine")
 
 
 def bound_udp_addresses() -> list[str]:

@@ -509,10 +509,11 @@ def line(folder: Path, number: str, **replaced: str) -> None:
 
 @contextmanager
 def running(
-    base: Path, clock: str, prompts: Path, *, dialplans: Path, agents: Mapping[str, str]
+    base: Path, clock: str, prompts: Path, *, dialplans: Path, agents: Mapping[str, str], **environ: str
 ) -> Iterator[Desk]:
     """`agents`: name -> group."""
     desk = Desk(base, clock, dialplans, prompts)
+    desk.environ |= environ
     try:
         desk.start()
         if agents:

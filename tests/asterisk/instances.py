@@ -3,9 +3,11 @@
 import os
 import random
 import socket
+import subprocess
 from pathlib import Path
 
 from ivr.asterisk.conf import InstanceSettings
+from ivr.asterisk.fetch import cache_dir
 from ivr.prompts.tones import make_builtin
 from ivr.settings import Address
 
@@ -60,3 +62,14 @@ def instance_settings(base: Path, system_name: str = "test") -> InstanceSettings
         thanks_prompt=base / "prompts/thanks.wav",
         system_name=system_name,
     )
+
+
+def without_broadcast(folder: Path) -> Path:
+    """A cache (XDG_CACHE_HOME) with the Asterisk that was fetched, as one before 20.17 and 22.7 is: links to all but two files."""
+    (folder / "ivr").mkdir(parents=True)
+    subprocess.run(["cp", "-rs", cache_dir(), folder / "ivr" / "asterisk"], check=True)
+    taken = list(folder.rglob("*stasis_broadcast*"))
+    assert len(taken) >= 2
+    for path in taken:
+        path.unlink()
+    return folder

@@ -432,6 +432,17 @@ async def test_at_once_of_two_customers_one_has_the_only_agent(office: Office, o
     assert states == ["dialing", "open"]
 
 
+async def test_at_once_one_order_that_two_engines_read_rings_one_agent(
+    office: Office, other_process: Store
+) -> None:
+    """Both agents are free."""
+    ticket, other, now = await office.asked(), office.engine("2", other_process), office.clock.now()
+    found = await asyncio.gather(*(book.begins(ticket, "17", now, []) for book in (office.book, other) * 2))
+    assert len([job for job in found if job]) == 1
+    row = await office.row(ticket)
+    assert (row.state, row.attempts) == ("dialing", 1)
+
+
 async def test_at_once_somebody_has_the_ticket_already(office: Office) -> None:
     ticket = await office.asked()
     await office.pressed(ticket)
@@ -506,7 +517,7 @@ async def test_nobody_frees_closes_or_takes_over_a_callback_while_its_customer_t
     await office.book.joined(job)
     deeds: tuple[Callable[[AsyncSession], Awaitable[CallbackRow]], ...] = (
         lambda session: service.give_back(session, ticket, who=AIKO, now=NOON),
-        lambda session: service.close(session, ticket, who=AIKO, now=NOON),
+        lambda session: service.close(session, ticket, who=AIKO, now=NOON, note="済"),
         lambda session: service.accept(session, ticket, BEN, until=after(900), now=NOON),
     )
     for state in ("dialing", "talking"):

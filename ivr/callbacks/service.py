@@ -199,6 +199,10 @@ async def close(
     require_quiet(row)
     if row.complaint:
         require_supervisor(who, "クレームの対応完了")
+    wanted = row.state not in states.CLOSED and row.reply_wanted is not False
+    if wanted and result is None and not (note or "").strip():
+        said = "お電話をせずに対応済みにするには、どのように解決したかを入力してください。"
+        raise Conflict(said, id="note")
     changes = {
         **FREE,
         **await begun(session, row, now),

@@ -385,7 +385,7 @@ class Desk(RuleBasedStateMachine):
         ticket, now = row.ticket, self.now
         deeds: dict[str, Deed] = {
             "give_back": lambda s: service.give_back(s, ticket, who=who, now=now),
-            "close": lambda s: service.close(s, ticket, who=who, now=now),
+            "close": lambda s: service.close(s, ticket, who=who, now=now, note="メールで"),
             "cancel": lambda s: service.cancel(s, ticket, who=who, now=now, why="不要になった"),
             "give_up": lambda s: service.give_up(s, ticket, who=who, now=now, why="不在"),
             "reopen": lambda s: service.reopen(s, ticket, who=who, now=now),

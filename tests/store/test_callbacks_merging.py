@@ -93,7 +93,7 @@ async def test_a_number_that_was_withheld_is_not_kept(store: Store) -> None:
 async def test_what_is_over_is_joined_no_more(store: Store) -> None:
     one = await ask(store, "a")
     async with store.write() as session:
-        await service.close(session, one.ticket, who=AIKO, now=after(60))
+        await service.close(session, one.ticket, who=AIKO, now=after(60), note="済")
     assert (await ask(store, "b")).ticket != one.ticket
 
 

@@ -201,7 +201,9 @@ async def test_done_and_open_again_with_every_step_in_the_history(desk: Store) -
 async def test_what_is_done_cannot_be_done_or_claimed_again(desk: Store) -> None:
     ticket = await create(desk)
     async with desk.write() as session:
-        await service.close(session, ticket, who=Who("alice"), now=after(60), note=None)
+        with pytest.raises(Conflict, match="どのように解決したか"):  # no promise is kept by a click
+            await service.close(session, ticket, who=Who("alice"), now=after(60), note=" ")
+        await service.close(session, ticket, who=Who("alice"), now=after(60), note="メールで回答")
         with pytest.raises(Conflict, match="対応済み"):
             await service.close(session, ticket, who=Who("bob"), now=after(61), note=None)
         with pytest.raises(Conflict, match="この折り返しは「対応済み」のため、「担当中」にできません。"):

@@ -137,7 +137,7 @@ async def test_a_person_knows_better(store: Store) -> None:
 async def test_what_is_done_stays_as_it_was(store: Store) -> None:
     ticket = await ask(store)
     async with store.write() as session:
-        await service.close(session, ticket, who=AGENT, now=READ)
+        await service.close(session, ticket, who=AGENT, now=READ, note="済")
     row = await read(store)
     assert (row.state, row.priority, await raised(store, ticket)) == ("done", "medium", [])
 

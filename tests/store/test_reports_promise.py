@@ -97,7 +97,7 @@ class Desk:
         deeds: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {
             "begin": lambda s: service.begin_work(s, ticket, who=BOSS, now=self.now),
             "dial": lambda s: dialing.begin(s, ticket, who=BOSS, key=key, policy=POLICY, now=self.now),
-            "done": lambda s: service.close(s, ticket, who=BOSS, now=self.now),
+            "done": lambda s: service.close(s, ticket, who=BOSS, now=self.now, note="済"),
         }
         if took is None or not hasattr(got := await self.does(deeds[what]), "ticket"):
             return  # refused, by a conflict or by the guard of the dial

@@ -116,7 +116,7 @@ class Desk:
         async with self.store.write() as session:
             contact = await contacts.by_message(session, id)
             assert contact is not None
-            await service.close(session, contact.ticket, who=Who("sato", "shop"), now=self.clock.now())
+            await service.close(session, contact.ticket, who=Who("sato", "shop"), now=self.clock.now(), note="済")
 
     async def callback(self, id: str) -> tuple[str, str | None]:
         """State and agent of the callback of that message."""

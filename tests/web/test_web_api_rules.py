@@ -104,7 +104,7 @@ async def test_a_change_bound_to_what_was_seen(visitor: TestClient, store: Store
     assert (status, told["error"]) == (412, "precondition_failed")
     async with store.read() as db:
         assert (await callbacks.get(db, "1000012")).state == "claimed"
-    assert (await post(visitor, f"{ONE}/close", {}, If_Match="*"))[0] == 200
+    assert (await post(visitor, f"{ONE}/close", {"note": "メールで"}, If_Match="*"))[0] == 200
 
 
 async def test_a_key_rings_once(visitor: TestClient, store: Store) -> None:

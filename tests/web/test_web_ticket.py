@@ -165,7 +165,7 @@ FORMS = {
     "begin": {},
     "help": {},
     "news": {},
-    "done": {},
+    "done": {"note": "メールで回答"},
     "reopen": {},
     "cancel": {"why": "w"},
     "give-up": {"why": "w"},

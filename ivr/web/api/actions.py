@@ -177,7 +177,7 @@ async def tell_news(request: web.Request, seen: int | None) -> Ticket:
 
 
 async def close(request: web.Request, body: bodies.Note, seen: int | None) -> Ticket:
-    """対応済み, by hand. A complaint is closed by a supervisor alone."""
+    """対応済み without a call; `note` says how it was solved, if a call was wanted. A complaint is closed by a supervisor alone."""
     async with acting(request, "done", seen) as act:
         return Ticket.of(await service.close(act.db, act.ticket, who=act.who, now=act.now, note=body.note))
 

@@ -39,6 +39,7 @@ CONFLICTS = {
     "next_needed": "say when the customer hears of it next: next_at",
     "not_answered": "this result answers nobody, so the callback stays open",
     "not_dialled": "the guard at the dial refuses",
+    "note": "say how it was solved without a call",
     "not_yours": "claim the callback first",
     "number": "nobody in Japan can be rung at this number",
     "other_line": "callbacks of two lines cannot be one",

@@ -10,14 +10,13 @@ from typing import Any
 from ivr.dialplan.load import load_all
 from ivr.dialplan.problems import BadDialplan
 from ivr.dialplan.readings import load_readings
-from ivr.dialplan.texts import all_texts
+from ivr.dialplan.texts import GREETING_DAYS, all_texts
 from ivr.errors import IvrError
 from ivr.prompts.library import RECORDED, PromptLibrary, recording_name
 from ivr.settings import Settings
 from ivr.steps import STEPS
 
 PLAYERS = ("paplay", "aplay", "afplay")
-GREETING_DAYS = 14  # closed greetings are listed so far ahead, as `ivr publish` speaks them
 
 
 def say(settings: Settings, text: str, out: Path | None) -> None:

@@ -11,7 +11,6 @@ import smtplib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import text
@@ -30,7 +29,6 @@ from ivr.store import agents, alarms, health, users
 from ivr.store.database import opened
 
 Level = Literal["good", "doubtful", "bad"]
-STALE = timedelta(seconds=3)
 ROOM = 2_000_000_000  # bytes: four weeks of messages of a busy desk
 PROGRAMS = {
     "ffmpeg": ("audio of messages cannot be made for the browser", "apt-get install ffmpeg"),
@@ -132,7 +130,7 @@ async def _engine(settings: Settings) -> AsyncIterator[Finding]:
         standing = await alarms.standing(session)
         trunks = await health.get(session, "trunks")
     now = SystemClock(settings.clock_offset).now()
-    if row is None or not -STALE <= now - row.at <= STALE:
+    if row is None or not health.is_fresh(row, now):
         yield Finding("doubtful", "no engine runs: callers reach the fallback", "start ivr run")
     elif not row.ok:
         yield Finding(

@@ -18,7 +18,7 @@ from ivr.dialplan.load import READINGS, linked, load_all, load_text
 from ivr.dialplan.model import Dialplan, Step
 from ivr.dialplan.problems import BadDialplan, Problem
 from ivr.dialplan.readings import load_readings
-from ivr.dialplan.texts import all_texts, by_the_clock
+from ivr.dialplan.texts import GREETING_DAYS, all_texts, by_the_clock
 from ivr.errors import SynthesisError
 from ivr.hours.closings import Closing
 from ivr.outside import NOWHERE, Outside
@@ -37,7 +37,6 @@ GRACE = 1.0
 # Who publishes what an editor has saved, until somebody puts a name and a reason to it soon after.
 FILE = "file"
 SOON_AFTER = timedelta(hours=1)
-GREETING_DAYS = 14  # closed greetings are spoken so far ahead
 # Where the line is, the date may be one off from UTC's.
 _ELSEWHERE = timedelta(days=1)
 

@@ -30,7 +30,6 @@ from ivr.store.tables import AgentRow, CallbackRow, CallRow, MessageRow
 from ivr.trial_caller import SILENT, Caller, Diary, Speech, Watch
 from ivr.web.api import read
 from ivr.web.api.shapes import Call, Message, as_json
-from ivr.web.health import STALE
 from ivr.web.words import TRANSCRIPT_STATES, full_moment, length
 
 WITHHELD = "anonymous"  # --caller
@@ -120,7 +119,7 @@ class _Trial:
         async with self.store.read() as session:
             engine = await health.get(session, "engine")
         self.diary.note(f"it is {full_moment(now)} there")
-        if engine is None or now - engine.at > STALE:
+        if not health.is_fresh(engine, now):
             self.diary.note("no engine is running there: Asterisk's fallback will answer")
         line = lines.answering(numbers.to_e164(number))
         if line is None:

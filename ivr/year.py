@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from html import escape
 from typing import Any
 
+from ivr.dialplan.draw import FONT
 from ivr.dialplan.greeting import closed_greeting
 from ivr.dialplan.model import Dialplan
 from ivr.dialplan.problems import did_you_mean
@@ -178,7 +179,6 @@ def span(interval: Interval) -> str:
 CELL, GAP, HEAD, TOP = 26, 24, 44, 70  # pixels; HEAD: of a month, TOP: of the page
 MONTH_WIDTH, MONTH_HEIGHT = 7 * CELL, HEAD + 6 * CELL
 WIDTH, HEIGHT = 4 * MONTH_WIDTH + 5 * GAP, TOP + 3 * (MONTH_HEIGHT + GAP)
-FONT = "'Noto Sans CJK JP', 'Hiragino Sans', 'Yu Gothic', sans-serif"
 
 
 def picture(title: str, year_rows: list[Row]) -> str:

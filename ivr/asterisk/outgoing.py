@@ -11,7 +11,7 @@ from typing import Literal
 from ivr.asterisk.ari import Ari, AriRefused
 from ivr.asterisk.caller import AriCall, Sounds
 from ivr.asterisk.channel import AGENT
-from ivr.asterisk.waiting import dial
+from ivr.asterisk.waiting import RING_SLACK, dial
 from ivr.asterisk.ways import NoPlace, Ways
 from ivr.call import Announcement, Caller, CallerHungUp, CallState
 from ivr.errors import AsteriskError
@@ -20,7 +20,6 @@ from ivr.outside import NoWay, Way, national
 log = logging.getLogger("ivr.asterisk.outgoing")
 
 Reason = Literal["busy", "no_answer", "refused", "not_in_use", "failed"]
-RING_SLACK = 2.0  # seconds that Asterisk may take to tell of a telephone that rang in vain
 CANCELLED = 487  # SIP: it rang until we gave up
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from ivr.asterisk import numbers
 from ivr.asterisk.ari import Ari, AriRefused, Json
 from ivr.asterisk.channel import Channel, quietly
-from ivr.asterisk.outgoing import RING_SLACK, NotReached, explained
+from ivr.asterisk.outgoing import NotReached, explained
+from ivr.asterisk.waiting import RING_SLACK
 from ivr.call import CallerHungUp
 from ivr.outside import Way, national
 

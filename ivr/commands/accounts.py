@@ -4,13 +4,11 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from ivr.commands.common import Commands, command, print_rows, run, user
+from ivr.commands.common import ROLES, Commands, command, print_rows, run, user
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
     from ivr.accounts_admin import Link
-
-ROLES = ("agent", "supervisor", "admin")
 
 
 def add_to(commands: Commands) -> None:

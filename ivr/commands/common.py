@@ -12,6 +12,8 @@ from ivr.settings import Settings
 
 T = TypeVar("T")
 
+ROLES = ("agent", "supervisor", "admin")
+
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
 Do = Callable[[Settings, argparse.Namespace], int | None]
 

@@ -2,11 +2,9 @@
 
 import argparse
 
-from ivr.commands.common import Commands, at_least, command, moment, print_rows, run, user
+from ivr.commands.common import ROLES, Commands, at_least, command, moment, print_rows, run, user
 from ivr.errors import BadArgument
 from ivr.settings import Settings
-
-ROLES = ("agent", "supervisor", "admin")
 
 
 def add_to(commands: Commands) -> None:

@@ -27,6 +27,7 @@ BY_THE_CLOCK: Mapping[str, Callable[[Calendar, datetime], str]] = {
 IN_A_QUEUE = ("position", "wait")
 # The values that a text may hold, in braces; the names of collected digits come to them.
 VALUES = ("line", *BY_THE_CLOCK, *IN_A_QUEUE, "ticket")
+GREETING_DAYS = 14  # closed greetings are spoken so far ahead
 MOST_AHEAD = 50  # callers; more are "50名様以上"
 
 _VALUE = re.compile(r"\{([^{}]*)\}")

@@ -10,9 +10,8 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import NotFound
+from ivr.store.dialplans import LONGEST_NAME
 from ivr.store.tables import Closure, Line
-
-LONGEST_NAME = 64  # characters of `by`; PostgreSQL refuses a longer one
 
 
 async def add(

@@ -1,12 +1,19 @@
 """One row a process, written each second."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.store.tables import Health
 from ivr.store.upsert import dialect_of, insert
+
+STALE = timedelta(seconds=3)
+
+
+def is_fresh(row: Health | None, now: datetime) -> bool:
+    """A row from later than now is of an instance whose clock stood elsewhere."""
+    return row is not None and -STALE <= now - row.at <= STALE
 
 
 async def beat(

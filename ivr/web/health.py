@@ -1,6 +1,6 @@
 """`/healthz`: this process lives. `/readyz`: calls can be taken, or why not."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from aiohttp import web
@@ -11,7 +11,6 @@ from ivr.store.tables import Health
 from ivr.web.keys import CLOCK, STORE
 
 Engine = Literal["alive", "stopping", "cut", "dead"]
-STALE = timedelta(seconds=3)
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -43,8 +42,7 @@ def _not_ready(part: str, reason: str) -> web.Response:
 
 def engine(row: Health | None, now: datetime) -> Engine:
     """How the engine stands that wrote this; while it is alive or stopping, what it says of callers and telephones is true."""
-    # A row from later than now is of an instance whose clock stood elsewhere.
-    if row is None or not -STALE <= now - row.at <= STALE:
+    if row is None or not health.is_fresh(row, now):
         return "dead"
     if row.ok:
         return "alive"

@@ -17,7 +17,6 @@ from ivr.callbacks.states import CLOSED
 from ivr.errors import NotFound
 from ivr.store import agents, alarms, callbacks, health, stages
 from ivr.store.tables import CallbackRow, CallRow, Delivery, Health, Order
-from ivr.web.health import STALE
 from ivr.web.keys import CLOCK, STORE, VIEWER
 
 RECENT = timedelta(minutes=5)
@@ -109,7 +108,7 @@ async def _of_work(db: AsyncSession, now: datetime) -> list[GaugeMetricFamily]:
 
 
 def _is_up(row: Health, now: datetime) -> bool:
-    return row.ok and -STALE <= now - row.at <= STALE
+    return row.ok and health.is_fresh(row, now)
 
 
 async def _count(

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ivr import audition
 from ivr.dialplan.model import Dialplan
-from ivr.dialplan.texts import all_texts, parts, sayings
+from ivr.dialplan.texts import GREETING_DAYS, all_texts, parts, sayings
 from ivr.errors import NotFound
 from ivr.lines import LiveLine
 from ivr.prompts.library import PromptLibrary
@@ -69,14 +69,14 @@ def _heard(settings: Settings, dialplan: Dialplan, today: date) -> list[Heard]:
     places = _places(dialplan)
     return [
         Heard(library.key(text), text, about["source"], about["seconds"], tuple(places.get(text, ())))
-        for text in all_texts(dialplan, today, audition.GREETING_DAYS)
+        for text in all_texts(dialplan, today, GREETING_DAYS)
         for about in [audition.audio(library, text)]
     ]
 
 
 def _file(settings: Settings, dialplan: Dialplan, today: date, id: str) -> Path | None:
     library: PromptLibrary = audition.library_of(settings)
-    for text in all_texts(dialplan, today, audition.GREETING_DAYS):
+    for text in all_texts(dialplan, today, GREETING_DAYS):
         if library.key(text) == id:
             found = audition.audio(library, text)["audio"]
             return Path(found) if found else None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ivr.commands import (
     accounts,
     asterisk,
+    audit,
     calendars,
     callbacks,
     closing,
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
         past,
         accounts,
         people,
+        audit,
         listings,
         models,
         notices,

@@ -125,6 +125,9 @@ class Settings:
         "",
         'who must log in with a second factor: roles, "*" for all, of a company by @, e.g. "admin, *@ecforce"; empty: who wants to',
     )
+    audit_days: int = setting(
+        "365", "days that the audit (操作の記録) is kept, which tells who looked at what; 0: for ever"
+    )
     engine: str = setting("1", "id of this engine; its ARI application is ivr-<id>")
     jobs: str = setting("1", "id of this jobs process; each of several on one PostgreSQL has its own")
     asterisk: str = setting("", "an Asterisk executable to use instead of the fetched one")
@@ -321,6 +324,10 @@ def _convert(name: str, text: str) -> Any:
             return _moment(text) if text else None
         case "clock_offset":
             return float(text)
+        case "audit_days":
+            if not (text.isascii() and text.isdecimal() and len(text) < 6):
+                raise ValueError(f'"{text}" is no number of days; write for example "365"')
+            return int(text)
         case "engine" | "jobs":
             if not (text.isalnum() and text.isascii()):
                 raise ValueError(f'"{text}" may hold only letters and digits')

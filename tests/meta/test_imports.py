@@ -65,6 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "pins": {"staff", "store"} | BASE,
     "accounts": {"store", "errors"},
     "accounts_admin": {"accounts", "store", "wake"} | BASE,
+    "auditing": {"store"} | BASE,
     "closings": {"staff", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
     "doctor": {"asterisk", "checking", "models", "store"} | BASE,
     "closings_admin": {"closings", "dialplan", "lines", "pins", "store"} | BASE,

@@ -9,6 +9,7 @@ ACTS: Final = {
     "load": "音声の読み込み",
     "play": "再生",
     "download": "ダウンロード",
+    "clear": "保存期間が過ぎたための削除",
     "change": "変更",
     "login": "ログイン",
     "login_failed": "ログイン失敗",

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ivr import editing
 from ivr.dialplan.problems import BadDialplan, Problem
-from ivr.errors import CalendarError, Conflict, DialplanError, SettingsError
+from ivr.errors import BadArgument, CalendarError, Conflict, DialplanError
 from ivr.store.dialplans import LiveLine
 from ivr.web.admin import orders, read, trial
 from ivr.web.admin.difference import Row, rows
@@ -89,7 +89,7 @@ async def simulate(request: web.Request) -> web.Response:
             transcript = await asyncio.to_thread(
                 trial.simulate, settings.dialplans, line.key, sheet.text, given, now
             )
-        except (CalendarError, DialplanError, SettingsError) as error:
+        except (BadArgument, CalendarError, DialplanError) as error:
             problem = str(error)
     return _page(request, line, sheet, trial=given, transcript=transcript, trial_problem=problem)
 

@@ -44,7 +44,7 @@ def fresh(now: datetime) -> Trial:
 
 
 def simulate(directory: Path, key: str, text: str, trial: Trial, now: datetime) -> list[str]:
-    """The lines of the transcript. DialplanError or SettingsError if a field cannot be used."""
+    """The lines of the transcript. DialplanError or BadArgument if a field cannot be used."""
     dialplan = _dialplan(directory, key, text, now.date())
     transcript: list[str] = []
     command.play(

@@ -26,6 +26,7 @@ from ivr.customers import StoreCustomers
 from ivr.duty import Duty, EngineTelephones
 from ivr.duty import StoreBook as DutyBook
 from ivr.engine import Engine
+from ivr.errors import IvrError
 from ivr.journal import StoreJournal
 from ivr.lines import Lines
 from ivr.messages.mailbox import StoreMailbox
@@ -182,15 +183,22 @@ async def web_pages(settings: Settings) -> None:
     from ivr.web.app import build_app
 
     clock = SystemClock(settings.clock_offset)
-    async with opened(settings.database_url) as store, asyncio.TaskGroup() as group:
+    async with opened(settings.database_url) as store:
         app = build_app(store, settings, clock, session_key=session_key(settings))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.http.host, settings.http.port).start()
-            beating = group.create_task(heartbeat.beat("web"), name="heartbeat")
-            await _stop_signal()
-            beating.cancel()
+            try:
+                await web.TCPSite(runner, settings.http.host, settings.http.port).start()
+            except OSError as error:
+                why = os.strerror(error.errno or 0)
+                raise IvrError(
+                    f"IVR_HTTP={settings.http}: {why}; end what uses it, or take another"
+                ) from error
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(heartbeat.beat("web"), name="heartbeat")
+                await _stop_signal()
+                beating.cancel()
         finally:
             await runner.cleanup()
 

@@ -40,10 +40,15 @@ async def serve(options: argparse.Namespace, key: str) -> None:
     # handler_cancellation: who hangs up no longer waits for the text, so the decoding stops
     runner = web.AppRunner(service.app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, *options.listen).start()
-    log.info("the transcriber listens", extra={"port": runner.addresses[0][1]})
-    await stop.wait()
-    await runner.cleanup()
+    try:
+        await web.TCPSite(runner, *options.listen).start()
+        log.info("the transcriber listens", extra={"port": runner.addresses[0][1]})
+        await stop.wait()
+    except OSError as error:
+        host, port = options.listen
+        sys.exit(f"{host}:{port}: {os.strerror(error.errno or 0)}; end what uses it, or listen elsewhere")
+    finally:
+        await runner.cleanup()
     log.info("the transcriber ends")
 
 

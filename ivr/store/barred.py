@@ -55,6 +55,12 @@ async def all_dedicated(session: AsyncSession, *, tenant: str | None) -> Sequenc
     return (await session.scalars(query)).all()
 
 
+async def stands_in(session: AsyncSession, agent: str) -> set[tuple[str, str]]:
+    """(tenant, number) of the customers whose own agent `agent` is the deputy of."""
+    query = select(DedicatedAgent.tenant, DedicatedAgent.number).where(DedicatedAgent.deputy == agent)
+    return {(tenant, number) for tenant, number in await session.execute(query)}
+
+
 async def set_dedicated(session: AsyncSession, row: dict[str, Any]) -> None:
     """`row`: every column of DedicatedAgent; takes the place of the one before."""
     given = insert(dialect_of(session), DedicatedAgent).values(row)

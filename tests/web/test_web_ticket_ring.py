@@ -5,7 +5,7 @@ import re
 from aiohttp.test_utils import TestClient
 from sqlalchemy import delete, select
 
-from ivr.callbacks import dialing, escalation, ringing, service, undo
+from ivr.callbacks import dialing, escalation, lists, ringing, service, undo
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.who import Who
 from ivr.dialplan.callbacks import CallbackRules
@@ -253,6 +253,23 @@ async def test_after_a_talk_the_result_is_asked_for_and_the_next_ticket_comes(
         303,
         f"/callbacks/{sooner}",
     ), "what is one's own comes first"
+
+
+async def test_the_customers_of_others_come_last_but_not_for_their_deputy(login: Login, store: Store) -> None:
+    boss, since = Who("sam", "shop", supervisor=True), at("2026-11-24T10:00")
+    async with store.write() as db:
+        await lists.dedicate(
+            db, "03-1234-5679", tenant="shop", agent="carol", deputy="ben", who=boss, now=since
+        )
+    ticket, theirs = await ask(store), await ask(store, "b", number="+81312345679", due="1h")
+    others, _ = [
+        await ask(store, each, number=f"+8131234567{n}", due=f"{n}h") for n, each in ((2, "c"), (3, "d"))
+    ]
+    alice = await login("alice")
+    assert await send(alice, ticket, "cancel", {"why": "誤り"}, store=store) == (303, f"/callbacks/{others}")
+    ben = await login("ben")
+    assert "専任担当 carol（代理 ben）" in words(await page(ben, theirs))
+    assert await send(ben, others, "cancel", {"why": "誤り"}, store=store) == (303, f"/callbacks/{theirs}")
 
 
 async def test_nothing_is_asked_of_a_customer_who_was_never_rung(alice: TestClient, store: Store) -> None:

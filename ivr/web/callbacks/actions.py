@@ -15,7 +15,7 @@ from ivr.callbacks.results import RESULTS
 from ivr.callbacks.states import State
 from ivr.callbacks.who import Who
 from ivr.errors import Conflict, NotFound
-from ivr.store import agents, dials, orders, users
+from ivr.store import agents, barred, dials, orders, users
 from ivr.store import callbacks as store
 from ivr.store.tables import AgentRow
 from ivr.web.callbacks.doing import Act, Doing, Refused, one_of
@@ -185,7 +185,11 @@ async def following(db: AsyncSession, who: Who, now: datetime, *, but: str) -> s
             return ticket
     own = await store.claimed_by(db, who.name, tenant=who.tenant)
     waiting = await store.to_do(db, tenant=who.tenant, now=now, limit=LOOKED_AT)
-    waiting = sorted(waiting, key=lambda row: row.dedicated not in (None, who.name))
+    deputy = await barred.stands_in(db, who.name)
+    waiting = sorted(
+        waiting,
+        key=lambda row: row.dedicated not in (None, who.name) and (row.tenant, row.number) not in deputy,
+    )
     # Whom nobody can ring before somebody has found the right number is not led back to after each result.
     ready = (row for row in (*own, *waiting) if row.wrong_number is None or row.wrong_number != row.number)
     return next((row.ticket for row in ready if row.ticket != but), None)

@@ -19,8 +19,8 @@ from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
 from ivr.messages.transcription import seconds_left
+from ivr.store import barred, closures, deliveries, dials
 from ivr.store import callbacks as store
-from ivr.store import closures, deliveries, dials
 from ivr.store.tables import AgentRow, CallbackRow, DialRow, UndoRow
 from ivr.web import words
 from ivr.web.callbacks import read
@@ -92,6 +92,9 @@ async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[st
         "hand": hand,
         "failed": failed,
         "typed": _typed(failed),
+        "dedicated": await barred.dedicated(db, row.tenant, row.number)
+        if row.dedicated and row.number
+        else None,
         "events": await store.events(db, row.ticket),
         "contacts": view.contacts,
         "others": await asking.others(db, row),

@@ -37,6 +37,7 @@ from ivr.store.migrate import migrate
 
 RATE = 20  # requests a second
 CLAIMS = 200
+PAGE_CLAIMS = 20
 CONSOLES = 50
 WANTED = 40  # tickets that all agents want
 STARTS_WITHIN = 30.0
@@ -235,6 +236,24 @@ async def claims(base: str, tickets: Sequence[str], seconds: float) -> tuple[lis
         return await steady(CLAIMS, seconds, claim), statuses
 
 
+async def page_claims(
+    sessions: Sequence[aiohttp.ClientSession], tickets: Sequence[str], seconds: float, accept: str
+) -> tuple[list[float], Counter[int]]:
+    """The same by the form of the page."""
+    chance, statuses = random.Random(2), Counter[int]()
+    pages = [await asked(session, f"/callbacks/{tickets[0]}?part=ticket") for session in sessions]
+    tokens = [page.split('name="token" value="', 1)[1].split('"', 1)[0] for page in pages]
+
+    async def claim(n: int) -> None:
+        who, path = n % len(sessions), f"/callbacks/{chance.choice(tickets)}/claim"
+        form = {"data": {"token": tokens[who]}, "headers": {"Accept": accept}}
+        async with sessions[who].post(path, **form, allow_redirects=False) as answer:
+            await answer.read()
+            statuses[answer.status] += 1
+
+    return await steady(PAGE_CLAIMS, seconds, claim), statuses
+
+
 async def without(store: Store) -> list[float]:
     taken = []
     for word in WORDS:
@@ -291,6 +310,12 @@ async def measured(store: Store, base: str, seconds: float) -> bool:
         told(f"claims, {CLAIMS}/s, {len(AGENTS)} agents", taken)
         kept.append(set(statuses) <= {200, 409} and statuses[200] > 0)
         print(f"{'':32}{dict(statuses)}; {'kept' if kept[-1] else 'MISSED'}: no error")
+        for n, (accept, how) in enumerate((("text/plain", "told"), ("text/html", "shown the page")), 1):
+            wanted = [f"{1000000 + n * WANTED + one}" for one in range(WANTED)]
+            taken, statuses = await page_claims(sessions, wanted, seconds, accept)
+            told(f"page {PAGE_CLAIMS}/s, losers {how}", taken)
+            kept.append(set(statuses) <= {303, 409} and statuses[303] > 0)
+            print(f"{'':32}{dict(statuses)}; {'kept' if kept[-1] else 'MISSED'}: no error")
     return all(kept)
 
 

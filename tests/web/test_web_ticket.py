@@ -471,3 +471,29 @@ async def test_what_is_done_by_somebody_who_left_the_company_is_not_offered(
     assert "<option>ben</option>" not in await page(alice, ticket)
     async with store.read() as db:
         assert (await callbacks.get(db, ticket)).agent == "alice"
+
+
+async def test_who_works_in_a_narrowed_list_stays_in_it(alice: TestClient, store: Store) -> None:
+    ticket = await ask(store)
+    page_left = {"Referer": f"http://here/callbacks/{ticket}?show=due&cause=busy&x=1"}
+    token = re.findall(r'name="token" value="([^"]+)"', await page(alice, ticket))[0]
+    answer = await alice.post(
+        f"/callbacks/{ticket}/claim", data={"token": token}, headers=page_left, allow_redirects=False
+    )
+    assert answer.headers["Location"] == f"/callbacks/{ticket}?show=due&cause=busy"
+
+
+async def test_who_loses_a_claim_is_told_in_a_word_where_the_page_can_show_it(
+    alice: TestClient, login: Login, store: Store
+) -> None:
+    ticket = await ask(store)
+    async with store.write() as db:
+        await service.claim(
+            db, ticket, Who("ben", "shop"), until=at("2026-11-24T11:15"), now=at("2026-11-24T11:00")
+        )
+    token = re.findall(r'name="token" value="([^"]+)"', await page(alice, ticket))[0]
+    told = await alice.post(
+        f"/callbacks/{ticket}/claim", data={"token": token}, headers={"Accept": "text/plain"}
+    )
+    assert (told.status, await told.text()) == (409, "この折り返しは、benさんが担当しています。")
+    assert (await send(alice, ticket, "claim")) == (409, "この折り返しは、benさんが担当しています。")

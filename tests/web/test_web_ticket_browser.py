@@ -35,7 +35,7 @@ async def test_two_agents_fight_for_a_ticket_and_hand_it_over(
     await ben.locator("#memo").fill("書きかけの")
     # He presses before his page has heard of it.
     await ben.locator(".act-claim").evaluate("form => form.requestSubmit()")
-    await expect(ben.locator("#failed")).to_have_text("この折り返しは、aliceさんが担当しています。")
+    await expect(ben.locator("#lost")).to_have_text("この折り返しは、aliceさんが担当しています。")
     await expect(ben.locator("#memo")).to_have_value("書きかけの")
     await expect(ben.locator("#one")).to_contain_text("aliceさんが担当しています。")
     await expect(ben.locator("[data-key=c]")).to_be_hidden()

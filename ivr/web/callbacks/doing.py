@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,12 +19,13 @@ from ivr.callbacks.who import Who
 from ivr.clock import JAPAN
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import Conflict
-from ivr.store import audit
+from ivr.store import audit, closures
 from ivr.store import callbacks as store
 from ivr.store.database import Store
-from ivr.store.tables import CallbackRow
+from ivr.store.tables import CallbackRow, Line
 from ivr.wake import wake
 from ivr.web import words
+from ivr.web.callbacks import filters
 from ivr.web.keys import CLOCK, LINES, SETTINGS, STORE, VIEWER
 
 LONGEST = 5000  # letters of anything that is typed
@@ -122,8 +124,14 @@ async def do(request: web.Request, name: str, act: Act, *, seen: bool = True) ->
     """`seen`: the form says which version of the ticket the person saw. NotDone, with what had been typed."""
     app, who, now = request.app, who_asks(request), request.app[CLOCK].now()
     form = Form(await request.post())
-    await app[LINES].reload(app[STORE])
     try:
+        async with app[STORE].read() as db:
+            asked = await store.get(db, request.match_info["ticket"], tenant=who.tenant)
+            if (
+                name == "claim"
+            ):  # most who claim at once lose: told without waiting in the line of those who write
+                service.require_free(asked, who, now)
+            await fresh_line(app, db, asked.line)
         async with app[STORE].write() as db:
             # Whoever merges takes both tickets itself, in an order that two opposite merges share.
             alone = name != "merge"
@@ -150,7 +158,20 @@ async def do(request: web.Request, name: str, act: Act, *, seen: bool = True) ->
         raise NotDone(Failed(name, str(told), form.typed(), insist)) from None
     for process in doing.wakes:
         wake(app[SETTINGS].run, process)
-    raise web.HTTPSeeOther(there or f"/callbacks/{ticket}")
+    raise web.HTTPSeeOther(_beside_the_same_list(request, there or f"/callbacks/{ticket}"))
+
+
+def _beside_the_same_list(request: web.Request, path: str) -> str:
+    """Who works through a list that is narrowed down goes on in it; the page that was left says which."""
+    left = dict(parse_qsl(urlsplit(request.headers.get("Referer", "")).query))
+    return path if "?" in path else filters.read(left).address(path)
+
+
+async def fresh_line(app: web.Application, db: AsyncSession, key: str) -> None:
+    """The rules of a line as they are in the store."""
+    line, closed = await db.get(Line, key), (await closures.by_line(db)).get(key, ())
+    if line is None or not app[LINES].knows(line, closed):
+        await app[LINES].reload(app[STORE])
 
 
 async def was_done(db: AsyncSession, ticket: str, before: Before, who: Who, now: datetime) -> None:

@@ -12,6 +12,7 @@ from ivr.web.callbacks.ticket import FAILED
 from ivr.web.keys import CLOCK, STORE, VIEWER
 
 ONE = "/callbacks/{ticket}"
+TOLD = "text/plain"  # what ticket.js accepts of a claim: who loses is told, and no page is made for it
 
 
 def _form(name: str, act: Act, *, seen: bool) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -19,6 +20,8 @@ def _form(name: str, act: Act, *, seen: bool) -> Callable[[web.Request], Awaitab
         try:
             return await do(request, name, act, seen=seen)
         except NotDone as told:
+            if request.headers.get("Accept") == TOLD:
+                return web.Response(text=told.failed.why, status=409)
             # The ticket as it is now, with why and with what had been typed.
             request[FAILED] = told.failed
             return await views.show_one(request)

@@ -19,13 +19,13 @@ from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
 from ivr.messages.transcription import seconds_left
-from ivr.store import barred, closures, deliveries, dials
+from ivr.store import barred, deliveries, dials
 from ivr.store import callbacks as store
 from ivr.store.tables import AgentRow, CallbackRow, DialRow, UndoRow
 from ivr.web import words
 from ivr.web.callbacks import read
 from ivr.web.callbacks.actions import colleagues
-from ivr.web.callbacks.doing import Failed, who_asks
+from ivr.web.callbacks.doing import Failed, fresh_line, who_asks
 from ivr.web.callbacks.heard import heard
 from ivr.web.callbacks.read import View
 from ivr.web.keys import CLOCK, LINES, SEAT, SETTINGS, STORE, VIEWER
@@ -81,9 +81,7 @@ async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[st
         (replace(view, message=one) for _, one in view.contacts if one is not None and one.id == named), view
     )
     lines = app[LINES]
-    closed = (await closures.by_line(db)).get(row.line, ())
-    if view.line is None or not lines.knows(view.line, closed):
-        await lines.reload(app[STORE])
+    await fresh_line(app, db, row.line)
     rules, live = lines.callbacks(row.line), lines.get(row.line)
     hand = await _hand(request, db, row, rules, now)
     message = view.message

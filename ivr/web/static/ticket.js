@@ -60,6 +60,22 @@ one.addEventListener("input", active);
 one.addEventListener("play", active, true);
 one.addEventListener("timeupdate", (event) => event.target.paused || active(), true);
 
+// Of those who claim at once all but one lose: that is told where they are.
+one.querySelector(".act-claim").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (document.body.hasAttribute("data-going")) return;
+  document.body.setAttribute("data-going", "");
+  const form = event.target;
+  const asked = { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "text/plain" } };
+  const answer = await fetch(form.action, { ...asked, redirect: "manual" }).catch(() => null);
+  if (answer?.type === "opaqueredirect") location.assign(`/callbacks/${one.dataset.one}${location.search}`);
+  else if (answer?.status !== 409) form.submit();
+  else {
+    document.body.removeAttribute("data-going");
+    lost(await answer.text());
+  }
+});
+
 // The next attempt that a result proposes, until somebody writes another one.
 const next = document.getElementById("result-next");
 let proposed = next.value === "";

@@ -94,7 +94,7 @@ async def engine(settings: Settings) -> None:
             lost = await calls.close_unfinished(session, settings.engine, clock.now())
         if lost:
             log.warning("calls of an engine that died were closed", extra={"calls": lost})
-        queues = Queues(StoreRoster(store), clock)
+        queues = Queues(StoreRoster(store), clock, lines.tenants.get)
         live_sounds = LiveSounds(settings)
         reader = ThreadReader(lines.reading)
         trunks = LiveTrunks(settings)

@@ -283,8 +283,8 @@ class Seats(Protocol):
     def on_line(self, line: str) -> int:
         """Callers of `line` who wait or talk."""
 
-    async def expected_wait(self, group: str) -> timedelta | None:
-        """Of a caller who entered now; None while it cannot be told."""
+    async def expected_wait(self, group: str, line: str) -> timedelta | None:
+        """Of a caller of `line` who entered now; None while it cannot be told."""
 
 
 Why = Literal["first", "unheard", "instead", "more", "matter", "number"]

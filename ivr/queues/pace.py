@@ -13,17 +13,21 @@ KNOWN_FROM = 3  # callers; fewer say nothing about the next
 WRAP_UP = 30.0  # seconds after a talk, as agents have them unless told otherwise
 
 
+Group = tuple[str, str | None]
+"""A group and the company whose callers it takes."""
+
+
 class Pace:
     def __init__(self) -> None:
-        self._talks: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LAST))
+        self._talks: defaultdict[Group, deque[float]] = defaultdict(lambda: deque(maxlen=LAST))
 
-    def talked(self, group: str, seconds: float) -> None:
+    def talked(self, group: Group, seconds: float) -> None:
         self._talks[group].append(seconds)
 
-    def knows(self, group: str) -> bool:
+    def knows(self, group: Group) -> bool:
         return len(self._talks[group]) >= KNOWN_FROM
 
-    def wait(self, group: str, ahead: int, staffing: Staffing) -> timedelta | None:
+    def wait(self, group: Group, ahead: int, staffing: Staffing) -> timedelta | None:
         """Of a caller with `ahead` others before him. None: too few talks, or nobody is staffed."""
         agents = staffing.available + staffing.reserved + staffing.talking + staffing.wrap_up
         if staffing.available > ahead:

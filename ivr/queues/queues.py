@@ -7,14 +7,14 @@ Durations are measured on the event loop's clock, so that a moved wall clock cha
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from ivr.call import Call, Offer, Seat, Verdict
 from ivr.clock import Clock
 from ivr.errors import StoreError
-from ivr.queues.pace import Pace
+from ivr.queues.pace import Group, Pace
 from ivr.queues.roster import Roster
 from ivr.store.agents import Staffing
 
@@ -26,11 +26,14 @@ SHORTEST_RING = 2.0  # seconds; nobody can reach a telephone faster
 
 
 class Queues:
-    """The queues of one engine; implements `Seats`."""
+    """The queues of one engine; implements `Seats`. `tenant_of`: whose a line is."""
 
-    def __init__(self, roster: Roster, clock: Clock) -> None:
+    def __init__(
+        self, roster: Roster, clock: Clock, tenant_of: Callable[[str], str | None] = lambda line: None
+    ) -> None:
         self.roster = roster
         self.clock = clock
+        self._tenant_of = tenant_of
         self.stopping = False  # set when talks go on without us: their agents stay in talk
         self.pace = Pace()
         self._places: list[QueuePlace] = []
@@ -53,7 +56,7 @@ class Queues:
             self,
             call.id,
             call.state.line,
-            group,
+            (group, self._tenant_of(call.state.line)),
             capacity,
             busy_wait.total_seconds(),
             max_wait.total_seconds(),
@@ -63,25 +66,26 @@ class Queues:
         )
         self._places.append(place)
         self._places.sort(key=lambda each: each.entered)
-        if self.pace.knows(group):
-            place.staffing = await self._staffing(group) or place.staffing
+        if self.pace.knows(place.group):
+            place.staffing = await self._staffing(place.group) or place.staffing
         return place
 
     def on_line(self, line: str) -> int:
         return sum(place.line == line for place in self._places)
 
-    async def expected_wait(self, group: str) -> timedelta | None:
-        staffing = await self._staffing(group)
-        return None if staffing is None else self.pace.wait(group, self.waiting(group), staffing)
+    async def expected_wait(self, group: str, line: str) -> timedelta | None:
+        of = (group, self._tenant_of(line))
+        staffing = await self._staffing(of)
+        return None if staffing is None else self.pace.wait(of, self.waiting(of), staffing)
 
-    async def _staffing(self, group: str) -> Staffing | None:
+    async def _staffing(self, group: Group) -> Staffing | None:
         try:
-            return await self.roster.staffing(group, self.clock.now())
+            return await self.roster.staffing(*group, self.clock.now())
         except StoreError as error:
             log.warning("the store does not give agents", extra={"error": str(error)})
             return None
 
-    def waiting(self, group: str, before: "QueuePlace | None" = None) -> int:
+    def waiting(self, group: Group, before: "QueuePlace | None" = None) -> int:
         """Callers who wait for `group` and will be offered; those ahead of `before`, or all."""
         found = 0
         for place in self._places:
@@ -124,7 +128,7 @@ class Queues:
                     return []
             now = self.clock.now()
             until = now + timedelta(seconds=place.ring) + OFFER_GRACE
-            return await self.roster.reserve(place.group, place.call_id, until, now)
+            return await self.roster.reserve(*place.group, place.call_id, until, now)
 
     async def offer_to(self, place: "QueuePlace", agent: str) -> Seat | None:
         """Reserves one agent, whatever the group; None if not free."""
@@ -147,7 +151,7 @@ class QueuePlace:
         queues: Queues,
         call_id: str,
         line: str,
-        group: str,
+        group: Group,
         capacity: int,
         busy_wait: float,
         max_wait: float,
@@ -220,7 +224,7 @@ class QueuePlace:
             if self._pending is not None:
                 offer, self._pending = self._pending, None
                 return offer
-            staffing = await self._queues.roster.staffing(self.group, self._queues.clock.now())
+            staffing = await self._queues.roster.staffing(*self.group, self._queues.clock.now())
             self.staffing = staffing
             if staffing.available + staffing.reserved + staffing.talking + staffing.wrap_up:
                 return None
@@ -229,9 +233,9 @@ class QueuePlace:
         except StoreError as error:
             log.warning("the store does not give agents", extra={"error": str(error)})
             return None
-        log.error("nobody is staffed in open hours", extra={"group": self.group, "line": self.line})
+        log.error("nobody is staffed in open hours", extra={"group": self.group[0], "line": self.line})
         try:
-            await self._queues.roster.alarm(self.group, self.line, self._queues.clock.now())
+            await self._queues.roster.alarm(self.group[0], self.line, self._queues.clock.now())
         except StoreError as error:
             log.error("an alarm was not raised", extra={"error": str(error)})
         return Verdict("no_agent")

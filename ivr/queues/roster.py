@@ -11,9 +11,14 @@ from ivr.store.database import Store
 
 
 class Roster(Protocol):
-    """Every change is a compare-and-set: several engines may ask at once."""
+    """Every change is a compare-and-set: several engines may ask at once.
 
-    async def reserve(self, group: str, call_id: str, until: datetime, now: datetime) -> Sequence[Seat]: ...
+    `tenant`: whose caller it is. A group may bear the same name in two companies; None: of a line that is not known.
+    """
+
+    async def reserve(
+        self, group: str, tenant: str | None, call_id: str, until: datetime, now: datetime
+    ) -> Sequence[Seat]: ...
 
     async def reserve_agent(
         self, agent: str, call_id: str, until: datetime, now: datetime
@@ -29,7 +34,7 @@ class Roster(Protocol):
 
     async def release_all(self, now: datetime, keep: Collection[str]) -> None: ...
 
-    async def staffing(self, group: str, now: datetime) -> Staffing: ...
+    async def staffing(self, group: str, tenant: str | None, now: datetime) -> Staffing: ...
 
     async def alarm(self, group: str, line: str, now: datetime) -> None:
         """Nobody of the group is there although a caller of the line is, in open hours."""
@@ -39,9 +44,11 @@ class StoreRoster:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def reserve(self, group: str, call_id: str, until: datetime, now: datetime) -> Sequence[Seat]:
+    async def reserve(
+        self, group: str, tenant: str | None, call_id: str, until: datetime, now: datetime
+    ) -> Sequence[Seat]:
         async with self._store.write() as session:
-            seats = await agents.reserve(session, group, call_id, until=until, now=now)
+            seats = await agents.reserve(session, group, call_id, until=until, now=now, tenant=tenant)
         return [Seat(seat.agent, seat.endpoint) for seat in seats]
 
     async def reserve_agent(self, agent: str, call_id: str, until: datetime, now: datetime) -> Seat | None:
@@ -67,9 +74,9 @@ class StoreRoster:
         async with self._store.write() as session:
             await agents.release_all(session, now, keep=keep)
 
-    async def staffing(self, group: str, now: datetime) -> Staffing:
+    async def staffing(self, group: str, tenant: str | None, now: datetime) -> Staffing:
         async with self._store.read() as session:
-            return await agents.staffing(session, group, now)
+            return await agents.staffing(session, group, now, tenant=tenant)
 
     async def alarm(self, group: str, line: str, now: datetime) -> None:
         async with self._store.write() as session:

@@ -99,7 +99,7 @@ class Case(Part):
     async def _crowded(self, desk: Desk) -> bool:
         if self.wait is None or self.agents is None:
             return True
-        expected = await desk.seats.expected_wait(self.agents)
+        expected = await desk.seats.expected_wait(self.agents, desk.key)
         return expected is not None and expected >= self.wait
 
 

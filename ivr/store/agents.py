@@ -102,9 +102,14 @@ def is_theirs(row: AgentRow, tenant: str | None) -> bool:
     return tenant in (None, row.tenant)
 
 
-async def listing(session: AsyncSession, *, group: str | None = None) -> Sequence[AgentRow]:
-    rows = (await session.scalars(select(AgentRow).order_by(AgentRow.name))).all()
-    return [row for row in rows if group is None or group in row.groups]
+async def listing(session: AsyncSession) -> Sequence[AgentRow]:
+    return (await session.scalars(select(AgentRow).order_by(AgentRow.name))).all()
+
+
+async def of_group(session: AsyncSession, group: str, tenant: str | None) -> Sequence[AgentRow]:
+    """Who is rung for callers of this company in the group: its own agents, and those of no company. None: of any."""
+    rows = [row for row in await listing(session) if group in row.groups]
+    return [row for row in rows if tenant is None or row.tenant in (None, tenant)]
 
 
 async def remove(session: AsyncSession, name: str) -> None:
@@ -175,10 +180,16 @@ def is_free(now: datetime) -> ColumnElement[bool]:
 
 
 async def reserve(
-    session: AsyncSession, group: str, call_id: str, *, until: datetime, now: datetime
+    session: AsyncSession,
+    group: str,
+    call_id: str,
+    *,
+    until: datetime,
+    now: datetime,
+    tenant: str | None = None,
 ) -> list[Seat]:
     """Reserves every free agent of the group for one call until `until`; empty if there is none."""
-    members = [agent.name for agent in await listing(session, group=group)]
+    members = [agent.name for agent in await of_group(session, group, tenant)]
     return await _reserve(session, members, call_id, until, now)
 
 
@@ -287,9 +298,11 @@ async def release_all(session: AsyncSession, now: datetime, *, keep: Collection[
     await session.flush()
 
 
-async def staffing(session: AsyncSession, group: str, now: datetime) -> Staffing:
+async def staffing(
+    session: AsyncSession, group: str, now: datetime, *, tenant: str | None = None
+) -> Staffing:
     count = {"available": 0, "reserved": 0, "talking": 0, "wrap_up": 0, "away": 0}
-    for row in await listing(session, group=group):
+    for row in await of_group(session, group, tenant):
         state = state_at(row, now)
         if state == "available" and row.offer_until is not None and row.offer_until > now:
             count["reserved"] += 1

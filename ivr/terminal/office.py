@@ -35,7 +35,9 @@ class MemoryRoster:
         self._offered: set[str] = set()
         self._unanswered: dict[str, int] = {}
 
-    async def reserve(self, group: str, call_id: str, until: datetime, now: datetime) -> Sequence[Seat]:
+    async def reserve(
+        self, group: str, tenant: str | None, call_id: str, until: datetime, now: datetime
+    ) -> Sequence[Seat]:
         free = [agent for agent in self._agents.values() if agent.group == group]
         free = [agent for agent in free if agent.state == "available" and agent.name not in self._offered]
         self._offered |= {agent.name for agent in free}
@@ -67,7 +69,7 @@ class MemoryRoster:
     async def release_all(self, now: datetime, keep: Collection[str]) -> None:
         self._offered.clear()
 
-    async def staffing(self, group: str, now: datetime) -> Staffing:
+    async def staffing(self, group: str, tenant: str | None, now: datetime) -> Staffing:
         states = [agent.state for agent in self._agents.values() if agent.group == group]
         return Staffing(
             available=states.count("available"),

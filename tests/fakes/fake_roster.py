@@ -23,6 +23,10 @@ class Agent:
     offer: str | None = None  # call id
     offer_until: datetime | None = None
     back_at: datetime | None = None
+    tenant: str | None = None
+
+    def sits_in(self, group: str, tenant: str | None) -> bool:
+        return self.group == group and (tenant is None or self.tenant in (None, tenant))
 
     def state_at(self, now: datetime) -> str:
         rested = self.state in ("wrap_up", "away") and self.back_at is not None and self.back_at <= now
@@ -60,11 +64,13 @@ class FakeRoster:
                     agent.wrap_up(now)
                 agent.offer = agent.offer_until = None
 
-    async def reserve(self, group: str, call_id: str, until: datetime, now: datetime) -> Sequence[Seat]:
+    async def reserve(
+        self, group: str, tenant: str | None, call_id: str, until: datetime, now: datetime
+    ) -> Sequence[Seat]:
         await self._asked()
         seats = []
         for agent in self._agents:
-            if agent.group == group and agent.free_at(now):
+            if agent.sits_in(group, tenant) and agent.free_at(now):
                 agent.state, agent.back_at = "available", None
                 agent.offer, agent.offer_until = call_id, until
                 seats.append(Seat(agent.name, f"PJSIP/{agent.name}"))
@@ -117,11 +123,11 @@ class FakeRoster:
                 agent.wrap_up(now)
         await self._life.takes(LATENCY)
 
-    async def staffing(self, group: str, now: datetime) -> Staffing:
+    async def staffing(self, group: str, tenant: str | None, now: datetime) -> Staffing:
         await self._asked()
         count = {"available": 0, "reserved": 0, "talking": 0, "wrap_up": 0, "away": 0}
         for agent in self._agents:
-            if agent.group != group:
+            if not agent.sits_in(group, tenant):
                 continue
             state = agent.state_at(now)
             if state == "available" and agent.offered_at(now):

@@ -434,3 +434,19 @@ async def test_who_looks_on_sees_how_many_wait_and_since_when() -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
     await longest.leave()
     assert hall.queues.crowd()["ecforce"] == {"waiting": 0, "talking": 2, "since": None}
+
+
+@in_virtual_time
+async def test_a_group_of_the_same_name_in_another_company_is_another_queue() -> None:
+    hall = Hall([Agent("a", "support", tenant="shop"), Agent("b", "support", "talking", tenant="sakura")])
+    hall.queues = Queues(hall.roster, hall.clock, {"shop": "shop", "sakura": "sakura"}.get)
+    waits = await hall.enter(line="sakura", busy_wait=600, max_wait=600)
+    waiting = asyncio.create_task(waits.next())
+    await asyncio.sleep(1)
+    offer = await offered(await hall.enter(line="shop"))
+    assert [seat.agent for seat in offer.seats] == ["a"], "nobody older waits there"
+    await offer.close([], [])
+    await asyncio.sleep(5)
+    assert not waiting.done(), "an agent of another company is free, and not rung"
+    waiting.cancel()
+    await waits.leave()

@@ -51,7 +51,7 @@ async def test_wait_grows_with_the_place_and_shrinks_with_the_agents() -> None:
     first, second = await waiting(hall), await waiting(hall)
     assert [first.ahead(), second.ahead()] == [0, 1]
     assert [minutes(each.expected_wait()) for each in (first, second)] == [2.5, 5.0]
-    assert minutes(await hall.queues.expected_wait("support")) == 7.5
+    assert minutes(await hall.queues.expected_wait("support", "ecforce")) == 7.5
     TASKS[first].cancel()
     await first.leave()
     assert (second.ahead(), minutes(second.expected_wait())) == (0, 2.5)
@@ -66,12 +66,12 @@ async def test_nothing_is_known_before_three_talks() -> None:
     for _ in range(2):
         await served(hall, 60)
         agent.state = "talking"
-        assert await hall.queues.expected_wait("support") is None
+        assert await hall.queues.expected_wait("support", "ecforce") is None
         agent.state = "available"
     await served(hall, 60)
     agent.state = "talking"
-    assert minutes(await hall.queues.expected_wait("support")) == 1.5
-    assert await hall.queues.expected_wait("billing") is None
+    assert minutes(await hall.queues.expected_wait("support", "ecforce")) == 1.5
+    assert await hall.queues.expected_wait("billing", "ecforce") is None
 
 
 @in_virtual_time
@@ -79,9 +79,9 @@ async def test_nobody_waits_for_a_free_agent_and_nothing_is_known_without_any() 
     hall = Hall([agent := Agent("a", "support")])
     for _ in range(3):
         await served(hall, 60)
-    assert await hall.queues.expected_wait("support") == timedelta()
+    assert await hall.queues.expected_wait("support", "ecforce") == timedelta()
     agent.state, agent.back_at = "away", None
-    assert await hall.queues.expected_wait("support") is None
+    assert await hall.queues.expected_wait("support", "ecforce") is None
 
 
 @in_virtual_time
@@ -111,7 +111,7 @@ async def test_the_wait_is_known_from_the_first_word_on() -> None:
 async def test_a_store_that_fails_tells_no_wait() -> None:
     hall = Hall([Agent("a", "support", "talking")])
     hall.roster.fail(1)
-    assert await hall.queues.expected_wait("support") is None
+    assert await hall.queues.expected_wait("support", "ecforce") is None
 
 
 @in_virtual_time
@@ -125,7 +125,7 @@ async def test_an_answer_without_a_talk_does_not_count() -> None:
         await offer.close(["a"], ["a"])
         await place.leave()
         await asyncio.sleep(60)
-    assert await hall.queues.expected_wait("support") in (None, timedelta())
+    assert await hall.queues.expected_wait("support", "ecforce") in (None, timedelta())
     assert not hall.queues.pace.knows("support")
 
 

@@ -36,7 +36,8 @@ async def roster(
     request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path
 ) -> AsyncIterator[Roster]:
     if request.param == "fake":
-        yield FakeRoster([Agent(name, group, wrap_up_seconds=WRAP_UP) for name, group in TEAM.items()])
+        team = [Agent(name, group, wrap_up_seconds=WRAP_UP) for name, group in TEAM.items()]
+        yield FakeRoster([*team, Agent("ueda", "shared", tenant="sakura"), Agent("wada", "shared")])
         return
     file = tmp_path / "ivr.db"
     shutil.copy(empty_database, file)
@@ -52,12 +53,15 @@ async def roster(
                 at=NOON,
                 wrap_up_seconds=WRAP_UP,
             )
+        for name, tenant in (("ueda", "sakura"), ("wada", None)):
+            about = {"endpoint": f"PJSIP/{name}", "secret": "", "at": NOON}
+            await agents.add(session, name, groups=["shared"], tenant=tenant, **about)  # type: ignore[arg-type]
     yield StoreRoster(store)
     await store.close()
 
 
 async def reserve(roster: Roster, call_id: str, seconds: float, group: str = "support") -> list[str]:
-    seats = await roster.reserve(group, call_id, at(seconds + 30), at(seconds))
+    seats = await roster.reserve(group, None, call_id, at(seconds + 30), at(seconds))
     assert [seat.endpoint for seat in seats] == [f"PJSIP/{seat.agent}" for seat in seats]
     return [seat.agent for seat in seats]
 
@@ -111,7 +115,7 @@ async def test_three_unanswered_rings_in_a_row_set_the_agent_away(roster: Roster
         assert await reserve(roster, f"c{ring}", ring, "billing") == ["tanaka"]
         await roster.release(f"c{ring}", ["tanaka"], [], at(ring))
     assert await reserve(roster, "c9", 100_000, "billing") == []
-    assert await roster.staffing("billing", at(100_000)) == Staffing(away=1)
+    assert await roster.staffing("billing", None, at(100_000)) == Staffing(away=1)
 
 
 async def test_an_answer_in_between_forgives_the_unanswered_ones(roster: Roster) -> None:
@@ -136,7 +140,7 @@ async def test_ring_that_was_stopped_is_not_unanswered(roster: Roster) -> None:
 async def test_telephone_that_could_not_ring_counts_as_away_for_a_moment(roster: Roster) -> None:
     await reserve(roster, "c1", 0, "billing")
     await roster.release("c1", [], ["tanaka"], at(0))
-    staffing = await roster.staffing("billing", at(1))
+    staffing = await roster.staffing("billing", None, at(1))
     assert (staffing.available, staffing.away) == (0, 1)
     assert await reserve(roster, "c2", 2, "billing") == []
     assert await reserve(roster, "c2", 3, "billing") == ["tanaka"]
@@ -150,14 +154,23 @@ async def test_agent_who_declines_rests_a_moment_each_time_and_is_never_set_away
 
 
 async def test_staffing_counts_each_agent_once(roster: Roster) -> None:
-    assert await roster.staffing("support", at(0)) == Staffing(available=2)
+    assert await roster.staffing("support", None, at(0)) == Staffing(available=2)
     await reserve(roster, "c1", 0)
-    assert await roster.staffing("support", at(1)) == Staffing(reserved=2)
+    assert await roster.staffing("support", None, at(1)) == Staffing(reserved=2)
     assert await roster.answer("sato", "c1", at(2))
     await roster.release("c1", [], [], at(2))
-    assert await roster.staffing("support", at(3)) == Staffing(available=1, talking=1)
+    assert await roster.staffing("support", None, at(3)) == Staffing(available=1, talking=1)
     await roster.finish_talk("c1", at(4))
     wrapping = Staffing(available=1, wrap_up=1)
-    assert await roster.staffing("support", at(5)) == wrapping
-    assert await roster.staffing("support", at(4 + WRAP_UP)) == Staffing(available=2)
-    assert await roster.staffing("nobody", at(5)) == Staffing()
+    assert await roster.staffing("support", None, at(5)) == wrapping
+    assert await roster.staffing("support", None, at(4 + WRAP_UP)) == Staffing(available=2)
+    assert await roster.staffing("nobody", None, at(5)) == Staffing()
+
+
+async def test_a_group_of_the_same_name_in_another_company_is_another_group(roster: Roster) -> None:
+    seats = await roster.reserve("shared", "ecforce", "c1", at(30), at(0))
+    assert [seat.agent for seat in seats] == ["wada"]
+    assert await roster.staffing("shared", "ecforce", at(1)) == Staffing(reserved=1)
+    assert await roster.staffing("shared", "sakura", at(1)) == Staffing(available=1, reserved=1)
+    seats = await roster.reserve("shared", "sakura", "c2", at(30), at(1))
+    assert [seat.agent for seat in seats] == ["ueda"]

@@ -33,6 +33,11 @@ class Seat:
     since: datetime | None
     reason: str | None
     groups: Sequence[str]
+    tenant: str | None
+
+    def takes(self, groups: set[str], tenant: str) -> bool:
+        """Callers of this company, who wait in one of these."""
+        return self.tenant in (None, tenant) and not groups.isdisjoint(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ async def floor(
     found = []
     for key, name in names.items():
         crowd = queues.get(key, {})
-        free = [seat for seat in seats if seat.state == "available" and groups[key] & set(seat.groups)]
+        here = [seat for seat in seats if seat.takes(groups[key], lines.tenants[key])]
         found.append(
             LineNow(
                 key=key,
@@ -127,7 +132,7 @@ async def floor(
                 waiting=crowd.get("waiting", 0) if knows else None,
                 since=datetime.fromisoformat(crowd["since"]) if crowd.get("since") else None,
                 talking=crowd.get("talking", 0) if knows else None,
-                free=len(free) if knows else None,
+                free=sum(seat.state == "available" for seat in here) if knows else None,
                 overdue=late.get(key, 0),
                 near=near.get(key, 0),
                 calls=today.get(key, Counter()),
@@ -150,8 +155,8 @@ async def _seats(session: AsyncSession, tenant: str | None, groups: set[str], no
 def _seat(row: AgentRow, now: datetime) -> Seat:
     found = agents.standing(row, now)
     if found.state == "available" and row.offer_until is not None and row.offer_until > now:
-        return Seat(row.name, "ringing", None, None, row.groups)
-    return Seat(row.name, found.state, found.since, found.reason, row.groups)
+        return Seat(row.name, "ringing", None, None, row.groups, row.tenant)
+    return Seat(row.name, found.state, found.since, found.reason, row.groups, row.tenant)
 
 
 async def _due(

@@ -57,7 +57,10 @@ async def look(store: Store, live: LiveLine, calendar: Calendar | None, now: dat
     if calendar is not None and not (state := calendar.state(now)).open:
         return Now("closed", opens=state.until)
     async with store.read() as session:
-        groups = [await agents.staffing(session, group, now) for group in sorted(groups_of(line))]
+        groups = [
+            await agents.staffing(session, group, now, tenant=line.line.tenant)
+            for group in sorted(groups_of(line))
+        ]
         engine = await health.get(session, "engine")
     if engine is None or process.engine(engine, now) != "alive":
         return None

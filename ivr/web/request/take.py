@@ -61,8 +61,9 @@ async def can_ring_now(session: AsyncSession, live: LiveLine, now: datetime) -> 
         return False
     if engine(await health.get(session, "engine"), now) != "alive":
         return False
-    groups = sorted(groups_of(live.dialplan))
-    return any([(await agents.staffing(session, group, now)).available for group in groups])
+    groups, tenant = sorted(groups_of(live.dialplan)), live.dialplan.line.tenant
+    staffed = [await agents.staffing(session, group, now, tenant=tenant) for group in groups]
+    return any(each.available for each in staffed)
 
 
 async def take(

@@ -70,9 +70,8 @@ def _transports(trunks: Trunks, host: str, port: int) -> list[str]:
 
 
 def _certificates(tls: TlsModel) -> dict[str, str]:
-    trusted = {"ca_list_file": tls.authorities} if tls.authorities else {"ca_list_path": "/etc/ssl/certs"}
-    ours = {"cert_file": tls.certificate, "priv_key_file": tls.key}
-    return {**trusted, **{option: file for option, file in ours.items() if file}}
+    files = {"ca_list_file": tls.authorities, "cert_file": tls.certificate, "priv_key_file": tls.key}
+    return {option: file for option, file in files.items() if file}
 
 
 def _sip_sections(trunk: Trunk, *, ours: bool) -> list[str]:
@@ -113,6 +112,7 @@ def _endpoint(trunk: Trunk) -> dict[str, object]:
     options: dict[str, object] = {
         "context": _context(trunk.name),
         "aors": name,
+        "identify_by": "ip",  # and by our registration: whoever claims its name in From is a stranger
         "disallow": "all",
         "allow": ",".join(model.codecs),
         "dtmf_mode": model.dtmf,

@@ -180,11 +180,12 @@ def _absolute(tls: TlsModel, beside: Path) -> TlsModel:
 
 def _uncertified(source: Source, shape: TrunksShape, tls: TlsModel) -> list[Problem]:
     """Asterisk would start all the same, and tell nobody but its log why no call comes."""
-    problems = []
+    problems: list[Problem] = []
+    if all(trunk.transport != "tls" for trunk in shape.trunks.values()):
+        return problems
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        if tls.authorities is not None:
-            context.load_verify_locations(tls.authorities)
+        context.load_verify_locations(tls.authorities)
     except OSError as error:
         message = f"{tls.authorities} holds no certificates: {error.strerror or error}"
         problems.append(source.problem(("tls", "authorities"), message))

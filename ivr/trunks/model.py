@@ -98,8 +98,8 @@ class NatModel(Part):
 class TlsModel(Part):
     """Files (PEM) of what is encrypted; one that is no absolute path stands beside trunks.yaml."""
 
-    authorities: str | None = None
-    """whose signature a carrier's certificate must bear; none: whom the system trusts"""
+    authorities: str = "/etc/ssl/certs/ca-certificates.crt"
+    """whose signature a carrier's certificate must bear; none: whom Debian trusts"""
     certificate: str | None = None
     """ours, with what leads from it to its authority; for carriers that ring us without a registration"""
     key: str | None = None

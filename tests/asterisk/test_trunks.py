@@ -139,6 +139,36 @@ async def test_the_dialled_number_is_found_where_the_carrier_puts_it(
         await calling
 
 
+WITHHELD = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+
+
+@pytest.mark.parametrize(
+    ("source", "caller", "number", "endpoint"),
+    [
+        ("127.0.0.2", WITHHELD, "0312345679", "trunk.hikari"),
+        ("127.0.0.9", WITHHELD, "hikari", "anonymous"),
+        # A stranger cannot be a carrier by claiming its name.
+        ("127.0.0.9", "<sip:trunk.hikari@127.0.0.2>", "hikari", "anonymous"),
+    ],
+)
+async def test_who_withholds_the_number_is_the_carriers_all_the_same(
+    asterisk: PrivateAsterisk, source: str, caller: str, number: str, endpoint: str
+) -> None:
+    def rings() -> None:
+        to = "<sip:0312345679@192.168.1.1>"
+        with SipCall(asterisk.settings.sip, "hikari", caller=caller, to=to, source=source) as call:
+            call.talk(0.8)
+
+    async with BareEngine(asterisk) as engine:
+        calling = asyncio.create_task(asyncio.to_thread(rings))
+        start = await engine.take()
+        assert start["args"][0] == number
+        assert start["channel"]["name"].startswith(f"PJSIP/{endpoint}-")
+        assert start["channel"]["caller"]["number"] in ("", "anonymous", "trunk.hikari")
+        await engine.request("POST", f"channels/{start['channel']['id']}/answer")
+        await calling
+
+
 async def test_two_extensions_of_one_gateway_are_told_apart(
     asterisk: PrivateAsterisk, carrier: Carrier
 ) -> None:

@@ -148,7 +148,9 @@ def test_what_is_encrypted_needs_a_certificate_where_the_carrier_rings_us(tmp_pa
     found, _ = load_trunks(tmp_path / "trunks.yaml", tmp_path / "trunk-passwords.toml")
     written = trunks.render_sip(found, "192.0.2.1:5060")
     assert "bind = 192.0.2.1:5061\n" in written and "verify_server = yes\n" in written
-    assert "ca_list_path = /etc/ssl/certs\n" in written and "cert_file" not in written
+    assert (
+        "ca_list_file = /etc/ssl/certs/ca-certificates.crt\n" in written + "\n" and "cert_file" not in written
+    )
     assert "media_encryption = sdes" in written
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.asterisk import conf
+from ivr.asterisk import conf, numbers
 from ivr.asterisk.install import AsteriskInstall
 from ivr.asterisk.private import PrivateAsterisk
+from ivr.call import Caller
 from tests.asterisk.bare_engine import BareEngine
 from tests.asterisk.instances import instance_settings
 from tests.asterisk.sip import LOUD, SipCall
@@ -72,6 +73,9 @@ ASSERTED = "P-Asserted-Identity: <sip:09099998888@127.0.0.1>\r\n"
         ("<sip:09012345678@127.0.0.1>", "Privacy: user;id\r\n", ""),
         ('"Anonymous" <sip:anonymous@anonymous.invalid>', f"{ASSERTED}Privacy: id\r\n", ""),
         ('"Anonymous" <sip:anonymous@anonymous.invalid>', ASSERTED, "anonymous"),
+        # Who withholds it may have a name, which nobody sees.
+        ('"Tanaka" <sip:09012345678@127.0.0.1>', "Privacy: id\r\n", ""),
+        ('"payphone\\" | 1 | \\"$[1/0]${SHELL(id)}" <sip:09012345678@127.0.0.1>', "Privacy: id\r\n", ""),
     ],
 )
 async def test_who_calls_is_what_the_caller_lets_us_know(
@@ -82,9 +86,26 @@ async def test_who_calls_is_what_the_caller_lets_us_know(
         start = await engine.take()
         assert start["args"] == ["05031859080"]
         assert start["channel"]["caller"]["number"] == expected
-        assert "09099998888" not in str(start)
+        assert "09099998888" not in str(start) and "anaka" not in str(start) and "SHELL" not in str(start)
         await engine.request("DELETE", f"channels/{start['channel']['id']}")
         assert await calling != 200
+
+
+@pytest.mark.parametrize("privacy", ["", "Privacy: id\r\n"])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("Anonymous", "anonymous"), ("Coin line/payphone", "payphone"), ("Unavailable", "unavailable")],
+)
+async def test_why_a_number_is_withheld_is_kept(
+    asterisk: PrivateAsterisk, name: str, why: str, privacy: str
+) -> None:
+    async with BareEngine(asterisk) as engine:
+        caller = f'"{name}" <sip:anonymous@anonymous.invalid>'
+        calling = asyncio.create_task(asyncio.to_thread(_short_call, asterisk, caller, privacy))
+        about = (await engine.take())["channel"]
+        assert numbers.caller(about["caller"]["number"], about["caller"]["name"]) == Caller(None, why)  # type: ignore[arg-type]
+        await engine.request("DELETE", f"channels/{about['id']}")
+        await calling
 
 
 async def test_an_agents_telephone_can_dial_nothing_but_the_echo_test(asterisk: PrivateAsterisk) -> None:

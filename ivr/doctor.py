@@ -171,6 +171,13 @@ async def _people(settings: Settings) -> AsyncIterator[Finding]:
     away = [row.name for row in telephones if row.state == "away"]
     if telephones and len(away) == len(telephones):
         yield Finding("doubtful", "every agent is 離席", "ivr agent set NAME available, or on the page")
+    silent = [row.name for row in telephones if row.unregistered_at is not None]
+    if silent:
+        yield Finding(
+            "doubtful",
+            f"telephones are not registered in Asterisk, and do not ring: {', '.join(silent)}",
+            "see that they are switched on and logged in",
+        )
     if people and telephones:
         yield Finding("good", f"{len(people)} people may log in, {len(telephones)} agents have telephones")
     if settings.pages_url.startswith("http://") and not settings.http.is_loopback:

@@ -64,6 +64,7 @@ async def test_what_went_wrong_in_one_that_runs(settings: Settings) -> None:
         await users.add(session, "sato", "x", tenant=None, at=now, role="admin")
         await agents.add(session, "ito", groups=["support"], endpoint="PJSIP/ito", secret="x", at=now)
         await agents.set_state(session, "ito", "away", "昼休み", now)
+        await agents.note_telephones(session, lambda endpoint: False, now)
         await health.beat(session, "engine", now, ok=False, detail={"lines": 1})
         refused = {"state": "refused", "reason": "ユーザー名またはパスワードが違います。"}
         await health.beat(session, "trunks", now, ok=False, detail={"hikari": refused})
@@ -80,6 +81,7 @@ async def test_what_went_wrong_in_one_that_runs(settings: Settings) -> None:
     assert "mesage" in bad and "ivr check" in bad
     assert "the mail server 127.0.0.1:1 does not answer" in bad
     assert "every agent is 離席" in doubtful
+    assert "telephones are not registered in Asterisk, and do not ring: ito -> see that" in doubtful
     assert "alarm prompts:shop: 音声にできないものがあります。" in doubtful
     async with opened(settings.database_url) as store, store.write() as session:
         later = datetime.now(UTC) - timedelta(seconds=10)

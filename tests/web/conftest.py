@@ -18,7 +18,7 @@ from tests.web.chromium import launched
 from tests.web.desk import NOW, PASSWORD, SESSION_KEY, fill
 from tests.web.lines import Office, open_office
 
-DATA = {"desk": "desk_data", "programs": "api_data"}
+DATA = {"desk": "desk_data", "programs": "api_data", "office": "office_data"}
 
 
 @dataclass
@@ -73,6 +73,22 @@ def desk_data(empty_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return made.data
 
 
+async def _open(settings: Settings) -> None:
+    store = await Store.open(settings.database_url)
+    await open_office(settings, store, StoppedClock())
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def office_data(empty_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dialplans lie beside it, in `dialplans`."""
+    made = tmp_path_factory.mktemp("office")
+    settings = load({"IVR_DATA": str(made / "var"), "IVR_DIALPLANS": str(made / "dialplans")})
+    shutil.copytree(empty_data, settings.data)
+    asyncio.run(_open(settings))
+    return settings.data
+
+
 async def _furnish(settings: Settings) -> None:
     store = await Store.open(settings.database_url)
     await open_office(settings, store, StoppedClock())
@@ -92,9 +108,12 @@ def api_data(empty_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def filled(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """Empty, or tests/web/desk.py for a test that asks for `desk` too, or tests/web/api_desk.py for one that asks for `programs`."""
+    """Empty, or for a test that asks for it, too: `desk` of tests/web/desk.py, `programs` of tests/web/api_desk.py, `office`."""
     wanted = next((data for name, data in DATA.items() if name in request.fixturenames), "empty_data")
-    shutil.copytree(request.getfixturevalue(wanted), settings.data)
+    data: Path = request.getfixturevalue(wanted)
+    shutil.copytree(data, settings.data)
+    if wanted == "office_data":
+        shutil.copytree(data.with_name("dialplans"), settings.dialplans)
     return settings
 
 
@@ -124,15 +143,16 @@ async def visitor(store: Store, settings: Settings, clock: StoppedClock) -> Asyn
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+async def browser(visitor: TestClient) -> AsyncIterator[Browser]:
+    """Closed before the server is, whose connections it holds."""
     async with launched() as opened:
         yield opened
 
 
 @pytest.fixture
-async def office(store: Store, settings: Settings, clock: StoppedClock) -> Office:
+def office(store: Store, settings: Settings, clock: StoppedClock) -> Office:
     """Two lines of two companies, live; see tests/web/lines.py."""
-    return await open_office(settings, store, clock)
+    return Office(settings, store, clock)
 
 
 Login = Callable[..., Awaitable[TestClient]]

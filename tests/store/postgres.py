@@ -13,6 +13,10 @@ from psycopg import sql
 
 DEBIAN = Path("/usr/lib/postgresql")  # not on the PATH there: several versions may stand side by side
 START_SECONDS = 120.0
+MIGRATIONS = (
+    "alembic_version",
+    "dbos_migrations",
+)  # say which tables there are: ours, and those of the job engine
 
 
 class Postgres:
@@ -85,19 +89,24 @@ class Postgres:
 
     def empty(self, database: str) -> None:
         """Without rows and as it was migrated, whoever still holds it. A hundred databases cost a gigabyte."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,)
-            )
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)'"
-            for (schema,) in connection.execute(schemas).fetchall():
-                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+                " WHERE datname = %s AND pid <> pg_backend_pid()",
+                (database,),
+            )
             found = connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+                "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema$)'"
             ).fetchall()
-            tables = [sql.Identifier(name) for (name,) in found if name != "alembic_version"]
-            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(sql.SQL(", ").join(tables)))
+            # Whatever refers to what; and forty times cheaper than TRUNCATE, which makes each table anew.
+            connection.execute("SET session_replication_role = replica")
+            for schema, table in found:
+                if table not in MIGRATIONS:
+                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, table)))
+            connection.execute(
+                "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
+                " FROM pg_sequences WHERE last_value IS NOT NULL"
+            )
 
     def stop(self) -> None:
         if self._server is not None and self._server.poll() is None:

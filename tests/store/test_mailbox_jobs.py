@@ -32,7 +32,7 @@ from tests.speech import wav
 from tests.transcriber_process import TINY, TranscriberProcess, until
 
 ROOT = Path(__file__).parents[2]
-SOON = 90.0
+SOON = 150.0
 
 
 class Desk:
@@ -189,9 +189,9 @@ async def test_of_two_transcribers_one_is_killed_at_its_work_and_the_other_finis
         TranscriberProcess(tmp_path / "1.log", TINY, desk.recordings) as first,
         TranscriberProcess(tmp_path / "2.log", TINY, desk.recordings) as second,
     ):
-        ids = [desk.leave(at=EVENING - timedelta(seconds=825)) for _ in range(5)]
+        ids = [desk.leave(at=EVENING - timedelta(seconds=275)) for _ in range(5)]
         long = desk.folder / f"{ids[0]}.wav"
-        long.write_bytes(wav(long.read_bytes()[44:] * 150, 8000))  # 824 s
+        long.write_bytes(wav(long.read_bytes()[44:] * 50, 8000))  # 275 s
         jobs = desk.jobs(Transcribers([HttpTranscriber(one.url) for one in (first, second)]))
         async with running(jobs):
             reads = lambda: next((one for one in (first, second) if one.has_open(long)), None)  # noqa: E731

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ivr import pins
 from ivr.closings import StoreClosings
 from ivr.dialplan.check import line_numbers
 from ivr.dialplan.load import load_text
@@ -24,6 +23,7 @@ from tests.dialplans import SHOP
 from tests.fakes.fake_closings import ClosingBook, FakeClosings
 from tests.hours_helpers import jst
 from tests.messages_helpers import ManualClock
+from tests.web.desk import CHEAP
 
 NOW = jst("2026-11-24 06:00")  # a Tuesday
 PIN = "482193"
@@ -68,7 +68,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -
     line = dialplans.LiveLine("shop", "shop", "shop", tuple(line_numbers(plan)), plan.hash, SHOP)
     async with store.write() as session:
         await dialplans.publish(session, line, at=NOW, by="test")
-        await store_pins.set_digest(session, "shop", pins.digest(PIN), at=NOW)
+        await store_pins.set_digest(session, "shop", CHEAP.hash(PIN), at=NOW)
     lines = Lines()
     await lines.reload(store)
 

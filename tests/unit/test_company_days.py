@@ -274,7 +274,6 @@ def test_a_file_that_is_none(data: bytes, words: str) -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR="
         + ",".join(map(str, range(24)))
         + ";BYMINUTE="
@@ -372,7 +371,7 @@ def test_any_texts_may_be_put_in(layout: str, new: dict[str, str]) -> None:
 # -- fuzz -------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)  # a process for each
 @given(
     st.binary(max_size=60).map(lambda junk: b"BEGIN:VCALENDAR\r\n" + junk + b"\r\nEND:VCALENDAR\r\n")
     | st.builds(

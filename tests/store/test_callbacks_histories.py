@@ -562,7 +562,7 @@ def test_whatever_happens(kind: str, sqlite_template: Path, request: pytest.Fixt
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=15,
+                max_examples=10,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -15,7 +15,7 @@ from ivr.callbacks.policy import Policies, Policy
 from ivr.callbacks.states import CLOSED
 from ivr.callbacks.who import SYSTEM, Who
 from ivr.clock import Clock
-from ivr.errors import CalendarError
+from ivr.errors import CalendarError, Conflict
 from ivr.hours.closings import Closing
 from ivr.store import alarms, callbacks, dials, events, undos
 from ivr.store.database import Store
@@ -166,6 +166,15 @@ async def help_out(session: AsyncSession, ticket: str, *, who: Who, now: datetim
     row = await service.own(session, ticket, who)
     changes = {"second": who.name}
     return await service.change(session, row, None, who=who, what="second", now=now, changes=changes)
+
+
+async def helped(session: AsyncSession, ticket: str, *, who: Who, now: datetime) -> CallbackRow:
+    """二次対応 is over, by whoever notes it. Conflict if nobody helps."""
+    row = await service.own(session, ticket, who)
+    if row.second is None:
+        raise Conflict("この折り返しは、二次対応中ではありません。", id="state")
+    changes = {"second": None}
+    return await service.change(session, row, None, who=who, what="second_end", now=now, changes=changes)
 
 
 def affected(row: CallbackRow, closings: Sequence[Closing]) -> bool:

@@ -187,7 +187,7 @@ async def close(
 ) -> CallbackRow:
     """対応済み, from any state in which something was left to do and nobody is on the line.
 
-    `result` None: it was done without a call. Conflict for a result that answers nobody, for another
+    `result` None: it was done without a call, and `note` says how, if a call was wanted. Conflict for a result that answers nobody, for another
     agent's callback, and for a complaint that no supervisor closes.
     """
     row = await own(session, ticket, who)
@@ -222,7 +222,7 @@ async def reopen(
     row = await own(session, ticket, who)
     if row.state != "done":
         raise Conflict(f"この折り返しは「{states.WORDS['done']}」ではありません。", id="state")
-    changes = {**FREE, "done_at": None, "result": None}
+    changes = {**FREE, "second": None, "done_at": None, "result": None}
     return await change(session, row, "open", who=who, what="reopen", now=now, why=why, changes=changes)
 
 

@@ -22,7 +22,7 @@ TIME = timedelta(seconds=90)
 WHATS = frozenset(
     {
         *("claim", "give_back", "offer", "accept", "decline", "edit", "number", "filled", "flag", "next"),
-        *("priority", "result", "done", "reopen", "second", "working", "waiting"),
+        *("priority", "result", "done", "reopen", "second", "second_end", "working", "waiting"),
     }
 )
 # Columns that get their values back.

@@ -346,6 +346,19 @@ async def test_near_then_past_then_tier_2_then_tier_3_and_each_once(desk: Store)
     assert [event.what for event in history] == ["created", "near_due", "escalate", "escalate", "second"]
 
 
+async def test_who_helps_has_done_so_when_it_is_noted_and_when_the_matter_comes_up_again(desk: Store) -> None:
+    ticket = await ask(desk)
+    async with desk.write() as session:
+        with pytest.raises(Conflict, match="二次対応中ではありません"):
+            await escalation.helped(session, ticket, who=AIKO, now=NOON)
+        await escalation.help_out(session, ticket, who=BEN, now=NOON)
+        row = await escalation.helped(session, ticket, who=AIKO, now=after(60))
+        assert row.second is None
+        await escalation.help_out(session, ticket, who=BEN, now=after(120))
+        await service.close(session, ticket, who=AIKO, now=after(180), note="設定を直した")
+        assert (await service.reopen(session, ticket, who=AIKO, now=after(240))).second is None
+
+
 async def test_hundreds_that_are_late_hide_none_that_comes_near(desk: Store) -> None:
     known = {"resolution_due_at": after(9e6), "news_due_at": after(9e6), "tier": 3, "warned_at": NOON}
     late = [

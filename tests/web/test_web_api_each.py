@@ -47,6 +47,7 @@ TABLE: dict[str, Row] = {
     f"POST {ONE}/decline": Row("callbacks/1000034/decline", {}, {"offered_to": None}),
     f"POST {ONE}/assign": Row("callbacks/1000012/assign", {"to": "alice"}, {"agent": "alice"}),
     f"POST {ONE}/help": Row("callbacks/1000034/help", None, {"second": "sam", "agent": "suzuki"}),
+    f"POST {ONE}/help-end": Row("callbacks/1000034/help-end", None, {"second": None, "agent": "suzuki"}),
     f"POST {ONE}/begin": Row("callbacks/1000023/begin", None, {"begun_at": "2026-11-24T11:00:00+09:00"}),
     f"POST {ONE}/dial": Row("callbacks/1000023/dial", {}, {"ticket": "1000023", "fresh": True}, headers=KEY),
     f"POST {ONE}/result": Row("callbacks/1000023/result", {"result": "reached", "note": "済"}, {"state": "done"}),
@@ -116,6 +117,7 @@ def name_of(method: str, path: str) -> str:
 BEFORE = {
     "POST dedicated/end": ("PUT", TABLE["PUT dedicated"]),
     f"POST {ONE}/undo": ("POST", Row("callbacks/1000012/claim")),
+    f"POST {ONE}/help-end": ("POST", TABLE[f"POST {ONE}/help"]),
     "DELETE lines/{line}/closings/{entry}": ("POST", TABLE["POST lines/{line}/closings"]),
 }
 

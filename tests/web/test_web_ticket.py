@@ -164,6 +164,7 @@ FORMS = {
     "next": {"next_at": "2026-11-25T10:00"},
     "begin": {},
     "help": {},
+    "help-end": {},
     "news": {},
     "done": {"note": "メールで回答"},
     "reopen": {},

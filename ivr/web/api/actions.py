@@ -88,6 +88,12 @@ async def help_out(request: web.Request, seen: int | None) -> Ticket:
         return Ticket.of(await escalation.help_out(act.db, act.ticket, who=act.who, now=act.now))
 
 
+async def helped(request: web.Request, seen: int | None) -> Ticket:
+    """二次対応 is over; nobody helps with the callback any more."""
+    async with acting(request, "help-end", seen) as act:
+        return Ticket.of(await escalation.helped(act.db, act.ticket, who=act.who, now=act.now))
+
+
 # -- work -----------------------------------------------------------------------------------------
 
 

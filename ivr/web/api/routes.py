@@ -33,6 +33,7 @@ ACTIONS: dict[str, Callable[..., Awaitable[Any]]] = {
     "decline": actions.decline,
     "assign": actions.assign,
     "help": actions.help_out,
+    "help-end": actions.helped,
     "begin": actions.begin,
     "dial": actions.dial,
     "result": actions.record,

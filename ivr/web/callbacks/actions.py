@@ -206,6 +206,10 @@ async def help_out(doing: Doing) -> None:
     await escalation.help_out(doing.db, doing.ticket, who=doing.who, now=doing.now)
 
 
+async def helped(doing: Doing) -> None:
+    await escalation.helped(doing.db, doing.ticket, who=doing.who, now=doing.now)
+
+
 async def news(doing: Doing) -> None:
     await escalation.news_told(doing.db, doing.ticket, policy=doing.policy, who=doing.who, now=doing.now)
 
@@ -308,6 +312,7 @@ SEEN: dict[str, Act] = {
     "next": set_next,
     "begin": begin,
     "help": help_out,
+    "help-end": helped,
     "news": news,
     "done": finish,
     "reopen": reopen,

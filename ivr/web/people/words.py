@@ -50,6 +50,7 @@ CHANGES: Final = {
     "give-back": "担当を外れる",
     "give-up": "連絡不能",
     "help": "二次対応",
+    "help-end": "二次対応の終了",
     "memo": "メモ",
     "merge": "まとめる",
     "news": "経過の連絡",

@@ -225,3 +225,34 @@ async def test_failed_logins_are_seen_by_whose_name_was_tried(
         ("login_failed", "?", None, "127.0.0.1"),
         ("login_failed", "alice", "ecforce", "127.0.0.1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "about", "detail", "said"),
+    [
+        ("view", "list", "incoming", "", "着信規制"),
+        ("change", "list", "dedicated", "end", "専任担当 解除・却下"),
+        ("change", "list", "outgoing 12", "approve", "発信禁止 12 承認"),
+        ("view", "list", "supervise", "", "割り当てと判断"),
+        ("view", "list", "callbacks", "todo", "折り返しの一覧 対応が必要"),
+        ("download", "list", "callbacks", "due", "折り返しの一覧 期限間近・超過"),
+        ("change", "message", "m1000012", "run transcript", "m1000012 処理のやり直し 文字起こし"),
+        ("download", "report", "figures 2026-11-01_2026-11-30", "", "集計 2026-11-01_2026-11-30"),
+        ("view", "report", "call.lost slot:0-10 2026-11-01_2026-11-30", "",
+         "取れなかった通話 月曜日 10時台 2026-11-01_2026-11-30"),
+        ("download", "report", "months", "", "月ごとの通話数"),
+        ("clear", "list", "audit", "120", "操作の記録 120"),
+        ("token_add", "token", "crm", "supervisor", "crm スーパーバイザー"),
+        ("role", "user", "bob", "agent > admin", "bob オペレーター → 管理者"),
+    ],
+)  # fmt: skip
+async def test_codes_are_told_in_words(
+    login: Login, store: Store, what: str, kind: str, about: str, detail: str, said: str
+) -> None:
+    await note(store, "root", what, about, kind=kind, detail=detail)
+    sue = await login("sue")
+    row = (await as_csv(sue, "?who=root"))[1]
+    assert f"{row[4]} {row[5]}".rstrip() == said
+    assert not re.search(r"[a-z_]", row[2] + row[3]), "the act and its kind, too"
+    page = await (await sue.get("/admin/audit?who=root")).text()
+    assert f"<td>{row[2]}</td>" in page and f"<td>{row[5]}</td>" in page

@@ -13,13 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.clock import JAPAN
 from ivr.store import audit
 from ivr.store.tables import AuditRow
-from ivr.web import sheet
+from ivr.web import sheet, words
+from ivr.web.callbacks import filters
 from ivr.web.keys import CLOCK, STORE, VIEWER
+from ivr.web.lists import views as lists
 from ivr.web.pages import render
-from ivr.web.people.words import ACTS, CHANGES, KINDS, ROLES, WHOLES
+from ivr.web.people.words import ACTS, CHANGES, KINDS, ROLES
+from ivr.web.people.words import WHOLES as PLACES
+from ivr.web.reports import labels
 
 Times = tuple[datetime | None, datetime | None]
 
+WHOLES = PLACES | lists.TITLES
+FIGURES = {"figures": "集計", "months": "月ごとの通話数", **labels.NAMES}
+SHOWN: dict[str, str] = {str(code): word for code, word in filters.WORDS.items()}
 PAGE, CHUNK = 100, 1000  # rows of a page, and of one read for a file
 COLUMNS = ("日時", "利用者", "操作", "対象の種類", "対象", "内容", "契約企業")
 UNREADABLE = "日時を読み取れませんでした。例：2026-11-24 09:00"
@@ -136,7 +143,7 @@ def _said(row: AuditRow, tickets: dict[str, str]) -> dict[str, Any]:
         "who": row.who,
         "act": ACTS.get(row.what, row.what),
         "kind": KINDS.get(row.kind, row.kind),
-        "about": WHOLES.get(row.about, row.about),
+        "about": _about(row),
         "detail": _detail(row),
         "tenant": row.tenant,
         "link": None,
@@ -150,18 +157,31 @@ def _said(row: AuditRow, tickets: dict[str, str]) -> dict[str, Any]:
     return shown
 
 
+def _about(row: AuditRow) -> str:
+    """A list may be followed by an entry, a figure of the reports by its scope and period."""
+    if row.kind == "report":
+        name, *rest = row.about.split(" ")
+        return " ".join(
+            filter(None, (FIGURES.get(name, name), *(labels.scope_said(one) or one for one in rest)))
+        )
+    first, _, entry = row.about.partition(" ")
+    return f"{WHOLES.get(first, first)} {entry}".rstrip()
+
+
 def _detail(row: AuditRow) -> str:
     detail = row.detail or ""
     if row.kind in ("user", "token"):  # a role, or one and the next
         return " → ".join(ROLES.get(one, one) for one in detail.split(" > "))
-    return CHANGES.get(detail, detail)
+    if row.about == "callbacks":  # which part of the list
+        return SHOWN.get(detail, detail)
+    act, _, stage = detail.partition(" ")
+    return f"{CHANGES.get(act, act)} {words.STAGES.get(stage, stage)}".rstrip()
 
 
 def _cells(row: AuditRow) -> list[str]:
     at = f"{row.at.astimezone(JAPAN):%Y/%m/%d %H:%M:%S}"
     act, kind = ACTS.get(row.what, row.what), KINDS.get(row.kind, row.kind)
-    about = WHOLES.get(row.about, row.about)
-    return [at, row.who, act, kind, about, _detail(row), row.tenant or ""]
+    return [at, row.who, act, kind, _about(row), _detail(row), row.tenant or ""]
 
 
 ROUTES = [web.get("/admin/audit", show), web.get("/admin/audit.csv", download)]

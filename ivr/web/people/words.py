@@ -75,6 +75,7 @@ WHOLES: Final = {
     "audit": "操作の記録",
     "list": "一覧",
     "silent": "音声のないもの",
+    "supervise": "割り当てと判断",
 }
 KINDS: Final = {
     "callback": "折り返し",

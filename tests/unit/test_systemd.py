@@ -67,6 +67,14 @@ def test_users_and_directories_are_made_as_the_engine_needs_them(tmp_path: Path)
     )
 
 
+def test_the_units_may_read_the_settings() -> None:
+    """/etc/ivr is for root and the group ivr; the units' first group is that of Asterisk."""
+    assert "d /etc/ivr 0750 root ivr -" in (PACKAGING / "ivr.tmpfiles").read_text().splitlines()
+    for unit in UNITS:
+        lines = (PACKAGING / unit).read_text().splitlines()
+        assert {"User=ivr", "Group=asterisk", "SupplementaryGroups=ivr"} <= {*lines}
+
+
 def test_the_program_of_each_unit_is_one_of_ours() -> None:
     """As `ivr` itself reads it."""
     for unit in UNITS:

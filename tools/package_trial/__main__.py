@@ -60,7 +60,7 @@ class Trial:
         for unit in ("ivr", "ivr-transcriber"):
             pid = self.debian.unit(unit, "MainPID")
             assert self.debian.run("ps", "-o", "user=", "-p", pid).strip() == "ivr", unit
-        assert "sip:" in self.debian.run("ivr", "agent", "add", "sato", "--group", "support")
+        assert "password" in self.debian.run("ivr", "agent", "add", "sato", "--group", "support")
         self.debian.until(
             lambda: "sato" in theirs.asked(self.debian, "pjsip show endpoints"), 30, "Asterisk knows sato"
         )

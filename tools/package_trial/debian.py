@@ -24,7 +24,7 @@ mount -t tmpfs -o mode=755 tmpfs run
 mkdir -p before
 pivot_root . before
 umount -l /before
-exec env -i container=trial PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 /lib/systemd/systemd --log-target=console
+exec env -i container=trial PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 /lib/systemd/systemd --log-target=journal
 """
 
 

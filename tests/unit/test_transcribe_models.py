@@ -112,7 +112,7 @@ def test_at_most_two_are_in_memory_and_what_is_under_way_ends_on_its_own(
     process: TranscriberProcess, recordings: Path
 ) -> None:
     long = recordings / "long.wav"
-    long.write_bytes(wav((recordings / "message.wav").read_bytes()[44:] * 400, 8000))
+    long.write_bytes(wav((recordings / "message.wav").read_bytes()[44:] * 200, 8000))
     answers: list[dict[str, object]] = []
     asking = threading.Thread(target=lambda: answers.append(process.transcribe(long, "one")[1]))
     asking.start()

@@ -203,8 +203,13 @@ def test_who_hangs_up_stops_the_work(tmp_path: Path, recordings: Path) -> None:
 
 def test_sigterm_while_the_model_is_tried_ends_both(tmp_path: Path, recordings: Path) -> None:
     def children(parent: int) -> list[int]:
+        """Those that run a program of their own by now: the parent stands still until then, and would for ever."""
         tasks = Path(f"/proc/{parent}/task").iterdir()
-        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        return [pid for pid in pids if command(pid) != command(parent)]
+
+    def command(pid: int) -> bytes:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
 
     with TranscriberProcess(tmp_path / "log", TINY, recordings) as process:
         tried = until(lambda: children(process.process.pid), what="the child that tries the model")

@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ivr.asterisk import conf
 from ivr.asterisk.bundle import last_resort
 from ivr.asterisk.existing import admin, change
 from ivr.asterisk.existing.look import MODULES
 from ivr.asterisk.install import AsteriskInstall
 from ivr.errors import AsteriskError
 from ivr.settings import Settings, load
+from tests.asterisk.bare_engine import BareEngine
 from tests.asterisk.sip import LOUD, SipCall
 from tests.asterisk.somebody import Somebody
 from tests.asterisk.test_dialplan import write_tone
@@ -88,9 +91,10 @@ async def test_installed_used_and_removed_without_a_trace(
             await theirs.apply_config()
             assert await change.refused(theirs.console, done.broadcasts, MODULES) == []
         await asyncio.to_thread(leave_a_message, theirs, settings)
+        await record_by_ari(theirs, settings)
         await admin.remove(settings)
         assert (theirs.files(), theirs.links()) == (before, links)
-        assert not (theirs.spool / "recording" / "messages").is_symlink()
+        assert not (theirs.spool / "recording").is_symlink()
         talk.over.set()
         await asyncio.to_thread(talk.join)
     assert len(talk.echoed) > 4
@@ -107,6 +111,30 @@ def leave_a_message(theirs: Somebody, settings: Settings) -> None:
                 call.talk(1.0, LOUD)
                 return
     raise AssertionError(theirs.log())
+
+
+async def record_by_ari(theirs: Somebody, settings: Settings) -> None:
+    """As an engine does: Asterisk itself refuses to record through a link further down."""
+    passwords = conf.ari_passwords(settings.asterisk_base)
+    there = SimpleNamespace(settings=SimpleNamespace(ari=str(theirs.ari)), passwords=passwords)
+    async with BareEngine(there) as engine:  # type: ignore[arg-type]
+        over = threading.Event()
+        talk = asyncio.create_task(asyncio.to_thread(talk_until, over, theirs))
+        channel = (await engine.take())["channel"]["id"]
+        await engine.request("POST", f"channels/{channel}/answer")
+        await engine.request("POST", f"channels/{channel}/record", {"name": "messages/ours", "format": "wav"})
+        deadline = asyncio.get_running_loop().time() + 30
+        while not (settings.messages / "ours.wav").exists():
+            assert asyncio.get_running_loop().time() < deadline, theirs.log()
+            await asyncio.sleep(0.1)
+        over.set()
+        await talk
+
+
+def talk_until(over: threading.Event, theirs: Somebody) -> None:
+    with SipCall(theirs.sip, "05031859080", caller="<sip:09012345678@127.0.0.1>") as call:
+        while not over.is_set():
+            call.talk(0.2, LOUD)
 
 
 async def test_what_is_refused_is_undone(asterisk_install: AsteriskInstall, tmp_path: Path) -> None:

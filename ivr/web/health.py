@@ -1,5 +1,6 @@
 """`/healthz`: this process lives. `/readyz`: calls can be taken, or why not."""
 
+import json
 from datetime import datetime
 from typing import Literal
 
@@ -20,8 +21,8 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """503 unless the engine wrote within 3 s that its ARI link is up; the reason is in the JSON.
 
-    `alarms` counts what somebody must look at: calls are taken all the same. `trunks`: how each carrier with
-    which we register stands, and its answer in plain words.
+    `alarms` counts what somebody must look at: calls are taken all the same. `trunks`: how each carrier stands that
+    was asked, and its answer in plain words.
     """
     try:
         async with request.app[STORE].read() as db:
@@ -33,7 +34,13 @@ async def readyz(request: web.Request) -> web.Response:
     reason = why_not(row, request.app[CLOCK].now())
     if reason is not None:
         return _not_ready("engine", reason)
-    return web.json_response({"ready": True, "alarms": standing, "trunks": trunks.detail if trunks else {}})
+    answer = {"ready": True, "alarms": standing, "trunks": trunks.detail if trunks else {}}
+    return web.json_response(answer, dumps=_in_words)
+
+
+def _in_words(answer: object) -> str:
+    """People read it by curl."""
+    return json.dumps(answer, ensure_ascii=False)
 
 
 def _not_ready(part: str, reason: str) -> web.Response:

@@ -28,6 +28,21 @@ async def test_ready(visitor: TestClient, store: Store, ago: float) -> None:
     assert (await visitor.get("/readyz")).status == 200
 
 
+async def test_how_the_carriers_stand_is_told_in_words_that_can_be_read(
+    visitor: TestClient, store: Store, clock: StoppedClock
+) -> None:
+    await beat(store, ok=True, ago=0)
+    trunk = {"hikari": {"state": "refused", "reason": "事業者に登録を断られました。"}}
+    async with store.write() as db:
+        await health.beat(db, "trunks", clock.now(), ok=False, detail=trunk)
+    answer = await visitor.get("/readyz")
+    assert answer.status == 200
+    assert (
+        '"trunks": {"hikari": {"state": "refused", "reason": "事業者に登録を断られました。"}}'
+        in await answer.text()
+    )
+
+
 async def test_not_ready_before_the_engine_ran(visitor: TestClient) -> None:
     answer = await visitor.get("/readyz")
     assert answer.status == 503

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
+from ivr.store import orders
 from ivr.store.tables import AgentRow, CallRow, UserRow
 from ivr.store.upsert import insert_new
 
@@ -261,6 +262,7 @@ async def release(
             row.unanswered += 1
             if row.unanswered >= UNANSWERED_LIMIT:
                 row.state, row.reason, row.since, row.unanswered = "away", UNANSWERED_REASON, now, 0
+                await orders.put(session, "jobs", "agents", {}, now)  # nor does the fallback ring them
     await session.flush()
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from ivr.errors import Conflict, NotFound
-from ivr.store import agents, seats
+from ivr.store import agents, orders, seats
 from ivr.store.agents import Seat, Staffing
 from ivr.store.database import Store
 from ivr.store.tables import AgentRow
@@ -210,6 +210,9 @@ async def test_three_unanswered_rings_set_the_agent_away_with_a_reason(store: St
     row = await get(store, "tanaka")
     assert (row.state, row.reason) == ("away", "3回続けて応答がありませんでした")
     assert await reserve(store, "c2", now=after(86400)) == []
+    async with store.read() as session:
+        asked = [order.kind for order in await orders.pending(session, "jobs")]
+    assert asked == ["agents"], "a bundle without them, for the fallback"
 
 
 async def test_an_answer_resets_the_count(store: Store) -> None:

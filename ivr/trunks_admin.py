@@ -126,7 +126,7 @@ def _to_test(trunks: Trunks, name: str, number: str | None) -> tuple[Trunk, str,
     to = next((each for each in ours if each != ours[0]), ours[0]) if number is None else to_e164(number)
     if to not in ours:
         raise SettingsError(
-            f"{number} is none of our numbers: {', '.join(spelled(each) for each in dict.fromkeys(ours))}"
+            f"{number} is none of our numbers as which a call arrives: {', '.join(spelled(each) for each in dict.fromkeys(ours))}"
         )
     return trunk, to, next((each for each in trunk.model.numbers if each != to), trunk.model.numbers[0])
 

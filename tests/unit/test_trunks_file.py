@@ -327,8 +327,12 @@ def test_the_check_holds_trunks_against_the_lines(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["hikary"], 'there is no trunk hikary; did you mean "hikari"?'),
-        (["hikari", "--number", "03-9999-9999"], "03-9999-9999 is none of our numbers: 03-1234-5678"),
-        (["hikari", "--number", "x"], "x is none of our numbers: 03-1234-5678"),
+        (
+            ["hikari", "--number", "x"],
+            "x is none of our numbers as which a call arrives: 03-1234-5678, 050-3185-9080",
+        ),
+        # The carrier names the account, which is always the first number.
+        (["account", "--number", "03-1234-5679"], "as which a call arrives: 050-3185-9080, 03-1234-5678"),
     ],
 )
 def test_what_cannot_be_tested_is_said_before_anything_rings(
@@ -338,7 +342,11 @@ def test_what_cannot_be_tested_is_said_before_anything_rings(
     arguments: list[str],
     said: str,
 ) -> None:
-    assert problems_of(tmp_path, f"trunks:\n  hikari: {GATEWAY}\n") == []
+    account = (
+        "{template: 050-register, host: h, user: u, numbers: [050-3185-9080, 03-1234-5679], channels: 2}"
+    )
+    text = f"trunks:\n  hikari: {GATEWAY}\n  account: {account}\n"
+    assert problems_of(tmp_path, text, 'hikari = "x"\naccount = "x"\n') == []
     monkeypatch.setenv("IVR_DATA", str(tmp_path))
     monkeypatch.setenv("IVR_TRUNKS", str(tmp_path / "trunks.yaml"))
     assert main(["trunk", "test", *arguments]) == 78

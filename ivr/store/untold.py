@@ -3,10 +3,14 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.store.tables import CallbackEvent, CallbackRow, ContactRow, Delivery
+
+
+# Alone in its ticket, the one that an agent may have added or put right there; else the own one.
+_ADDRESS = case((CallbackRow.contacts == 1, CallbackRow.email), else_=ContactRow.email)
 
 
 async def events(session: AsyncSession, limit: int) -> Sequence[tuple[CallbackEvent, CallbackRow]]:
@@ -38,14 +42,14 @@ async def waiting(
     until: datetime,
     limit: int,
 ) -> Sequence[ContactRow]:
-    """Those with a mail address that were promised a call in [since, until), on which work was not begun.
+    """Those that can be mailed, were promised a call in [since, until), and on which work was not begun.
 
     `closed`: states of a callback in which nothing is left to do.
     """
     query = (
         select(ContactRow)
         .join(CallbackRow, CallbackRow.ticket == ContactRow.ticket)
-        .where(ContactRow.line.in_(lines), ContactRow.email.is_not(None), ContactRow.begun_at.is_(None))
+        .where(ContactRow.line.in_(lines), _ADDRESS.is_not(None), ContactRow.begun_at.is_(None))
         .where(ContactRow.due_at >= since, ContactRow.due_at < until)
         .where(CallbackRow.state.not_in(closed))
         .order_by(ContactRow.due_at)

@@ -218,6 +218,21 @@ async def test_a_promise_that_is_broken_is_owned_up_to_once(desk: Counter) -> No
     assert await desk.told(settled=False) == []
 
 
+async def test_who_told_an_address_on_the_telephone_is_told_of_a_broken_promise_too(desk: Counter) -> None:
+    desk.tell("delayed")
+    first = await desk.ask("a", email=None)
+    second = await desk.ask("b", email=HANAKO, number="+81312345678")
+    async with desk.store.write() as session:
+        for ticket, email in ((first, "told@example.jp"), (second, None)):
+            changed = update(CallbackRow).where(CallbackRow.ticket == ticket).values(email=email)
+            await session.execute(changed)
+    desk.clock.advance(2 * 3600 + 1)
+    ((to, subject, _),) = await desk.told(settled=False)
+    assert (to, subject) == ("told@example.jp", f"ご連絡が遅れております（受付番号 {first}）")
+    desk.clock.advance(3600)
+    assert await desk.told(settled=False) == [], "nor whose address was taken away"
+
+
 async def test_a_promise_that_is_kept_is_not(desk: Counter) -> None:
     desk.tell("delayed")
     ticket = await desk.ask()

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.store.tables.base import GOING_ON, UNTOLD, Base
 
-# A customer with a mail address waits, and is told when the promise is not kept.
-_ASKED = text("email IS NOT NULL AND begun_at IS NULL")
+# A customer waits, and is told by mail when the promise is not kept.
+_ASKED = text("begun_at IS NULL")
 _OWED = text("unrecorded IS NOT NULL")
 
 

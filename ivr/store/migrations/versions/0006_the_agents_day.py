@@ -93,7 +93,7 @@ def _customers() -> None:
     op.add_column("callbacks", sa.Column("email", sa.Text(), nullable=True))
     op.add_column("callbacks", sa.Column("news_warned_at", sa.DateTime(), nullable=True))
     op.add_column("callback_contacts", sa.Column("email", sa.Text(), nullable=True))
-    asked = sa.text("email IS NOT NULL AND begun_at IS NULL")
+    asked = sa.text("begun_at IS NULL")
     op.create_index(
         "ix_callback_contacts_promised",
         "callback_contacts",

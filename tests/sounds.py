@@ -1,6 +1,5 @@
 """What voicemails really hold: speech in many voices and troubles, tones of the network, fax machines, music. At 8 kHz."""
 
-import random
 import shutil
 import subprocess
 import warnings
@@ -317,12 +316,3 @@ def pieces(chance: np.random.Generator) -> dict[str, Floats]:
     drums = np.concatenate([noise(0.06, -14, chance) * np.linspace(1, 0, 480), silence(0.44)])
     found["chords and drums"] = mixed(at_level(found["chords, piano"], -20), drums)
     return {name: at_level(sound, -20) for name, sound in found.items()}
-
-
-def melodic_troubles(said: Floats, chance: random.Random) -> Floats:
-    """Somebody speaks once, somewhere in half a minute of music on hold."""
-    sound = at_level(np.resize(held_music(), RATE * 30), -24)
-    spoken = at_level(said, -24)[: RATE * 20]
-    at = chance.randrange(0, len(sound) - len(spoken))
-    sound[at : at + len(spoken)] += spoken
-    return sound

@@ -1,44 +1,24 @@
 """Speech is judged by energy: what is said is heard, what is proven non-speech makes no callback."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from ivr.messages.speech import judge_samples
-from tests.speech import from_mulaw, speak, to_mulaw
+from tests import sounds
+from tests.sounds import RATE, Floats, at_level, silence, telephoned, tone
+from tests.speech import speak
 
-RATE = 8000
-Floats = npt.NDArray[np.float64]
 _chance = np.random.default_rng(20261124)
 
 
-def at_level(samples: npt.NDArray[np.generic], dbfs: float) -> Floats:
-    """Scaled to this RMS."""
-    floats = samples.astype(np.float64)
-    return floats / np.sqrt(np.mean(floats**2)) * 32768 * 10 ** (dbfs / 20)
-
-
 def noise(seconds: float, dbfs: float) -> Floats:
-    return at_level(_chance.standard_normal(int(RATE * seconds)), dbfs)
-
-
-def tone(seconds: float, dbfs: float, *frequencies: float) -> Floats:
-    time = np.arange(int(RATE * seconds)) / RATE
-    return at_level(np.sum([np.sin(2 * np.pi * f * time) for f in frequencies], axis=0), dbfs)
-
-
-def silence(seconds: float) -> Floats:
-    return np.zeros(int(RATE * seconds))
+    return sounds.noise(seconds, dbfs, _chance)
 
 
 def over(background: float, *parts: Floats) -> Floats:
     """The parts one after the other, over noise of `background` dBFS."""
     joined = np.concatenate(parts)
     return joined + at_level(_chance.standard_normal(len(joined)), background)
-
-
-def telephoned(samples: Floats) -> bytes:
-    return from_mulaw(to_mulaw(samples.clip(-32768, 32767).astype(np.int16))).tobytes()
 
 
 @pytest.mark.parametrize("text", ["はい", "もしもし", "ログインできません。折り返しお電話ください。"])
@@ -77,6 +57,18 @@ def test_a_short_word_in_three_minutes_of_noise_is_heard() -> None:
 )
 def test_non_speech_is_proven(sound: Floats) -> None:
     assert judge_samples(telephoned(sound)).kind != "speech"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound"),
+    [
+        *(pytest.param("tone", sound, id=name) for name, sound in sounds.network_tones().items()),
+        *(pytest.param("fax", sound, id=name) for name, sound in sounds.faxes().items()),
+        pytest.param("music", sounds.held_music(), id="music on hold"),
+    ],
+)
+def test_machines_are_told_apart(kind: str, sound: Floats) -> None:
+    assert judge_samples(telephoned(sound)).kind == kind
 
 
 def test_speech_over_a_steady_hum_is_heard() -> None:

@@ -219,6 +219,7 @@ def session_key(settings: Settings) -> bytes:
 
 async def jobs(settings: Settings) -> None:
     """Durable work, prompts, publishing, the fallback bundle."""
+    from ivr.asterisk.existing.admin import recorded
     from ivr.auditing import Keeper
     from ivr.jobs import Jobs
     from ivr.messages.pipeline import Normalising, Reading
@@ -262,7 +263,7 @@ async def jobs(settings: Settings) -> None:
             tasks.append(group.create_task(desk.watch.run(), name="watch"))
             keeper = Keeper(store, clock, settings.audit_days)
             tasks.append(group.create_task(keeper.run(), name="audit"))
-            if (settings.asterisk_base / "etc" / "asterisk.conf").exists():
+            if recorded(settings) or (settings.asterisk_base / "etc" / "asterisk.conf").exists():
                 tasks.append(group.create_task(Watching(settings, store, clock).run(), name="trunks"))
         else:
             tasks.append(group.create_task(heartbeat.beat("jobs"), name="heartbeat"))

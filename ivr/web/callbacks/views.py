@@ -122,7 +122,7 @@ async def _listed(
         row = entry.row
         if row.agent and row.state in ("claimed", "working") and (row.next_at is None or row.next_at <= now):
             own.setdefault(row.agent, row.ticket)
-    rows = html(request, "console_rows.html", found=found, row=_Row(request, of, names, now))
+    rows = html(request, "console_rows.html", found=found, over=of.over, row=_Row(request, of, names, now))
     return Listed(
         rows=rows,
         count=len(found.todo) + (len(found.handled) if of.q or of.over else 0),

@@ -69,10 +69,10 @@ one.querySelector(".act-claim").addEventListener("submit", async (event) => {
   const asked = { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "text/plain" } };
   const answer = await fetch(form.action, { ...asked, redirect: "manual" }).catch(() => null);
   if (answer?.type === "opaqueredirect") location.assign(`/callbacks/${one.dataset.one}${location.search}`);
-  else if (answer?.status !== 409) form.submit();
+  else if (answer && answer.status !== 409) form.submit();
   else {
     document.body.removeAttribute("data-going");
-    lost(await answer.text());
+    lost(answer ? await answer.text() : "サーバーにつながりません。少し待ってから、もう一度押してください。");
   }
 });
 

@@ -30,7 +30,19 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.call import CallbackPromise
-from ivr.callbacks import asking, dialing, edits, escalation, lists, merging, ringing, service, undo
+from ivr.callbacks import (
+    abandoned,
+    asking,
+    dialing,
+    edits,
+    escalation,
+    lists,
+    merging,
+    ringing,
+    service,
+    supervising,
+    undo,
+)
 from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.dialing import Dial
 from ivr.callbacks.policy import Policy
@@ -375,6 +387,16 @@ class Desk(RuleBasedStateMachine):
                 "complain",
                 "number",
                 "read",
+                "offer",
+                "accept",
+                "assign",
+                "next",
+                "wait",
+                "begin",
+                "help",
+                "want",
+                "once_more",
+                "got_through",
             ]
         ),
     )
@@ -382,7 +404,7 @@ class Desk(RuleBasedStateMachine):
         row = self.one(pick, who)
         if row is None:
             return
-        ticket, now = row.ticket, self.now
+        ticket, now, later = row.ticket, self.now, self.now + timedelta(hours=1)
         deeds: dict[str, Deed] = {
             "give_back": lambda s: service.give_back(s, ticket, who=who, now=now),
             "close": lambda s: service.close(s, ticket, who=who, now=now, note="メールで"),
@@ -396,6 +418,18 @@ class Desk(RuleBasedStateMachine):
             "complain": lambda s: edits.flag(s, ticket, who=who, now=now, complaint=True),
             "number": lambda s: edits.edit(s, ticket, {"number": "090-3333-4444"}, who=who, now=now),
             "read": lambda s: edits.read(s, ticket, who=who, now=now),
+            "offer": lambda s: service.offer(s, ticket, to=AGENTS[-1].name, who=who, memo="件", now=now),
+            "accept": lambda s: service.accept(s, ticket, who, until=later, now=now),
+            "assign": lambda s: service.assign(s, ticket, to=who.name, who=who, until=later, now=now),
+            "next": lambda s: dialing.set_next(s, ticket, later, who=who, now=now),
+            "wait": lambda s: service.wait(s, ticket, "waiting", who=who, now=now),
+            "begin": lambda s: service.begin_work(s, ticket, who=who, now=now),
+            "help": lambda s: escalation.help_out(s, ticket, who=who, now=now),
+            "want": lambda s: edits.want_reply(s, ticket, due=later, who=who, now=now),
+            "once_more": lambda s: supervising.once_more(s, ticket, who=who, now=now, why="再度"),
+            "got_through": lambda s: abandoned.got_through(
+                s, tenant=row.tenant, line=row.line, number=row.number, now=now
+            ),
         }
         self.run(self.once(pick, self.kept(who, ticket, deeds[what])))
 

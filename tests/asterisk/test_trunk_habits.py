@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,27 @@ async def test_keys_come_as_info_while_a_prompt_plays(asterisk: PrivateAsterisk)
             "#",
             "2",
         ]
+        await calling
+
+
+async def test_nothing_is_said_before_the_voice_has_its_way_or_half_a_second(
+    asterisk: PrivateAsterisk,
+) -> None:
+    """Who sends nothing is waited for: what is played into a way that is not open yet is lost."""
+    taken = threading.Event()
+
+    def says_nothing() -> None:
+        with SipCall(asterisk.settings.sip, "0311110000", source="127.0.3.1"):
+            taken.wait(30)
+
+    async with BareEngine(asterisk) as engine:
+        calling = asyncio.create_task(asyncio.to_thread(says_nothing))
+        start = await engine.take()
+        taken.set()
+        began, taken_at = (
+            datetime.fromisoformat(at) for at in (start["channel"]["creationtime"], start["timestamp"])
+        )
+        assert taken_at - began >= timedelta(seconds=0.45)
         await calling
 
 

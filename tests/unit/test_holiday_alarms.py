@@ -38,12 +38,24 @@ class Desk:
         return {key: text for key, text in found.items() if key.startswith("holidays:")}
 
 
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is spoken and sounds for one test, the next has."""
+    made = tmp_path_factory.mktemp("voice")
+    for name in ("prompts", "sounds"):
+        (made / name).mkdir()
+    return made
+
+
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path, voice: Path) -> AsyncIterator[Desk]:
     (tmp_path / "dialplans").mkdir()
     (tmp_path / "dialplans" / "shop.yaml").write_text(PLAIN, "utf-8")
     names = {"DATA": "var", "DIALPLANS": "dialplans", "PROMPTS": "recordings"}
     settings = load({f"IVR_{name}": str(tmp_path / path) for name, path in names.items()})
+    settings.data.mkdir()
+    for name in ("prompts", "sounds"):
+        (settings.data / name).symlink_to(voice / name)
     app.prepare(settings)
     official.use(settings.holidays)
     async with opened(settings.database_url) as store:

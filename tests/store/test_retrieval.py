@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from ivr import pins
 from ivr.callbacks import asking, edits, service
 from ivr.callbacks.asking import MessageFacts
 from ivr.callbacks.who import Who
@@ -31,6 +30,7 @@ from tests.hours_helpers import jst
 from tests.messages_helpers import ManualClock
 from tests.store.conftest import fresh
 from tests.store.rows import message
+from tests.web.desk import CHEAP
 
 NOW = jst("2026-11-24 11:00")
 PIN = "482193"
@@ -146,7 +146,7 @@ async def on_store(store: Store, recordings: Path) -> Desk:
             line = dialplans.LiveLine(key, tenant, key, numbers, plan.hash, source)
             await dialplans.publish(session, line, at=NOW, by="test")
     async with store.write() as session:
-        await store_pins.set_digest(session, "shop", pins.digest(PIN), at=NOW)
+        await store_pins.set_digest(session, "shop", CHEAP.hash(PIN), at=NOW)
     await lines.reload(store)
     outside = Outside(("0*",), "PJSIP/{number}@trunk")
     return Desk(StoreRetrieval(store, lines, recordings, clock, outside), clock, recordings, store=store)

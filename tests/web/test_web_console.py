@@ -266,6 +266,31 @@ async def test_no_cell_is_carried_out_as_a_formula(alice: TestClient, desk: Stor
     assert row["お名前"] == f"'{written}"
 
 
+async def test_the_file_holds_the_memos(alice: TestClient, desk: Store) -> None:
+    async with desk.write() as db:
+        for text, who in (("お急ぎです", ALICE), ("午後に\n再度", SYSTEM)):
+            await edits.memo(db, "1000067", text, who=who, now=NOW)
+    row = next(row for row in await table(alice) if row["受付番号"] == "1000067")
+    assert (
+        row["メモ"]
+        == f"2026/11/24 11:00 {ALICE.name}：お急ぎです\n2026/11/24 11:00 {SYSTEM.name}：午後に\n再度"
+    )
+
+
+async def test_the_number_beside_a_list_is_that_of_the_list(alice: TestClient, desk: Store) -> None:
+    async def said(query: str) -> str:
+        html = await (await alice.get(f"/callbacks{query}")).text()
+        return re.sub(
+            r"<[^>]+>", "", html.split('<p class="count"', 1)[1].split(">", 1)[1].split("</p>", 1)[0]
+        )
+
+    assert await said("?q=どこにもない言葉") == "0件"
+    assert await said("?q=1000067") == "1件"
+    await change(desk, "1000067", unrecorded="alice")
+    assert await said("?show=owed") == "1件"
+    assert await said("?show=mine") == "0件"
+
+
 # -- told by the server -----------------------------------------------------------------------
 
 

@@ -262,9 +262,13 @@ def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
         if named:
             raise SettingsError(f"IVR_CONFIG names {path}, which does not exist")
         return {}
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8; save the file as UTF-8") from None
     given: dict[str, str] = {}
     known = {f"IVR_{item.name.upper()}" for item in fields(Settings)}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue

@@ -12,7 +12,14 @@ from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -73,6 +80,14 @@ def plain_errors(url: URL) -> Iterator[None]:
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         raise StoreError(
             _advice(error, str(place)), retryable=not isinstance(error, ProgrammingError)
+        ) from error
+    except DatabaseError as error:
+        if (
+            type(error) is not DatabaseError
+        ):  # its kinds are mistakes of ours; SQLite says so of a broken file alone
+            raise
+        raise StoreError(
+            f"The database at {place} is damaged ({error.orig}); restore a backup.", retryable=False
         ) from error
 
 

@@ -38,6 +38,22 @@ def test_one_line_says_what_to_do(
     assert told.startswith("ivr: ") and said in told and told.count("\n") == 1
 
 
+def test_a_file_of_settings_in_another_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ivr.env"
+    file.write_bytes("IVR_MAIL_FROM=折り返し窓口 <a@example.jp>".encode("cp932"))
+    monkeypatch.setenv("IVR_CONFIG", str(file))
+    assert main(["calls"]) == 78
+    assert capsys.readouterr().err == f"ivr: {file} is not UTF-8; save the file as UTF-8\n"
+
+
+def test_a_database_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ivr.db").write_bytes(b"what a disk gives back " * 500)
+    assert main(["calls"]) == 1
+    assert "is damaged (file is not a database); restore a backup" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -39,6 +39,7 @@ trunks:
   stranger:
     {{template: 050-register, user: nobody, host: "127.0.4.2:{port}", numbers: [03-1111-0007], {secure}}}
   misnamed: {{template: ip, host: "127.0.4.3:{port}", numbers: [03-1111-0008], qualify: 3s, {secure}}}
+  expired: {{template: ip, host: "127.0.4.5:{port}", numbers: [03-1111-0009], qualify: 3s, {secure}}}
 """
 SECURE = "channels: 4, transport: tls, srtp: true"
 TRANSPORT = """\
@@ -110,16 +111,29 @@ def _certificates(folder: Path) -> None:
         "registrar": ("ca", "127.0.4.4"),
         "untrusted": ("other", "127.0.4.2"),
         "misnamed": ("ca", "127.0.4.99"),
+        "expired": ("ca", "127.0.4.5"),
     }
     for name, (authority, address) in of.items():
+        days = "-1" if name == "expired" else "30"
         (folder / "san").write_text(f"subjectAltName=IP:{address}\n")
         _openssl(
             folder, "req", *fresh, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr"
         )
-        signed = ("-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "30")
+        signed = ("-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", days)
         _openssl(
             folder, "x509", "-req", "-in", f"{name}.csr", *signed, "-extfile", "san", "-out", f"{name}.pem"
         )
+
+
+# Trunk -> what is told of it.
+DISTRUSTED = {
+    "stranger": "事業者の証明書を信頼できません。trunks.yaml の tls の authorities をご確認ください。"
+    "（The certificate is untrusted）",
+    "misnamed": "事業者の証明書が、host の名前のものではありません。host をご確認ください。"
+    "（The server identity does not match to any identities specified in the certificate）",
+    "expired": "事業者の証明書の期限が切れているか、まだ始まっていません。このサーバーの時計と、事業者にご確認ください。"
+    "（The certificate has expired or not yet valid）",
+}
 
 
 @dataclass
@@ -141,6 +155,7 @@ def seen(asterisk_install: AsteriskInstall, tmp_path_factory: pytest.TempPathFac
         "good": "127.0.4.1",
         "untrusted": "127.0.4.2",
         "misnamed": "127.0.4.3",
+        "expired": "127.0.4.5",
         "registrar": "127.0.4.4",
     }
     transports = "".join(
@@ -180,7 +195,7 @@ async def _look(private: PrivateAsterisk, carrier: Somebody, known: Trunks, base
     async def settled() -> bool:
         states.update({one["trunk"]: one for one in await trunks_admin.states(settings)})
         return states["account"]["state"] == "registered" and all(
-            "証明書" in states[name]["reason"] for name in ("stranger", "misnamed")
+            "証明書" in states[name]["reason"] for name in DISTRUSTED
         )
 
     await until(settled, 60, "it is known of each carrier how it stands")
@@ -245,22 +260,14 @@ def test_a_voice_in_clear_is_refused_by_such_a_carrier_and_said(seen: Seen) -> N
     assert "`srtp`" in found.todo
 
 
-UNTRUSTED = "事業者の証明書を信頼できません。trunks.yaml の tls の authorities をご確認ください。（The certificate is untrusted）"
-MISNAMED = (
-    "事業者の証明書が、host の名前のものではありません。host をご確認ください。"
-    "（The server identity does not match to any identities specified in the certificate）"
-)
-
-
 def test_a_wrong_certificate_is_refused_and_said_in_plain_words(seen: Seen) -> None:
     """By `ivr trunk list`, /readyz and an alarm."""
     states = {name: (one["state"], one["reason"]) for name, one in seen.states.items()}
-    assert states["stranger"] == ("unreachable", UNTRUSTED)
-    assert states["misnamed"] == ("unreachable", MISNAMED)
     assert states["account"] == ("registered", "")
-    for name, reason in (("stranger", UNTRUSTED), ("misnamed", MISNAMED)):
+    for name, reason in DISTRUSTED.items():
+        assert states[name] == ("unreachable", reason)
         assert seen.health[name] == {"state": "unreachable", "reason": reason}
     assert seen.alarms == {
-        "trunk:stranger": f"外線「stranger」で、着信または発信ができません。{UNTRUSTED}",
-        "trunk:misnamed": f"外線「misnamed」で、着信または発信ができません。{MISNAMED}",
+        f"trunk:{name}": f"外線「{name}」で、着信または発信ができません。{reason}"
+        for name, reason in DISTRUSTED.items()
     }

@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 import smtplib
+import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.asterisk.console import listens
 from ivr.asterisk.existing import admin as existing
+from ivr.asterisk.existing.change import Record
 from ivr.asterisk.existing.look import look
 from ivr.asterisk.fetch import find_asterisk
 from ivr.checking import check_directory
 from ivr.clock import JAPAN, SystemClock
-from ivr.errors import IvrError
+from ivr.errors import AsteriskError, IvrError
 from ivr.models import admin as models
 from ivr.settings import Address, Settings
 from ivr.store import agents, alarms, health, users
@@ -112,16 +114,43 @@ async def _asterisk(settings: Settings) -> AsyncIterator[Finding]:
         install = await asyncio.to_thread(find_asterisk, settings.asterisk)
         yield Finding("good", f"Asterisk {install.version} is there for `ivr run --asterisk`")
     else:
-        found = await look(existing.console_of(settings, record))
-        yield Finding("good", f"Asterisk {found.version} at {record.etc} runs")
-        if found.missing:
-            yield Finding(
-                "bad", f"it lacks {', '.join(found.missing)}", "load them, or install the package they are in"
-            )
-        if found.broadcasts != record.broadcasts:
-            yield Finding("doubtful", "it was upgraded since", "ivr asterisk remove, then install")
+        async for finding in _existing(settings, record):
+            yield finding
     if not await listens(settings.ari):
         yield Finding("doubtful", f"nothing listens at IVR_ARI={settings.ari}", "start ivr run, or Asterisk")
+
+
+async def _existing(settings: Settings, record: Record) -> AsyncIterator[Finding]:
+    try:
+        found = await look(existing.console_of(settings, record))
+    except AsteriskError:
+        yield Finding(
+            "doubtful",
+            f"the Asterisk at {record.etc} cannot be asked: it does not run, or not by this user",
+            "start it; astctlgroup and astctlpermissions: docs/operator/existing-pbx.md, who runs as whom",
+        )
+        return
+    yield Finding("good", f"Asterisk {found.version} at {record.etc} runs")
+    if found.missing:
+        yield Finding(
+            "bad", f"it lacks {', '.join(found.missing)}", "load them, or install the package they are in"
+        )
+    if found.broadcasts != record.broadcasts:
+        yield Finding("doubtful", "it was upgraded since", "ivr asterisk remove, then install")
+    records = found.spool / "recording"
+    if records.resolve() != settings.recordings.resolve():
+        yield Finding(
+            "bad",
+            f"it records into {records.resolve()}, not into {settings.recordings} (IVR_RECORDINGS)",
+            "ivr asterisk remove, then install",
+        )
+    theirs, ours = found.spool.stat(), settings.messages.stat()
+    if ours.st_gid != theirs.st_gid or not ours.st_mode & stat.S_IWGRP:
+        yield Finding(
+            "bad",
+            f"it cannot record into {settings.messages}",
+            f"chgrp {theirs.st_gid} and chmod 2770 {settings.messages}",
+        )
 
 
 async def _engine(settings: Settings) -> AsyncIterator[Finding]:

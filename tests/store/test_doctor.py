@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ivr.asterisk.existing.admin import record_file
+from ivr.asterisk.existing.change import Record
 from ivr.clock import SystemClock
 from ivr.doctor import Finding, examine
 from ivr.settings import Address, Settings, load
@@ -55,6 +57,20 @@ async def test_what_an_operator_forgot(settings: Settings) -> None:
     assert "no engine runs: callers reach the fallback -> start ivr run" in doubtful
     assert "trial model vosk-tiny-ja" in doubtful and "ivr model fetch vosk-model-small-ja-0.22" in doubtful
     assert "no mail leaves" in doubtful
+
+
+async def test_an_asterisk_that_was_there_and_cannot_be_asked(settings: Settings, tmp_path: Path) -> None:
+    """As root it can, as the engine's user it cannot: then it is not said that it is broken."""
+    program = tmp_path / "asterisk"
+    program.write_text("#!/bin/sh\necho 'Unable to connect to remote asterisk (does /run/x exist?)'\n")
+    program.chmod(0o755)
+    Record("/etc/asterisk", "/var/log/asterisk", True, {}, [], [], None).save(record_file(settings))
+    found = await examine(replace(settings, asterisk=str(program)))
+    assert "asterisk" not in said(found, "bad").lower()
+    assert (
+        "/etc/asterisk cannot be asked: it does not run, or not by this user -> start it; astctlgroup"
+        in said(found, "doubtful")
+    )
 
 
 async def test_what_went_wrong_in_one_that_runs(settings: Settings) -> None:

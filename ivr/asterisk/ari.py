@@ -86,14 +86,17 @@ class Ari:
 
     async def run(self, unclaimed: Handler) -> None:
         """Keeps the link up until cancelled. `unclaimed` gets events about nothing listened to."""
-        pause = RECONNECT[0]
+        pause, told = RECONNECT[0], ""
         async with aiohttp.ClientSession(headers=self._login) as self._http:
             while True:
                 try:
                     await self._session(unclaimed)
-                    pause = RECONNECT[0]
+                    pause, told = RECONNECT[0], ""
                 except (aiohttp.ClientError, AsteriskError, OSError, TimeoutError) as error:
-                    log.warning("no link to Asterisk", extra={"error": repr(error)})
+                    why = str(error) or repr(error)
+                    if why != told:  # not each of the attempts, which may go on for days
+                        log.warning("no link to Asterisk", extra={"error": why})
+                    told = why
                 finally:
                     self._drop_link()
                 await asyncio.sleep(pause)
@@ -220,7 +223,7 @@ class Ari:
             async with self._http.request(method, self._base + uri, json=body, timeout=timeout) as response:
                 content = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise AsteriskError(f"Asterisk does not answer: {error!r}") from error
+            raise AsteriskError(f"Asterisk does not answer: {str(error) or repr(error)}") from error
         if response.status >= 400:
             raise AriRefused(response.status, f"{method} {uri}", content.decode("utf-8", "replace"))
         return content

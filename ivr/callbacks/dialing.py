@@ -99,7 +99,7 @@ async def _facts(session: AsyncSession, row: CallbackRow, policy: Policy, now: d
         locked_by=held.agent if held else None,
         dials_today=today,
         on_the_line=await dials.on_the_line(session, row.line, now),
-        unrecorded=await store.unrecorded(session, row.tenant, row.number) if row.number else None,
+        unrecorded=await store.unrecorded(session, row),
     )
 
 

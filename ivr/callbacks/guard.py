@@ -35,7 +35,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class DialFacts:
-    """`number` E.164. `locked_by`: who dials it now, on any ticket; `unrecorded`: who did, and has not said how that went.
+    """`number` E.164. `locked_by`: who dials it now, on any ticket; `unrecorded`: who did, and has not said how that went
+    (`ivr.store.callbacks.unrecorded`).
     `barred`: why it is on 発信禁止, or is to be.
     """
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.errors import Conflict, NotFound
@@ -239,13 +239,21 @@ async def claimed_by(session: AsyncSession, agent: str, *, tenant: str | None) -
     return (await session.scalars(query.order_by(due, CallbackRow.ticket))).all()
 
 
-async def unrecorded(session: AsyncSession, tenant: str, number: str) -> str | None:
-    """Who rang this number, on any ticket that is not done, and has not said how it went."""
-    query = select(CallbackRow.unrecorded).where(
-        CallbackRow.tenant == tenant,
-        CallbackRow.number == number,
-        CallbackRow.unrecorded.is_not(None),
-        CallbackRow.done_at.is_(None),
+async def unrecorded(session: AsyncSession, row: CallbackRow) -> str | None:
+    """Who rang for this ticket and has not said how it went; also for another of its number, if that was by hand: then
+    nobody knows whether they still talk.
+    """
+    told = and_(DialRow.ticket == CallbackRow.ticket, DialRow.outcome.is_(None))
+    query = (
+        select(CallbackRow.unrecorded)
+        .join(DialRow, told)
+        .where(
+            CallbackRow.tenant == row.tenant,
+            CallbackRow.number == row.number,
+            CallbackRow.unrecorded.is_not(None),
+            CallbackRow.done_at.is_(None),
+            or_(DialRow.by_hand, CallbackRow.ticket == row.ticket),
+        )
     )
     return await session.scalar(query.limit(1))
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr import pins
-from ivr.callbacks import lists, service, tickets
+from ivr.callbacks import edits, lists, service, tickets
 from ivr.callbacks.states import CLOSED, ON_THE_LINE
 from ivr.callbacks.who import Who
 from ivr.clock import JAPAN, Clock
@@ -30,6 +30,9 @@ IN_A_QUEUE = 2.0  # and before their agents ring; whose own is missed, waits for
 FRESH = timedelta(seconds=5)  # how old the list of refused numbers may be
 CUSTOMER = "customer"  # who, in the history of a callback
 BY_KEY = "お客様が、お電話で取り消しました。"
+WISHED = (
+    "別の電話番号か非通知のお電話で、取り消しのご希望がありました。ご本人に確認してから、取り消してください。"
+)
 
 _Numbers = Mapping[tuple[str, str], Sequence[datetime | None]]
 """(tenant, number) -> until when each of its entries stands; None: for ever."""
@@ -121,7 +124,13 @@ class StoreCustomers:
                     return "cancelled"
                 if row.state in ON_THE_LINE:
                     return "on_the_line"
-                if row.complaint or not _owns(row, number):
+                if row.state in CLOSED:
+                    return "refused"
+                if not _owns(row, number):
+                    await edits.memo(session, row.ticket, WISHED, who=Who(CUSTOMER, tenant), now=now)
+                    await events.put(session, "callback", row.ticket, {"what": "memo"}, now)
+                    return "wished"
+                if row.complaint:
                     return "refused"
                 # Whoever has it: it is the customer's own.
                 who = Who(CUSTOMER, tenant, supervisor=True)
@@ -142,8 +151,8 @@ async def _in_time(seconds: float, work: Coroutine[Any, Any, T], otherwise: T) -
 
 
 def _owns(row: CallbackRow, number: str | None) -> bool:
-    """Who knows the number of a callback without a telephone number is the one who was told it."""
-    return row.number is None or row.number == number
+    """A ticket number alone proves nothing: it is read aloud, passed on and guessed."""
+    return row.number is not None and row.number == number
 
 
 async def _open(session: AsyncSession, number: str, line: str, tenant: str) -> list[CallbackRow]:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 Stands = Literal[
     "open", "claimed", "dialing", "talking", "working", "waiting", "done", "cancelled", "unreachable"
 ]
-Cancelled = Literal["cancelled", "on_the_line", "refused"]
+Cancelled = Literal["cancelled", "wished", "on_the_line", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class TicketNow:
     """How a callback stands, and nothing of what it is about; times are where its line is.
 
     `due`: by when work was promised that has not begun; `following`: when the next attempt or contact is planned;
-    `tried`: it was dialled and nobody was reached. `own`: it rings the caller's number, or nobody's is known.
+    `tried`: it was dialled and nobody was reached. `own`: it rings the caller's number.
     """
 
     number: str
@@ -47,7 +47,8 @@ class Customers(Protocol):
         """By its number, whatever its state; None if that is wrong or another tenant's."""
 
     async def cancel(self, ticket: str, number: str | None, tenant: str) -> Cancelled:
-        """By the customer. "refused": not theirs to cancel, or a complaint; twice does no harm."""
+        """By the customer. "wished": from another telephone, or a number is withheld, so an agent is told and nothing
+        is cancelled; "refused": a complaint, or over. Twice does no harm."""
 
 
 class NoCustomers:

@@ -13,14 +13,15 @@ when or when next somebody rings; never a name, a telephone number or the matter
 misspelled, unknown or another company's, is not told apart.
 
 Then `1` leads to `message`, a voicemail step, whose message joins this callback whatever its menu branch; `2`
-cancels it after asking once more, only for the telephone that is to be rung back, and never while
-somebody is on the line or when only a supervisor may close it; `3` says all of it again. No key goes on to
+cancels it after asking once more, but never while somebody is on the line or when only a supervisor may
+close it; `3` says all of it again. From another telephone than the one that is to be rung back, or with a
+number withheld, `2` cancels nothing: the wish stands in the history for an agent, who makes sure whose it is. No key goes on to
 `next`. Texts behind it may say `{ticket}`.
 """
 
 import logging
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -57,15 +58,17 @@ MAY_ADD = "ご用件を追加される場合は1を、"
 MAY_CANCEL = "折り返しを取り消される場合は2を、"
 AGAIN = "もう一度お聞きになる場合は3を押してください。"
 SURE = "折り返しを取り消します。よろしければ1を、戻る場合は2を押してください。"
+SURE_TO_WISH = "お電話番号を確認できないため、取り消しのご希望を、担当者に申し伝えます。よろしければ1を、戻る場合は2を押してください。"
 BECAME: dict[Cancelled, str] = {
     "cancelled": "折り返しを取り消しました。",
+    "wished": "取り消しのご希望を承りました。担当者が確認いたします。",
     "on_the_line": "ただいま、担当者がお電話を差し上げておりますので、取り消すことができません。",
     "refused": "恐れ入りますが、お電話では取り消すことができません。担当者からのお電話の際に、お申し付けください。",
 }
 FAILED = "恐れ入りますが、ただいま、受付の状況をお調べすることができません。"
 
 ABOUT_IT = "asks_about"  # the variable of the state that holds the number of the callback in question
-CANCELLED = "cancelled:"  # + that number: the customer has cancelled it in this call
+CANCELLED = "cancelled:"  # + that number: what the customer's wish to cancel it became in this call
 ADD, CANCEL, REPEAT = "1", "2", "3"
 YES, BACK = "1", "2"
 LONGEST = 12  # digits
@@ -100,7 +103,7 @@ class TicketStep(Step):
     def says(self) -> dict[str, str]:
         fixed = (
             UNKNOWN, NUMBER, IS, *STATES.values(), TRIED, BY, LATE, FOLLOWING, ABOUT, MAY_ADD, MAY_CANCEL, AGAIN,
-            SURE, *BECAME.values(), FAILED, WRONG, NOTHING,
+            SURE, SURE_TO_WISH, *BECAME.values(), FAILED, WRONG, NOTHING,
         )  # fmt: skip
         pieces = [*fixed, *digit_parts("0123456789"), *all_moments()]
         return {"say": self.say} | {f"text {number}": text for number, text in enumerate(pieces)}
@@ -150,8 +153,8 @@ class TicketStep(Step):
     async def _tell(self, call: Call, desk: Desk, found: TicketNow) -> str:
         """The next step."""
         state = call.state
-        if CANCELLED + found.number in state.variables:
-            await call.play(BECAME["cancelled"], whole=True)
+        if (before := state.variables.get(CANCELLED + found.number)) is not None:
+            await call.play(BECAME[cast(Cancelled, before)], whole=True)
             return self.next
         again, tries = True, 0
         excuse: list[str] = []
@@ -164,7 +167,7 @@ class TicketStep(Step):
             if read.key == ADD and self.message is not None:
                 state.variables[JOINS] = found.number
                 return self.message
-            if read.key == CANCEL and await self._sure(call):
+            if read.key == CANCEL and await self._sure(call, found):
                 became = await self._cancel(call, desk, found)
                 await call.play(BECAME[became], whole=True)
                 return self.next
@@ -175,21 +178,21 @@ class TicketStep(Step):
 
     def _offers(self, found: TicketNow) -> tuple[list[str], list[str]]:
         left = found.state not in CLOSED
-        add, cancel = left and self.message is not None, left and found.own
-        texts = [*([MAY_ADD] if add else []), *([MAY_CANCEL] if cancel else []), AGAIN]
-        return texts, [*([ADD] if add else []), *([CANCEL] if cancel else []), REPEAT]
+        add = left and self.message is not None
+        texts = [*([MAY_ADD] if add else []), *([MAY_CANCEL] if left else []), AGAIN]
+        return texts, [*([ADD] if add else []), *([CANCEL] if left else []), REPEAT]
 
-    async def _sure(self, call: Call) -> bool:
+    async def _sure(self, call: Call, found: TicketNow) -> bool:
         call.keys.empty()  # a key too many cancels nothing
-        await call.play(SURE)
+        await call.play(SURE if found.own else SURE_TO_WISH)
         read = await call.read_keys(KeyTable((YES, BACK)), first=self.wait.total_seconds())
         return read.key == YES
 
     async def _cancel(self, call: Call, desk: Desk, found: TicketNow) -> Cancelled:
         state = call.state
         became = await desk.customers.cancel(found.number, call.caller.number, desk.line.tenant)
-        if became == "cancelled":
-            state.variables[CANCELLED + found.number] = "yes"
+        if became in ("cancelled", "wished"):
+            state.variables[CANCELLED + found.number] = became
             desk.journal.entered(call)
         return became
 

@@ -29,6 +29,7 @@ class Known:
     tried: bool = False
     complaint: bool = False
     agent: str | None = None
+    wishes: int = 0  # to cancel it, by who cannot prove to be the customer
 
 
 @dataclass
@@ -73,7 +74,13 @@ class FakeCustomers:
             return "cancelled"
         if found is not None and found.state in ("dialing", "talking"):
             return "on_the_line"
-        if found is None or found.complaint or found.number not in (None, number) or found.state in CLOSED:
+        if found is None or found.state in CLOSED:
+            return "refused"
+        if found.number is None or found.number != number:
+            found.wishes += 1
+            await self._life.takes(DISK)
+            return "wished"
+        if found.complaint:
             return "refused"
         found.state = "cancelled"
         await self._life.takes(DISK)
@@ -97,5 +104,5 @@ class FakeCustomers:
 
 
 def _now(known: Known, number: str | None) -> TicketNow:
-    own = known.number in (None, number)
+    own = known.number is not None and known.number == number
     return TicketNow(known.ticket, known.state, known.due, known.following, known.tried, own)

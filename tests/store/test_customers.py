@@ -164,8 +164,10 @@ def _lease(desk: Desk) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("state", "number", "about", "became"),
     [
-        ("open", BERT, {}, "refused"),
-        ("open", None, {}, "refused"),
+        ("open", BERT, {}, "wished"),
+        ("open", None, {}, "wished"),
+        ("claimed", BERT, {"complaint": True}, "wished"),
+        ("done", BERT, {}, "refused"),
         ("open", ANNA, {"complaint": True}, "refused"),
         ("done", ANNA, {}, "refused"),
         ("dialing", ANNA, {}, "on_the_line"),
@@ -186,9 +188,22 @@ async def test_another_company_cancels_nothing(desk: Desk) -> None:
     assert await desk.stands(ONE) == "open"
 
 
-async def test_without_a_telephone_number_its_own_number_is_enough(desk: Desk) -> None:
+@pytest.mark.parametrize("caller", [BERT, None], ids=["another telephone", "withheld"])
+async def test_a_callback_without_a_number_is_cancelled_by_nobody_who_types_its_ticket(
+    desk: Desk, caller: str | None
+) -> None:
     await desk.open(ONE, number=None)
-    assert await desk.customers.cancel(ONE, BERT, "shop") == "cancelled"
+    found = await desk.customers.callback(ONE, caller, "shop")
+    assert found is not None and not found.own
+    for _ in range(2):
+        assert await desk.customers.cancel(ONE, caller, "shop") == "wished"
+    assert await desk.stands(ONE) == "open"
+    if desk.store is not None:
+        async with desk.store.read() as session:
+            done = [(one.who, one.what) for one in await callbacks.events(session, ONE)]
+            why = (await callbacks.last_event(session, ONE)).why
+        assert done.count(("customer", "memo")) == 1, "an agent sees it, once"
+        assert why is not None and "取り消しのご希望がありました" in why and "ご本人に確認してから" in why
 
 
 async def test_who_was_approved_is_turned_away_until_it_ends(desk: Desk) -> None:

@@ -21,8 +21,12 @@ def add_to(commands: Commands) -> None:
 
 def _list(settings: Settings, options: argparse.Namespace) -> None:
     from ivr import trunks_admin
+    from ivr.outside import spelled
 
-    print_rows(run(trunks_admin.states(settings)), options.json)
+    rows = run(trunks_admin.states(settings))
+    if not options.json:
+        rows = [row | {"numbers": ", ".join(map(spelled, row["numbers"]))} for row in rows]
+    print_rows(rows, options.json)
 
 
 def _apply(settings: Settings, options: argparse.Namespace) -> None:

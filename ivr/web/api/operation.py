@@ -165,5 +165,5 @@ def _seen(given: str | None) -> int | None:
 
 def _key(given: str) -> str:
     if not re.fullmatch(r"[!-~]{1,200}", given):
-        raise BadRequest(f"{KEY}: send 1 to 200 letters and digits of your own, new for each new dial")
+        raise BadRequest(f"{KEY}: send 1 to 200 letters and digits of your own, new for each new request")
     return given

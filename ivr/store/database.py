@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from ivr.errors import StoreError
+from ivr.errors import SettingsError, StoreError
 
 log = logging.getLogger("ivr.store")
 
@@ -37,17 +37,19 @@ CONNECTIONS = 15
 
 
 def driver_url(url: str, *, asynchronous: bool) -> URL:
-    """`sqlite:///…` or `postgresql://…` with the driver that this project uses."""
+    """`sqlite:///…` or `postgresql://…` with the driver that this project uses. SettingsError."""
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise StoreError("IVR_DATABASE is no URL; write sqlite:///FILE or postgresql://…") from None
+        raise SettingsError("IVR_DATABASE is no URL; write sqlite:///FILE or postgresql://…") from None
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             return parsed.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite+pysqlite")
         case "postgresql" | "postgres":
             return parsed.set(drivername="postgresql+psycopg")
-    raise StoreError(f"IVR_DATABASE starts with {parsed.drivername}; write sqlite:///FILE or postgresql://…")
+    raise SettingsError(
+        f"IVR_DATABASE starts with {parsed.drivername}; write sqlite:///FILE or postgresql://…"
+    )
 
 
 def connect_args(url: URL) -> dict[str, Any]:

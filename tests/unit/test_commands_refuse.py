@@ -48,6 +48,15 @@ def test_a_file_of_settings_in_another_encoding(
     assert capsys.readouterr().err == f"ivr: {file} is not UTF-8; save the file as UTF-8\n"
 
 
+@pytest.mark.parametrize("url", ["mysql://localhost/ivr", "sqlite://", "nothing"])
+def test_another_kind_of_database(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IVR_DATABASE", url)
+    assert main(["calls"]) == 78
+    assert "write sqlite:///FILE or postgresql://…" in capsys.readouterr().err
+
+
 def test_a_database_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "ivr.db").write_bytes(b"what a disk gives back " * 500)
     assert main(["calls"]) == 1

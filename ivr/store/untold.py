@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.store.tables import CallbackEvent, CallbackRow, ContactRow, Delivery
 
-
 # Alone in its ticket, the one that an agent may have added or put right there; else the own one.
 _ADDRESS = case((CallbackRow.contacts == 1, CallbackRow.email), else_=ContactRow.email)
 

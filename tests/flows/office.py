@@ -156,9 +156,7 @@ class Office:
         saved = self.ledger.saved.get(visit.id)
         known: dict[str, Any] | None = json.loads(saved) if saved else None
         visit.state = (
-            CallState(**known)
-            if known
-            else CallState(visit.id, self.dialplan.key, self.dialplan.hash)
+            CallState(**known) if known else CallState(visit.id, self.dialplan.key, self.dialplan.hash)
         )
         there = self.lines[visit.state.line]
         dialplan = there.dialplan

@@ -1,5 +1,6 @@
 """Nobody comes in without a login, and no form is taken that this site did not give out."""
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +12,7 @@ from ivr.store import users
 from ivr.store.database import Store
 from ivr.web.auth.passwords import make_hash
 from ivr.web.auth.views import inside
+from ivr.web.keys import RENEWS
 from tests.web.conftest import Login, StoppedClock, form_token
 from tests.web.desk import PASSWORD
 
@@ -176,3 +178,20 @@ async def test_pages_hold_no_inline_script_or_style(login: Login) -> None:
         assert " style=" not in text and "<style" not in text and "onclick" not in text
         assert "<script" in text
         assert all(tag.partition(">")[0].count(' src="/static/') == 1 for tag in text.split("<script")[1:])
+
+
+async def test_no_form_of_any_page_is_taken_from_another_site(login: Login, desk: Store) -> None:
+    """Whatever will be added: the guard stands before every handler. Programs come with a token, never with a cookie."""
+    async with desk.write() as db:
+        (await users.to_change(db, "root")).role = "admin"
+    root = await login("root")
+    app = root.server.app  # type: ignore[attr-defined]
+    tried = 0
+    for route in app.router.routes():
+        path = re.sub(r"\{[^}]+\}", "1", route.resource.canonical)
+        if route.method in ("GET", "HEAD") or route.resource.canonical in app[RENEWS]:
+            continue  # the public form comes back with what was typed
+        tried += 1
+        answer = await root.request(route.method, path, data={"token": "0" * 64}, allow_redirects=False)
+        assert answer.status == (401 if path.startswith("/api/") else 403), path
+    assert tried > 100

@@ -12,8 +12,8 @@ from ivr import accounts
 from ivr.settings import Settings, load
 from ivr.store import deliveries, users
 from ivr.store.database import Store
-from ivr.store.tables import Delivery
-from tests.web.conftest import StoppedClock, form_token
+from ivr.store.tables import AuditRow, Delivery, UserLink
+from tests.web.conftest import Login, StoppedClock, form_token
 from tests.web.desk import NOW, PASSWORD
 
 pytestmark = pytest.mark.usefixtures("desk")
@@ -237,3 +237,55 @@ async def test_two_people_with_one_mailbox_get_a_mail_each(visitor: TestClient, 
     async with store.read() as db:
         for name in ("alice", "bob"):
             assert len(await deliveries.of_subject(db, f"user/{name}")) == 1
+
+
+async def test_the_address_of_a_link_is_told_to_nobody(
+    visitor: TestClient, store: Store, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    token = await invited(store, clock)
+    for _ in range(2):  # the second time it is used up
+        answer = await visitor.get(f"/password/{token}")
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cache-Control"] == "no-store"
+        if answer.status == 200:
+            assert (await use(visitor, token))[0] == 303
+    ours = [
+        vars(one) for one in caplog.records if one.name != "aiohttp.access"
+    ]  # that is the test's server's
+    assert ours and token not in str(ours)
+    async with store.read() as db:
+        kept = [
+            str(vars(row))
+            for table in (UserLink, AuditRow, Delivery)
+            for row in await db.scalars(select(table))
+        ]
+    assert not any(token in row for row in kept)
+
+
+async def test_the_link_that_is_used_ends_the_others(
+    visitor: TestClient, store: Store, clock: StoppedClock
+) -> None:
+    tokens = [await link_of(store, "alice", clock) for _ in range(3)]
+    assert (await use(visitor, tokens[1]))[0] == 303
+    for token in tokens:
+        assert (await visitor.get(f"/password/{token}")).status == 410
+
+
+@pytest.mark.parametrize("what", ["disable", "role", "back"])
+async def test_what_ended_a_session_ends_it_for_good(login: Login, store: Store, what: str) -> None:
+    """Undone, an old cookie opens nothing again."""
+    alice = await login("alice")
+    assert (await alice.get("/callbacks", allow_redirects=False)).status == 200
+    facts = {"by": "root", "now": NOW}
+    async with store.write() as db:
+        user = await accounts.one(db, "alice", tenant=None)
+        if what == "disable":
+            await accounts.disable(db, user, **facts)  # type: ignore[arg-type]
+            await accounts.enable(db, user, **facts)  # type: ignore[arg-type]
+        else:
+            await accounts.set_role(db, user, "supervisor", **facts)  # type: ignore[arg-type]
+            if what == "back":
+                await accounts.set_role(db, user, "agent", **facts)  # type: ignore[arg-type]
+    assert (await alice.get("/callbacks", allow_redirects=False)).headers["Location"].startswith("/login")
+    assert (await (await login("alice")).get("/callbacks", allow_redirects=False)).status == 200

@@ -97,11 +97,17 @@ async def _whose(request: web.Request) -> UserRow | None:
 
 def _form(request: web.Request, user: UserRow, problem: str = "") -> web.Response:
     status = 422 if problem else 200
-    return render(request, "people/password.html", status=status, whose=user, problem=problem)
+    return _unsaid(render(request, "people/password.html", status=status, whose=user, problem=problem))
 
 
 def _gone(request: web.Request) -> web.Response:
-    return render(request, "people/password.html", status=410, whose=None, problem="")
+    return _unsaid(render(request, "people/password.html", status=410, whose=None, problem=""))
+
+
+def _unsaid(answer: web.Response) -> web.Response:
+    """The address is the secret: not even we, or a proxy that keeps a log, are told where somebody came from."""
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
 
 
 ROUTES = [

@@ -35,7 +35,7 @@ from tests.speech import speak
 
 ROOT = Path(__file__).resolve().parents[2]
 UP = "Ctrl-C stops everything."
-STARTS_WITHIN = 240.0  # seconds, with every prompt still to be spoken, on a busy machine
+STARTS_WITHIN = 500.0  # seconds, with every prompt still to be spoken, on a busy machine
 SLICE = 0.02  # seconds between two looks at what somebody has heard
 LATE = (
     5.0  # seconds that a busy machine may take; what the product takes on an idle one, script/bench measures

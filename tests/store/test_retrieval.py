@@ -116,7 +116,9 @@ class Desk:
         async with self.store.write() as session:
             contact = await contacts.by_message(session, id)
             assert contact is not None
-            await service.close(session, contact.ticket, who=Who("sato", "shop"), now=self.clock.now(), note="済")
+            await service.close(
+                session, contact.ticket, who=Who("sato", "shop"), now=self.clock.now(), note="済"
+            )
 
     async def callback(self, id: str) -> tuple[str, str | None]:
         """State and agent of the callback of that message."""
@@ -153,7 +155,10 @@ async def on_store(store: Store, recordings: Path) -> Desk:
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "fake"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Desk]:
+    monkeypatch.setattr("ivr.pins.PATIENCE", 60.0)  # a loaded machine is no slow store
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     if request.param == "fake":

@@ -57,7 +57,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["store", "fake"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -> AsyncIterator[Desk]:
+async def desk(
+    request: pytest.FixtureRequest, tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Desk]:
+    monkeypatch.setattr("ivr.pins.PATIENCE", 60.0)  # a loaded machine is no slow store
     clock = ManualClock(NOW)
     if request.param == "fake":
         yield Desk(FakeClosings(ClosingBook("shop", "shop", PIN, HEARS), clock), clock)

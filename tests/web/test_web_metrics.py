@@ -29,7 +29,11 @@ async def test_what_an_operator_watches(visitor: TestClient, store: Store) -> No
             "trunks",
             NOW,
             ok=False,
-            detail={"hikari": {"state": "registered"}, "ip": {"state": "reachable"}, "x": {"state": "refused"}},
+            detail={
+                "hikari": {"state": "registered"},
+                "ip": {"state": "reachable"},
+                "x": {"state": "refused"},
+            },
         )
         await agents.add(
             db, "sato", groups=["support"], tenant="ecforce", endpoint="PJSIP/sato", secret="x", at=NOW

@@ -59,7 +59,7 @@ class Trial:
         print(f"  first start {time.monotonic() - began:.0f} s", flush=True)
         for unit in ("ivr", "ivr-transcriber"):
             pid = self.debian.unit(unit, "MainPID")
-            assert self.debian.run("ps", "-o", "user=", "-p", pid).strip() == "ivr", unit
+            assert self.debian.run("stat", "--format=%U", f"/proc/{pid}").strip() == "ivr", unit
         assert "password" in self.debian.run("ivr", "agent", "add", "sato", "--group", "support")
         self.debian.until(
             lambda: "sato" in theirs.asked(self.debian, "pjsip show endpoints"), 30, "Asterisk knows sato"
@@ -136,7 +136,7 @@ class Trial:
 
     def removed_but_for_the_messages(self) -> None:
         self.debian.run("apt-get", "purge", "-y", "-q", "ivr")
-        assert not self.debian.run("pgrep", "-u", "ivr", check=False)
+        assert not self.debian.run("find", "/proc", "-maxdepth", "1", "-user", "ivr", check=False)
         left = [path for path in ("usr/bin/ivr", "usr/lib/ivr") if (self.debian.root / path).exists()]
         assert left == []
         kept = list((self.debian.root / "var/lib/ivr/recordings/messages").glob("*.wav"))

@@ -60,7 +60,7 @@ async def keep(session: AsyncSession, row: CallbackRow, before: Before, *, who: 
         return
     about = {"ticket": row.ticket, "tenant": row.tenant, "who": who.name, "at": now}
     done = {"what": last.what, "event": last.id, "state": before.state, "before": before.values}
-    await undos.put(session, UndoRow(**about, **done))
+    await undos.put(session, {**about, **done})
 
 
 async def offered(session: AsyncSession, who: Who, now: datetime) -> UndoRow | None:

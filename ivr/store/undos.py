@@ -1,23 +1,26 @@
-"""What may be taken back: one row for a ticket, and one for a person within a company."""
+"""What may be taken back: one row for a ticket."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.store.tables import CallbackEvent, CallbackRow, UndoRow
+from ivr.store.upsert import dialect_of, insert
 
 
-async def put(session: AsyncSession, row: UndoRow) -> None:
-    await _drop(session, _in_place_of(row.ticket, row.tenant, row.who))
-    session.add(row)
-    await session.flush()
+async def put(session: AsyncSession, row: dict[str, Any]) -> None:
+    """In place of what could be taken back of this ticket before."""
+    given = insert(dialect_of(session), UndoRow).values(row)
+    rest = {name: value for name, value in row.items() if name != "ticket"}
+    await session.execute(given.on_conflict_do_update(index_elements=["ticket"], set_=rest))
 
 
 async def drop(session: AsyncSession, ticket: str, tenant: str, who: str) -> None:
-    """Somebody did to the ticket what cannot be taken back."""
-    await _drop(session, _in_place_of(ticket, tenant, who))
+    """`who` did to the ticket what cannot be taken back: what he or she did before is not, either."""
+    await _drop(session, or_(UndoRow.ticket == ticket, and_(UndoRow.tenant == tenant, UndoRow.who == who)))
 
 
 async def of_ticket(session: AsyncSession, ticket: str) -> UndoRow | None:
@@ -32,7 +35,8 @@ async def of_person(session: AsyncSession, who: str, tenant: str | None, since: 
     query = select(UndoRow).where(UndoRow.who == who, UndoRow.at > since, UndoRow.event == latest)
     if tenant is not None:
         query = query.where(UndoRow.tenant == tenant)
-    return await session.scalar(query.order_by(UndoRow.at.desc()).limit(1))
+    query = query.order_by(UndoRow.at.desc()).limit(1)
+    return await session.scalar(query.execution_options(populate_existing=True))
 
 
 async def drop_older(session: AsyncSession, than: datetime) -> None:
@@ -44,9 +48,5 @@ async def drop_of(session: AsyncSession, where: Sequence[ColumnElement[bool]]) -
     await _drop(session, exists().where(CallbackRow.ticket == UndoRow.ticket, *where))
 
 
-def _in_place_of(ticket: str, tenant: str, who: str) -> ColumnElement[bool]:
-    return or_(UndoRow.ticket == ticket, and_(UndoRow.tenant == tenant, UndoRow.who == who))
-
-
 async def _drop(session: AsyncSession, where: ColumnElement[bool]) -> None:
-    await session.execute(delete(UndoRow).where(where).execution_options(synchronize_session="fetch"))
+    await session.execute(delete(UndoRow).where(where).execution_options(synchronize_session=False))

@@ -73,7 +73,6 @@ class Counts:
     facets: Mapping[str, Sequence[tuple[str, int]]]
     agents: Mapping[str | None, int]
     offered: Mapping[str | None, int]
-    owed: Mapping[str | None, Sequence[str]]  # who has not said how a call went -> the tickets
     late: int
 
     def of(self, show: Show, name: str) -> int | None:
@@ -140,18 +139,11 @@ async def counts(session: AsyncSession, tenant: str | None, now: datetime) -> Co
     for agent, to, count in await session.execute(theirs.group_by(*whose)):
         agents[agent] += count
         offered[to] += count
-    owed: dict[str | None, list[str]] = {}
-    told = select(CallbackRow.unrecorded, CallbackRow.ticket).where(
-        *left, CallbackRow.unrecorded.is_not(None)
-    )
-    for agent, ticket in await session.execute(told.order_by(CallbackRow.created_at)):
-        owed.setdefault(agent, []).append(ticket)
     return Counts(
         shows=shows,
         facets={name: found.most_common() for name, found in facet.items()},
         agents=agents,
         offered=offered,
-        owed=owed,
         late=sum(group[4] for group in groups),
     )
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import results, states
 from ivr.clock import JAPAN
-from ivr.store import audit
+from ivr.store import audit, callbacks
 from ivr.store.tables import CallbackEvent
 from ivr.web import sheet, words
 from ivr.web.callbacks import filters, inbox, stream, ticket
@@ -77,27 +77,17 @@ async def show_part(request: web.Request) -> web.Response:
     return render(request, "console_list.html", **board, chosen=chosen if chosen.isalnum() else "")
 
 
-async def _state(request: web.Request, db: AsyncSession) -> Hashable:
-    now = request.app[CLOCK].now()
-    return request[VIEWER].tenant, await inbox.version(db), int(now.timestamp()) // FRESH
-
-
-async def _counts(request: web.Request, db: AsyncSession, state: Hashable) -> Counts:
-    tenant, now = request[VIEWER].tenant, request.app[CLOCK].now()
-    return await request.app[ONCE].of(("counts", state), lambda: inbox.counts(db, tenant, now))
-
-
 async def _owed(request: web.Request, db: AsyncSession) -> Sequence[str]:
     """Tickets of which the person has not said how the call went."""
-    counts = await _counts(request, db, await _state(request, db))
-    return counts.owed.get(request[VIEWER].name, ())
+    viewer = request[VIEWER]
+    return await callbacks.owed_by(db, viewer.name, tenant=viewer.tenant)
 
 
 async def _board(request: web.Request, db: AsyncSession) -> dict[str, Any]:
     viewer, now, once = request[VIEWER], request.app[CLOCK].now(), request.app[ONCE]
     of = filters.read(request.query)
-    state = await _state(request, db)
-    counts = await _counts(request, db, state)
+    state = (viewer.tenant, await inbox.version(db), int(now.timestamp()) // FRESH)
+    counts = await once.of(("counts", state), lambda: inbox.counts(db, viewer.tenant, now))
     names = await once.of(("lines", state), lambda: inbox.line_names(db, viewer.tenant))
     key = ("list", state, of, viewer.name if of.personal else None)
     listed = await once.of(key, lambda: _listed(request, db, of, names, now))
@@ -106,7 +96,7 @@ async def _board(request: web.Request, db: AsyncSession) -> dict[str, Any]:
         "counts": counts,
         "lines": names,
         "listed": listed,
-        "owed": counts.owed.get(viewer.name, ()),
+        "owed": await _owed(request, db),
         "filters": filters,
         "facets": _facets(counts, names),
     }

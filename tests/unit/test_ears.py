@@ -29,6 +29,13 @@ async def until(true: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "ivr.asterisk.ears.PATIENCE", 60.0
+    )  # a loaded machine is no transcriber that is silent
+
+
 class Visit:
     """One caller, who records for three seconds of audio as soon as there is a recording."""
 
@@ -69,7 +76,9 @@ class Visit:
 @pytest.mark.parametrize(
     ("ends", "heard"), [("silence", 13.2), ("silence", 2.8), ("hangup", 3.1), ("key", 4.4)]
 )
-async def test_a_message_has_its_text_when_it_ends(tmp_path: Path, ends: str, heard: float) -> None:
+async def test_a_message_has_its_text_when_it_ends(
+    tmp_path: Path, patient: None, ends: str, heard: float
+) -> None:
     async with FakeListener(answer="解約", seconds=heard).serving() as listener:
         visit = Visit(tmp_path, Ears([listener.address]), ends)
         assert await visit.record() == Recorded(ends, 3.0, TEXT)  # type: ignore[arg-type]
@@ -116,7 +125,7 @@ async def test_asterisk_that_cannot_listen_records_all_the_same(tmp_path: Path) 
         await visit.over()
 
 
-async def test_another_transcriber_is_asked_with_the_model_and_the_key(tmp_path: Path) -> None:
+async def test_another_transcriber_is_asked_with_the_model_and_the_key(tmp_path: Path, patient: None) -> None:
     async def model_of(line: str) -> str | None:
         return {"shop": "vosk-model-small-ja-0.22"}[line]
 

@@ -51,6 +51,7 @@ FUNCTIONS = set(
         "REPLACE",
         "STRREPLACE",
         "TIMEOUT",
+        "TOLOWER",
     ]
 )
 LATE = {  # what -> the first release of the series 20 that has it

@@ -130,7 +130,7 @@ def heard_in(path: Path) -> list[int]:
     return heard(path.read_bytes()[44:])
 
 
-async def until(done: Callable[[], object], limit: float = 40.0) -> None:
+async def until(done: Callable[[], object], limit: float = 90.0) -> None:
     deadline = time.monotonic() + limit
     while not done():
         assert time.monotonic() < deadline

@@ -52,6 +52,7 @@ POST /admin/users/{name}/disable
 POST /admin/users/{name}/enable
 POST /admin/users/{name}/unlock
 POST /admin/users/{name}/factor
+POST /admin/tokens/{id}/revoke
 GET  /admin/lines/{key}
 GET  /admin/lines/{key}/flow
 GET  /admin/lines/{key}/calendar
@@ -187,6 +188,7 @@ GET  /admin/audit?about=1000012
 GET  /admin/audit.csv?about=1000012
 GET  /admin/users
 POST /admin/users
+GET  /admin/tokens
 GET  /api/v1/callbacks?line=shop&q=佐藤
 POST /api/v1/callbacks
 GET  /api/v1/messages?line=shop

@@ -259,8 +259,12 @@ async def unrecorded(session: AsyncSession, row: CallbackRow) -> str | None:
 
 
 async def owed_by(session: AsyncSession, agent: str, *, tenant: str | None) -> Sequence[str]:
-    """The tickets of which an agent has not said how the call went, those that lie longest first."""
-    query = select(CallbackRow.ticket).where(CallbackRow.unrecorded == agent, CallbackRow.done_at.is_(None))
+    """The tickets of which an agent has not said how the call went, and nobody else has by now; the longest first."""
+    query = select(CallbackRow.ticket).where(
+        CallbackRow.unrecorded == agent,
+        CallbackRow.done_at.is_(None),
+        or_(CallbackRow.agent.is_(None), CallbackRow.agent == agent),
+    )
     if tenant is not None:
         query = query.where(CallbackRow.tenant == tenant)
     return (await session.scalars(query.order_by(CallbackRow.created_at))).all()

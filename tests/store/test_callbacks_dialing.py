@@ -415,3 +415,16 @@ async def test_a_customer_has_an_agent_of_his_own(desk: Store) -> None:
         )
     assert (await row_of(desk, await ask(desk))).dedicated == "aiko"
     assert (await row_of(desk, await ask(desk, "b", tenant="shop"))).dedicated is None
+
+
+async def test_nobody_is_asked_for_a_result_on_what_another_has_by_now(desk: Store) -> None:
+    ticket = await ask(desk)
+    await claim(desk, ticket)
+    await begin(desk, ticket, by_hand=True)
+    late = NOON + timedelta(hours=2)
+    await escalation.sweep(desk, lambda line: POLICY, late)
+    async with desk.read() as session:
+        assert await callbacks.owed_by(session, "aiko", tenant="desk") == [ticket]
+    await claim(desk, ticket, BEN, late)
+    async with desk.read() as session:
+        assert await callbacks.owed_by(session, "aiko", tenant="desk") == []

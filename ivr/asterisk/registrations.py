@@ -31,7 +31,7 @@ _NOT_THERE = _NO_ANSWER + "OPTIONS に応答しない事業者であれば、qua
 # What Asterisk finds wrong in a carrier's certificate, by a word of it.
 _CERTIFICATE: Mapping[str, str] = {
     "identity": "事業者の証明書が、host の名前のものではありません。host をご確認ください。",
-    "expired": "事業者の証明書の期限が切れているか、まだ始まっていません。このサーバーの時計と、事業者にご確認ください。",
+    "expired": "事業者の証明書の有効期限が切れているか、有効期間がまだ始まっていません。このサーバーの時計をご確認のうえ、合っていれば事業者にお問い合わせください。",
     "revoked": "事業者の証明書は失効しています。事業者にご確認ください。",
     "": "事業者の証明書を信頼できません。trunks.yaml の tls の authorities をご確認ください。",
 }

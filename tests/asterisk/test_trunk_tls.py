@@ -131,7 +131,7 @@ DISTRUSTED = {
     "（The certificate is untrusted）",
     "misnamed": "事業者の証明書が、host の名前のものではありません。host をご確認ください。"
     "（The server identity does not match to any identities specified in the certificate）",
-    "expired": "事業者の証明書の期限が切れているか、まだ始まっていません。このサーバーの時計と、事業者にご確認ください。"
+    "expired": "事業者の証明書の有効期限が切れているか、有効期間がまだ始まっていません。このサーバーの時計をご確認のうえ、合っていれば事業者にお問い合わせください。"
     "（The certificate has expired or not yet valid）",
 }
 

@@ -253,7 +253,7 @@ def test_a_carriers_answer_is_told_in_plain_words() -> None:
         "late": "応答がありません。",
         "mended": "登録を断られました。",
         "forged": "証明書が、host の名前のものではありません。",
-        "expired": "証明書の期限が切れているか、",
+        "expired": "証明書の有効期限が切れているか、",
         "deaf": "qualify: 0s としてください。",
         "away": "qualify: 0s としてください。",
     }.items():

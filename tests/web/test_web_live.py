@@ -139,7 +139,7 @@ async def test_a_dead_engine_shows_no_old_numbers(
     assert "お待ちの方 不明" in part(html, "tiles") and "最長の待ち時間 不明" in part(html, "tiles")
     assert "不明 不明 不明 不明" in part(html, "line-shop") and "1分05秒" not in html
     assert "受付可のオペレーター 不明" in part(html, "tiles") and "電話に出られる人数は分かりません" in html
-    assert "電話機の登録は、最後の報告によります" in part(html, "seat-counts")
+    assert "電話機の登録状況は、最後に報告されたものです" in part(html, "seat-counts")
     assert "期限を過ぎた折り返し 2 件" in part(html, "tiles"), "what the store knows is shown"
 
 

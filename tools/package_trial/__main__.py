@@ -79,7 +79,7 @@ class Trial:
 
     def a_hung_guard_is_started_again_by_the_watchdog(self) -> None:
         pid = self.debian.unit("ivr", "MainPID")
-        self.debian.run("kill", "-STOP", pid)
+        self.debian.run("sh", "-c", f"kill -STOP {pid}")
         self.debian.until(
             lambda: self.debian.unit("ivr", "NRestarts") == "1" and self.active("ivr"),
             10 + STARTS_WITHIN,
@@ -91,7 +91,7 @@ class Trial:
 
     def the_transcriber_is_apart(self) -> None:
         guard, transcriber = (self.debian.unit(unit, "MainPID") for unit in ("ivr", "ivr-transcriber"))
-        self.debian.run("kill", "-KILL", transcriber)
+        self.debian.run("sh", "-c", f"kill -KILL {transcriber}")
         self.debian.until(
             lambda: (
                 self.debian.unit("ivr-transcriber", "MainPID") not in ("0", transcriber)

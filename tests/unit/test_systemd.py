@@ -43,6 +43,21 @@ def test_systemd_has_nothing_to_say_against_a_unit(tmp_path: Path, name: str) ->
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_nothing_is_taken_from_where_root_calls_the_command(tmp_path: Path) -> None:
+    """Else whoever may write into a directory where root types `ivr` could do all that root may."""
+    (tmp_path / "argparse.py").write_text("raise SystemExit('taken')")
+    command = (PACKAGING / "ivr").read_text("utf-8").replace("/usr/lib/ivr/bin/python3", sys.executable)
+    done = subprocess.run(
+        ["sh", "-c", command, "ivr", "asterisk", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "install" in done.stdout
+
+
 def test_users_and_directories_are_made_as_the_engine_needs_them(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     root = f"--root={tmp_path}"

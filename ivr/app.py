@@ -61,8 +61,8 @@ READ_AGAIN = {
 
 def prepare(settings: Settings) -> None:
     """Before any process starts: directories, tables, sounds. Harmless when done again."""
+    from ivr.admin.trunks import write_files
     from ivr.store.migrate import migrate
-    from ivr.trunks_admin import write_files
 
     for directory in (settings.messages, settings.run, settings.logs):
         directory.mkdir(parents=True, exist_ok=True)
@@ -219,6 +219,7 @@ def session_key(settings: Settings) -> bytes:
 
 async def jobs(settings: Settings) -> None:
     """Durable work, prompts, publishing, the fallback bundle."""
+    from ivr.admin.trunks import Watching
     from ivr.asterisk.existing.admin import recorded
     from ivr.auditing import Keeper
     from ivr.jobs import Jobs
@@ -227,7 +228,6 @@ async def jobs(settings: Settings) -> None:
     from ivr.messages.retention import Retention
     from ivr.messages.transcription import Transcription
     from ivr.notify.notices import Notices, ways
-    from ivr.trunks_admin import Watching
     from ivr.upkeep import Upkeep
 
     clock = SystemClock(settings.clock_offset)

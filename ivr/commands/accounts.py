@@ -8,7 +8,7 @@ from ivr.commands.common import ROLES, Commands, command, print_rows, run, user
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
-    from ivr.accounts_admin import Link
+    from ivr.admin.accounts import Link
 
 
 def add_to(commands: Commands) -> None:
@@ -42,24 +42,24 @@ def add_to(commands: Commands) -> None:
 
 
 def _add(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import accounts
 
-    password = run(admin.add_user(settings, options.name, options.tenant, role=options.role))
+    password = run(accounts.add(settings, options.name, options.tenant, role=options.role))
     print(f"user {options.name} logs in at {settings.pages_url}/ with this password:", file=sys.stderr)
     print(password)
 
 
 def _invite(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
     asked = {"role": options.role, "tenant": options.tenant, "mail": options.mail}
-    _tell(run(accounts_admin.invite(settings, options.name, **asked, by=user())))
+    _tell(run(accounts.invite(settings, options.name, **asked, by=user())))
 
 
 def _reset(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
-    _tell(run(accounts_admin.reset(settings, options.name, by=user())))
+    _tell(run(accounts.reset(settings, options.name, by=user())))
 
 
 def _tell(link: "Link | None") -> None:
@@ -71,36 +71,36 @@ def _tell(link: "Link | None") -> None:
 
 
 def _list(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
-    print_rows(run(accounts_admin.listing(settings)), options.json)
+    print_rows(run(accounts.listing(settings)), options.json)
 
 
 def _set(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
-    run(accounts_admin.change(settings, options.name, role=options.role, mail=options.mail, by=user()))
+    run(accounts.change(settings, options.name, role=options.role, mail=options.mail, by=user()))
 
 
 def _disable(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
-    run(accounts_admin.disable(settings, options.name, by=user()))
+    run(accounts.disable(settings, options.name, by=user()))
 
 
 def _enable(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
-    run(accounts_admin.enable(settings, options.name, by=user()))
+    run(accounts.enable(settings, options.name, by=user()))
 
 
 def _unlock(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
-    run(accounts_admin.unlock(settings, options.name, by=user()))
+    run(accounts.unlock(settings, options.name, by=user()))
 
 
 def _forget_factor(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
-    run(accounts_admin.drop_factor(settings, options.name, by=user()))
+    run(accounts.drop_factor(settings, options.name, by=user()))

@@ -44,9 +44,9 @@ def add_to(commands: Commands) -> None:
 
 
 def _show(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    ticket, contacts, history = run(callbacks_admin.show(settings, options.ticket))
+    ticket, contacts, history = run(callbacks.show(settings, options.ticket))
     if options.json:
         print_json({**ticket, "contacts": contacts, "history": history})
         return
@@ -55,27 +55,27 @@ def _show(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _merge(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    print(run(callbacks_admin.merge(settings, options.ticket, options.into, user())))
+    print(run(callbacks.merge(settings, options.ticket, options.into, user())))
 
 
 def _split(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    print(run(callbacks_admin.split(settings, options.ticket, options.contact, user())))
+    print(run(callbacks.split(settings, options.ticket, options.contact, user())))
 
 
 def _numbers(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    print_rows(run(callbacks_admin.barred(settings)), options.json)
+    print_rows(run(callbacks.barred(settings)), options.json)
 
 
 def _bar(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    made = callbacks_admin.bar(
+    made = callbacks.bar(
         settings,
         options.list,
         options.number,
@@ -88,21 +88,21 @@ def _bar(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _approve(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    run(callbacks_admin.approve(settings, options.id, user()))
+    run(callbacks.approve(settings, options.id, user()))
 
 
 def _free(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    run(callbacks_admin.free(settings, options.id, user()))
+    run(callbacks.free(settings, options.id, user()))
 
 
 def _dedicate(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import callbacks_admin
+    from ivr.admin import callbacks
 
-    given = callbacks_admin.dedicate(
+    given = callbacks.dedicate(
         settings,
         options.number,
         tenant=options.tenant,

@@ -33,12 +33,10 @@ def add_to(commands: Commands) -> None:
 
 
 def _close(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import closings_admin
+    from ivr.admin import closings
 
     closing = run(
-        closings_admin.close(
-            settings, options.line, options.until, options.reason, options.begins, options.by
-        )
+        closings.close(settings, options.line, options.until, options.reason, options.begins, options.by)
     )
     print(f"line {options.line} is closed from {closing.begins} until {closing.ends} (id {closing.id})")
     print(
@@ -49,9 +47,9 @@ def _close(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _reopen(settings: Settings, options: argparse.Namespace) -> int:
-    from ivr import closings_admin
+    from ivr.admin import closings
 
-    ended = run(closings_admin.reopen(settings, options.line, options.by, options.id))
+    ended = run(closings.reopen(settings, options.line, options.by, options.id))
     if not ended:
         print(f"ivr: nothing closes line {options.line}; `ivr closings` lists what does", file=sys.stderr)
         return 1
@@ -60,15 +58,15 @@ def _reopen(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _closings(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import closings_admin
+    from ivr.admin import closings
 
-    rows: list[dict[str, Any]] = run(closings_admin.listing(settings, options.line))
+    rows: list[dict[str, Any]] = run(closings.listing(settings, options.line))
     print_rows(rows, options.json)
 
 
 def _pin(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import closings_admin
+    from ivr.admin import closings
 
     given = sys.stdin.readline().strip() if options.stdin else None
-    pin = run(closings_admin.set_pin(settings, options.line, given))
+    pin = run(closings.set_pin(settings, options.line, given))
     print(pin if given is None else f"line {options.line} has this PIN now")

@@ -79,21 +79,21 @@ def _check(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _publish(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import dialplans
 
-    run(admin.publish(settings, options.by, options.why))
+    run(dialplans.publish(settings, options.by, options.why))
     print("the dialplans are live")
 
 
 def _versions(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import dialplans
 
     if options.show is None:
-        rows = run(admin.versions(settings, options.line))
+        rows = run(dialplans.versions(settings, options.line))
         short = [{**row, "hash": row["hash"][:SHORT_HASH]} for row in rows]
         print_rows(rows if options.json else short, options.json)
         return
-    files = run(admin.version(settings, options.line, options.show))
+    files = run(dialplans.version(settings, options.line, options.show))
     if options.json:
         print_json(files)
         return
@@ -104,17 +104,17 @@ def _versions(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _rollback(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import dialplans
 
     line, hash = options.line, options.hash
-    run(admin.roll_back(settings, line, hash, by=options.by, why=options.why, shared=options.shared))
+    run(dialplans.roll_back(settings, line, hash, by=options.by, why=options.why, shared=options.shared))
     print(f"{line} is back on version {hash}")
 
 
 def _alarms(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import alarms
 
     if options.clear is not None:
-        run(admin.clear_alarm(settings, options.clear))
+        run(alarms.clear(settings, options.clear))
     else:
-        print_rows(run(admin.alarm_list(settings)), options.json)
+        print_rows(run(alarms.listing(settings)), options.json)

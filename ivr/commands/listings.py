@@ -41,30 +41,30 @@ def _add_to_messages(listing: argparse.ArgumentParser) -> None:
 
 
 def _callbacks(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import callbacks
 
-    rows = run(admin.callback_list(settings, limit=options.limit, line=options.line, state=options.state))
+    rows = run(callbacks.listing(settings, limit=options.limit, line=options.line, state=options.state))
     print_rows(rows, options.json)
 
 
 def _calls(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import calls
 
-    rows = run(admin.call_list(settings, limit=options.limit, line=options.line, outcome=options.state))
+    rows = run(calls.listing(settings, limit=options.limit, line=options.line, outcome=options.state))
     print_rows(rows, options.json)
 
 
 def _messages(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import messages_admin
+    from ivr.admin import messages
 
-    rows = run(messages_admin.listing(settings, limit=options.limit, line=options.line, state=options.state))
+    rows = run(messages.listing(settings, limit=options.limit, line=options.line, state=options.state))
     print_rows(rows, options.json)
 
 
 def _show(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import messages_admin
+    from ivr.admin import messages
 
-    about, stages = run(messages_admin.show(settings, options.message))
+    about, stages = run(messages.show(settings, options.message))
     if options.json:
         print_json({**about, "stages": stages})
     else:
@@ -72,14 +72,14 @@ def _show(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _run_again(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import messages_admin
+    from ivr.admin import messages
 
     names = (options.stage,) if options.stage else ("audio", "text")  # a new text is read anew by itself
-    run(messages_admin.run_again(settings, options.message, names))
+    run(messages.run_again(settings, options.message, names))
     print(f"to be done: {', '.join(names)}; see it with: ivr messages show {options.message}")
 
 
 def _promote(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import messages
 
-    print(f"callback: ticket {run(admin.promote(settings, options.message))}")
+    print(f"callback: ticket {run(messages.promote(settings, options.message))}")

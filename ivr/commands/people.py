@@ -36,10 +36,10 @@ def add_to(commands: Commands) -> None:
 
 
 def _agent_add(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import agents
 
     telephone = run(
-        admin.add_agent(settings, options.name, options.group, tenant=options.tenant, wrap_up=options.wrap_up)
+        agents.add(settings, options.name, options.group, tenant=options.tenant, wrap_up=options.wrap_up)
     )
     print(
         f"agent {options.name}: SIP {settings.sip}, user {telephone.username}, password {telephone.password}"
@@ -47,32 +47,32 @@ def _agent_add(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _agent_set(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import agents
 
-    run(admin.set_agent(settings, options.name, options.state, options.reason))
+    run(agents.set_state(settings, options.name, options.state, options.reason))
 
 
 def _agent_remove(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import agents
 
-    run(admin.remove_agent(settings, options.name))
+    run(agents.remove(settings, options.name))
 
 
 def _agent_list(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin
+    from ivr.admin import agents
 
-    print_rows(run(admin.agent_list(settings)), options.json)
+    print_rows(run(agents.listing(settings)), options.json)
 
 
 def _token(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import accounts_admin
+    from ivr.admin import accounts
 
     if (options.name == "revoke") != (options.id is not None):
         raise BadArgument("write `ivr token revoke ID`; `ivr token list` shows the ids")
     if options.id is not None:
-        run(accounts_admin.revoke_token(settings, options.id, by=user()))
+        run(accounts.revoke_token(settings, options.id, by=user()))
     elif options.name == "list":
-        print_rows(run(accounts_admin.token_list(settings)), options.json)
+        print_rows(run(accounts.token_list(settings)), options.json)
     else:
         asked = {"role": options.role, "expires_at": options.until, "by": user()}
-        print(run(accounts_admin.add_token(settings, options.name, options.tenant, **asked)))
+        print(run(accounts.add_token(settings, options.name, options.tenant, **asked)))

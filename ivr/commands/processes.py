@@ -116,24 +116,26 @@ def _process(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _prepare(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import admin, app, trial_back
+    from ivr import app
+    from ivr.admin import first_login
     from ivr.settings import load
+    from ivr.trial.answer import write_trunk
 
     if options.trial:
-        trial_back.write_trunk(settings)
+        write_trunk(settings)
     else:
         settings.trial_trunks.unlink(missing_ok=True)
     app.prepare(replace(settings, trunks=load().trunks))
     if options.trial:
-        run(admin.make_trial(settings))
+        run(first_login.make(settings))
 
 
 def _call(settings: Settings, options: argparse.Namespace) -> int:
-    from ivr import trial
+    from ivr.trial.call import call
 
     report = (lambda text: None) if options.json else (lambda text: print(text, flush=True))
     result = asyncio.run(
-        trial.call(
+        call(
             settings,
             options.number,
             keys=options.keys,
@@ -151,10 +153,10 @@ def _call(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _answer(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import trial_back
+    from ivr.trial.answer import answer
 
     asyncio.run(
-        trial_back.answer(
+        answer(
             settings,
             options.number,
             agent=options.agent,

@@ -20,29 +20,29 @@ def add_to(commands: Commands) -> None:
 
 
 def _list(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import trunks_admin
+    from ivr.admin import trunks
     from ivr.outside import spelled
 
-    rows = run(trunks_admin.states(settings))
+    rows = run(trunks.states(settings))
     if not options.json:
         rows = [row | {"numbers": ", ".join(map(spelled, row["numbers"]))} for row in rows]
     print_rows(rows, options.json)
 
 
 def _apply(settings: Settings, options: argparse.Namespace) -> None:
-    from ivr import trunks_admin
+    from ivr.admin import trunks
 
-    run(trunks_admin.apply(settings))
+    run(trunks.apply(settings))
     print("the trunks are live; `ivr trunk list` shows how the carriers answer")
 
 
 def _test(settings: Settings, options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from ivr import trunks_admin
+    from ivr.admin import trunks
     from ivr.asterisk.proving import findings
 
-    proof = run(trunks_admin.test(settings, options.name, options.number))
+    proof = run(trunks.test(settings, options.name, options.number))
     found = findings(proof)
     if options.json:
         print_json({"trunk": options.name, **asdict(proof), "findings": [asdict(one) for one in found]})

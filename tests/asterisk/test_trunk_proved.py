@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr import orders, trunks_admin
+from ivr import orders
+from ivr.admin import trunks as admin
 from ivr.asterisk import conf, trunks
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.install import AsteriskInstall
@@ -138,7 +139,7 @@ async def _standing(asterisk: PrivateAsterisk) -> Registrations:
     """As `ivr trunk list` tells it as soon as each carrier has answered."""
 
     async def all_have_answered() -> Registrations | None:
-        rows = {row["trunk"]: row for row in await trunks_admin.states(settings_of(asterisk))}
+        rows = {row["trunk"]: row for row in await admin.states(settings_of(asterisk))}
         found = {name: (rows[name]["state"], rows[name]["reason"]) for name in REGISTERED}
         return found if all(state != "unreachable" for state, _ in found.values()) else None
 
@@ -160,9 +161,9 @@ async def _command(asterisk: PrivateAsterisk) -> Proof:
         engine = asyncio.create_task(orders.serve(settings.run, store, clock, "engine", carry_out))
         try:
             began = clock.now()
-            proof = await trunks_admin.test(settings, "commanded", None)
+            proof = await admin.test(settings, "commanded", None)
             with pytest.raises(AsteriskError, match="needs 2 free channels of the trunk, which has 1, and 0"):
-                await trunks_admin.test(settings, "narrow", None)
+                await admin.test(settings, "narrow", None)
         finally:
             engine.cancel()
             await asyncio.gather(engine, return_exceptions=True)

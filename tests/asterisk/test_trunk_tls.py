@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ivr import trunks_admin
+from ivr.admin import trunks as admin
 from ivr.asterisk import conf, trunks
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.install import AsteriskInstall
@@ -193,7 +193,7 @@ async def _look(private: PrivateAsterisk, carrier: Somebody, known: Trunks, base
     states: dict[str, dict[str, Any]] = {}
 
     async def settled() -> bool:
-        states.update({one["trunk"]: one for one in await trunks_admin.states(settings)})
+        states.update({one["trunk"]: one for one in await admin.states(settings)})
         return states["account"]["state"] == "registered" and all(
             "証明書" in states[name]["reason"] for name in DISTRUSTED
         )
@@ -220,7 +220,7 @@ async def _prove(private: PrivateAsterisk, known: Trunks, name: str) -> Proof:
 async def _told(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
     """What /readyz answers of the trunks, and the alarms."""
     async with opened(settings.database_url) as store:
-        looking = asyncio.create_task(trunks_admin.Watching(settings, store, SystemClock()).run())
+        looking = asyncio.create_task(admin.Watching(settings, store, SystemClock()).run())
         try:
 
             async def row() -> bool:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ivr import admin, messages_admin
+from ivr.admin import callbacks as waiting
+from ivr.admin import messages as admin
 from ivr.clock import offset_for
 from ivr.errors import Conflict, NotFound
 from ivr.settings import Settings, load
-from ivr.store import callbacks, dialplans, messages
+from ivr.store import callbacks, calls, dialplans, messages
 from ivr.store.database import opened
 from ivr.store.migrate import migrate
 
@@ -56,9 +57,7 @@ async def settings(tmp_path: Path) -> Settings:
 
 
 async def test_it_gets_a_text_and_a_callback_due_from_now(settings: Settings) -> None:
-    assert [
-        row["id"] for row in await messages_admin.listing(settings, limit=9, line=None, state="silent")
-    ] == ["m1"]
+    assert [row["id"] for row in await admin.listing(settings, limit=9, line=None, state="silent")] == ["m1"]
     ticket = await admin.promote(settings, "m1")
     async with opened(settings.database_url) as store, store.read() as session:
         callback = await callbacks.get(session, ticket)
@@ -75,7 +74,7 @@ async def test_once(settings: Settings) -> None:
         await admin.promote(settings, "m1")
     with pytest.raises(NotFound):
         await admin.promote(settings, "m2")
-    assert len(await admin.callback_list(settings, limit=9, line=None, state=None)) == 1
+    assert len(await waiting.listing(settings, limit=9, line=None, state=None)) == 1
 
 
 async def test_the_promise_of_the_voicemail(settings: Settings) -> None:
@@ -101,8 +100,8 @@ async def test_the_promise_of_the_voicemail(settings: Settings) -> None:
         "keys_emptied": 0,
     }
     async with opened(settings.database_url) as store, store.write() as session:
-        await admin.calls.save(session, [call])
+        await calls.save(session, [call])
         (await messages.get(session, "m1")).call_id = "c1"
     ticket = await admin.promote(settings, "m1")
-    (callback,) = await admin.callback_list(settings, limit=9, line=None, state=None)
+    (callback,) = await waiting.listing(settings, limit=9, line=None, state=None)
     assert (callback["ticket"], callback["due_at"], callback["path"]) == (ticket, DUE, ["message"])

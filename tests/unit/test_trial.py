@@ -14,8 +14,8 @@ from ivr.keys import KeyTable
 from ivr.prompts import music
 from ivr.steps import STEPS
 from ivr.store.tables import AgentRow
-from ivr.trial import TrialResult, choose_agents
-from ivr.trial_caller import Diary, Ear, keys_asked, next_keys
+from ivr.trial.call import TrialResult, choose_agents
+from ivr.trial.caller import Diary, Ear, keys_asked, next_keys
 from tests.speech import from_mulaw, speak, to_mulaw
 
 pytestmark = pytest.mark.filterwarnings("ignore:Dictionary.create:DeprecationWarning")

@@ -10,7 +10,7 @@ from ivr.asterisk.trunks import LiveTrunks, outside_of
 from ivr.errors import Conflict
 from ivr.outside import Way
 from ivr.settings import load
-from ivr.trial_back import answer, write_trunk
+from ivr.trial.answer import answer, write_trunk
 from ivr.trunks.load import load_trunks
 
 DESK = """\

@@ -27,7 +27,7 @@ from ivr.settings import Address, Ports, Settings
 from ivr.store import agents, health
 from ivr.store.database import Store, opened
 from ivr.store.tables import AgentRow, CallbackRow, CallRow, MessageRow
-from ivr.trial_caller import SILENT, Caller, Diary, Speech, Watch
+from ivr.trial.caller import SILENT, Caller, Diary, Speech, Watch
 from ivr.web.api import read
 from ivr.web.api.shapes import Call, Message, as_json
 from ivr.web.words import TRANSCRIPT_STATES, full_moment, length

@@ -16,6 +16,7 @@ from ivr.store.database import opened
 from ivr.store.tables import UserRow
 from ivr.store.users import Role
 from ivr.wake import wake
+from ivr.web.auth.passwords import make_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ Change = Callable[[AsyncSession, UserRow, datetime], Awaitable[None]]
 async def listing(settings: Settings) -> list[dict[str, Any]]:
     async with opened(settings.database_url) as store, store.read() as session:
         return [_json(row) for row in await users.listing(session)]
+
+
+async def add(settings: Settings, name: str, tenant: str | None = None, *, role: Role = "agent") -> str:
+    """The password, which is kept nowhere else."""
+    password = secrets.token_urlsafe(12)
+    async with opened(settings.database_url) as store, store.write() as session:
+        now = SystemClock(settings.clock_offset).now()
+        await users.add(session, name, make_hash(password), tenant=tenant, at=now, role=role)
+    return password
 
 
 async def invite(

@@ -5,6 +5,8 @@ from typing import Any
 
 from ivr.clock import SystemClock, iso
 from ivr.errors import Conflict
+from ivr.lines import Lines
+from ivr.messages import promote as promoting
 from ivr.messages.transcription import seconds_left
 from ivr.settings import Settings
 from ivr.store import messages, stages
@@ -55,6 +57,17 @@ async def run_again(settings: Settings, message_id: str, names: Sequence[str]) -
                     f'see "ivr messages show {message_id}"'
                 )
     wake(settings.run, "jobs")
+
+
+async def promote(settings: Settings, message_id: str) -> str:
+    """A message judged silent is one after all: it gets its text and a callback, due from now. The ticket."""
+    now = SystemClock(settings.clock_offset).now()
+    async with opened(settings.database_url) as store:
+        lines = Lines()
+        await lines.reload(store)
+        ticket = await promoting.promote(store, lines, message_id, now)
+    wake(settings.run, "jobs")
+    return ticket
 
 
 def _short(row: MessageRow) -> dict[str, Any]:

@@ -14,6 +14,17 @@ from ivr.settings import Settings
 from ivr.store import agents, callbacks, contacts, users
 from ivr.store.database import opened
 from ivr.store.tables import BarredNumber, CallbackRow, ContactRow
+from ivr.web.api import read
+from ivr.web.api.shapes import as_json
+
+
+async def listing(
+    settings: Settings, *, limit: int, line: str | None, state: str | None
+) -> list[dict[str, Any]]:
+    """As `GET /api/v1/callbacks` gives them."""
+    async with opened(settings.database_url) as store, store.read() as session:
+        rows = await callbacks.listing(session, limit=limit, line=line, state=state)
+        return [as_json(one) for one in await read.all_of(session, rows)]
 
 
 async def show(

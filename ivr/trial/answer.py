@@ -24,8 +24,8 @@ from ivr.settings import Settings
 from ivr.steps import STEPS
 from ivr.store import agents
 from ivr.store.database import opened
-from ivr.trial import AGENT_SAYS, START, free_ports, keep_heard, new_folder, spoken, the_server
-from ivr.trial_caller import AFTER_SPEAKING, Diary
+from ivr.trial.call import AGENT_SAYS, START, free_ports, keep_heard, new_folder, spoken, the_server
+from ivr.trial.caller import AFTER_SPEAKING, Diary
 
 PORT_AFTER = 6  # the customer's telephone listens so many ports after Asterisk
 CUSTOMER_SAYS = "はい、田中です。お電話ありがとうございます。"

@@ -1,0 +1,1 @@
+"""`ivr call` and `ivr answer`: telephones that try the whole from outside."""

@@ -289,6 +289,10 @@ async def test_the_number_beside_a_list_is_that_of_the_list(alice: TestClient, d
     await change(desk, "1000067", unrecorded="alice")
     assert await said("?show=owed") == "1件"
     assert await said("?show=mine") == "0件"
+    await change(desk, "1000067", state="dialing", agent="alice")
+    assert await said("?show=owed") == "0件", "who still talks owes nothing yet"
+    row = next(row for row in await table(alice) if row["受付番号"] == "1000067")
+    assert (row["状態"], row["目印"]) == ("発信中", "")
 
 
 # -- told by the server -----------------------------------------------------------------------

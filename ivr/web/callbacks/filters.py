@@ -113,7 +113,7 @@ def shown(show: Show, name: str, now: datetime) -> Sequence[ColumnElement[bool]]
         case "waiting":
             return [or_(row.state == "waiting", row.next_at > now)]
         case "owed":
-            return [row.unrecorded.is_not(None)]
+            return [row.unrecorded.is_not(None), row.state != "dialing"]
         case "decide":
             return [row.exhausted_at.is_not(None)]
         case "unread":

@@ -51,6 +51,11 @@ class Entry:
         return self.row.state in CLOSED
 
     @property
+    def owed(self) -> bool:
+        """結果未記録: somebody has rung, and has not said how it went."""
+        return self.row.unrecorded is not None and self.row.state != "dialing" and not self.handled
+
+    @property
     def look(self) -> Hashable:
         """All that its row shows."""
         path = self.row._mapping["path"]

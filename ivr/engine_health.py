@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from ivr.asterisk.ari import AriRefused, Json
+from ivr.asterisk.ari import Ari, AriRefused, Json
 from ivr.clock import Clock
 from ivr.engine import Engine
 from ivr.errors import IvrError, StoreError
@@ -18,11 +18,14 @@ log = logging.getLogger("ivr.engine")
 
 EVERY = 1.0  # seconds
 
+Registered = Callable[[str], bool | None]
+"""Of "PJSIP/tanaka" whether it can be rung; None: Asterisk does not tell."""
+
 
 async def report(store: Store, clock: Clock, desk: Engine) -> None:
     """The engine's row, until cancelled: `ok` means that Asterisk answered within this second."""
     while True:
-        endpoints, ok = await _asked(desk)
+        known, ok = await asked(desk.ari)
         detail = {
             "calls": len(desk.calls),
             "lines": len(desk.lines),
@@ -32,29 +35,29 @@ async def report(store: Store, clock: Clock, desk: Engine) -> None:
         try:
             async with store.write() as session:
                 now = clock.now()
-                if endpoints is not None:
-                    await agents.note_telephones(session, registered(endpoints), now)
+                if known is not None:
+                    await agents.note_telephones(session, known, now)
                 await health.beat(session, "engine", now, ok=ok and not desk.draining, detail=detail)
         except StoreError as error:
             log.warning("the health row was not written", extra={"error": str(error)})
         await asyncio.sleep(EVERY)
 
 
-async def _asked(desk: Engine) -> tuple[Sequence[Json] | None, bool]:
-    """The endpoints, None if nobody tells; and whether Asterisk answered."""
+async def asked(ari: Ari) -> tuple[Registered | None, bool]:
+    """What is known of telephones, None if Asterisk did not answer; and whether it did."""
     try:
         async with asyncio.timeout(EVERY):
-            await desk.ari.http("GET", "asterisk/ping")
-            return await desk.ari.http("GET", "endpoints"), desk.ari.connected
+            await ari.http("GET", "asterisk/ping")
+            return registered(await ari.http("GET", "endpoints")), ari.connected
     except AriRefused as error:  # an Asterisk without res_ari_endpoints still takes calls
         log.debug("Asterisk does not tell its endpoints", extra={"error": str(error)})
-        return None, desk.ari.connected
+        return lambda endpoint: None, ari.connected  # nor does it count what another told before
     except (IvrError, TimeoutError):
         return None, False
 
 
-def registered(endpoints: Sequence[Json]) -> Callable[[str], bool | None]:
-    """Of "PJSIP/tanaka" whether it can be rung; None of what Asterisk does not list, such as "Local/100@from-internal"."""
+def registered(endpoints: Sequence[Json]) -> Registered:
+    """None of what Asterisk does not list, such as "Local/100@from-internal"."""
     states: dict[str, str] = {f"{one['technology']}/{one['resource']}": one["state"] for one in endpoints}
 
     def known(endpoint: str) -> bool | None:

@@ -51,8 +51,8 @@ async def install(settings: Settings, into: Path, now: datetime, agree: Agree) -
     planned = _planned(settings, found)
     if not agree([line for one in planned for line in one.difference()]):
         return None
-    link = await asyncio.to_thread(share, settings, found.spool)
     await asyncio.to_thread(_share_live, settings, found)
+    link = await asyncio.to_thread(share, settings, found.spool)
     backups = settings.asterisk_base / f"backup-{now.astimezone(JAPAN):%Y%m%d-%H%M%S}"
     try:
         await asyncio.to_thread(change.write, planned, backups)

@@ -130,8 +130,8 @@ class _Trial:
         """Telephones that pick up, until `stack` ends; the seconds that an agent speaks."""
         async with self.store.read() as session:
             rows = await agents.listing(session)
-        groups = groups_of(line.dialplan) if line else set()
-        chosen = choose_agents(rows, groups, self.clock.now())
+        groups, tenant = (groups_of(line.dialplan), line.dialplan.line.tenant) if line else (set(), "")
+        chosen = choose_agents(rows, groups, tenant, self.clock.now())
         for group in groups:
             if not any(group in agent.groups for agent in chosen):
                 self.diary.note(
@@ -255,15 +255,18 @@ def spoken(base: Path, text: str) -> Speech:
     return Speech(text, base.with_name(base.name + ".wav"), audio.seconds)
 
 
-def choose_agents(rows: Sequence[AgentRow], groups: Collection[str], now: datetime) -> list[AgentRow]:
-    """One for each group, the one who is free first; nobody who is 離席 by hand."""
+def choose_agents(
+    rows: Sequence[AgentRow], groups: Collection[str], tenant: str, now: datetime
+) -> list[AgentRow]:
+    """One of this company for each group, the one who is free first; nobody who is 離席 by hand."""
 
     def free_at(row: AgentRow) -> datetime:
         return now if agents.by_clock(row, now).state == "available" else row.wrap_up_until or NEVER
 
     chosen: list[AgentRow] = []
+    theirs = [row for row in rows if row.tenant in (None, tenant)]
     for group in sorted(groups):
-        here = [row for row in rows if group in row.groups and (row.state != "away" or row.wrap_up_until)]
+        here = [row for row in theirs if group in row.groups and (row.state != "away" or row.wrap_up_until)]
         if here and not any(row in chosen for row in here):
             chosen.append(min(here, key=free_at))
     return chosen

@@ -166,7 +166,7 @@ def agent(name: str, *groups: str, state: str = "available", free_in: float | No
 
 
 def chosen(rows: list[AgentRow], *groups: str) -> list[str]:
-    return [row.name for row in choose_agents(rows, groups, NOW)]
+    return [row.name for row in choose_agents(rows, groups, "ecforce", NOW)]
 
 
 def test_one_agent_sits_down_for_each_group() -> None:
@@ -188,6 +188,13 @@ def test_who_is_free_first_is_preferred() -> None:
     ]
     assert chosen(rows, "support") == ["c"]
     assert chosen([row for row in rows if row.name != "c"], "support") == ["d"]
+
+
+def test_nobody_of_another_company_sits_down() -> None:
+    rows = [agent("bob", "support"), agent("sato", "support")]
+    rows[0].tenant = "sakura"
+    assert [row.name for row in choose_agents(rows, {"support"}, "ecforce", NOW)] == ["sato"]
+    assert [row.name for row in choose_agents(rows, {"support"}, "sakura", NOW)] == ["bob"]
 
 
 def test_who_went_away_stays_away() -> None:

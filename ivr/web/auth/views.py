@@ -79,7 +79,7 @@ async def _half_way(request: web.Request) -> UserRow:
     given = request[SESSION]
     async with request.app[STORE].read() as db:
         user = await users.get(db, given.user) if given.user and given.awaits_code else None
-    if user is None or user.disabled_at is not None or given.mark != session.mark_of(user):
+    if user is None or not session.stands(given, user):
         raise web.HTTPSeeOther("/login")
     return user
 

@@ -187,8 +187,8 @@ async def close(
 ) -> CallbackRow:
     """対応済み, from any state in which something was left to do and nobody is on the line.
 
-    `result` None: it was done without a call, and `note` says how, if a call was wanted. Conflict for a result that answers nobody, for another
-    agent's callback, and for a complaint that no supervisor closes.
+    `result` None: it was done without a call, and `note` says how, if a call was wanted or it is a complaint. Conflict for a
+    result that answers nobody, for another agent's callback, and for a complaint that no supervisor closes.
     """
     row = await own(session, ticket, who)
     if not who.supervisor:
@@ -199,7 +199,7 @@ async def close(
     require_quiet(row)
     if row.complaint:
         require_supervisor(who, "クレームの対応完了")
-    wanted = row.state not in states.CLOSED and row.reply_wanted is not False
+    wanted = row.state not in states.CLOSED and (row.reply_wanted is not False or row.complaint)
     if wanted and result is None and not (note or "").strip():
         said = "お電話をせずに対応済みにするには、どのように解決したかを入力してください。"
         raise Conflict(said, id="note")

@@ -255,6 +255,16 @@ async def test_no_more_calls_leads_to_the_list_and_to_a_supervisor(desk: Store) 
     assert (entry.number, entry.asked_by, entry.approved_by) == (NUMBER, "aiko", None)
 
 
+async def test_a_complaint_is_closed_with_a_result_also_of_who_wants_no_call(desk: Store) -> None:
+    ticket = await ask(desk, reply_wanted=False)
+    async with desk.write() as session:
+        await edits.flag(session, ticket, who=AIKO, now=NOON, complaint=True)
+        with pytest.raises(Conflict, match="どのように解決したか"):
+            await service.close(session, ticket, who=BOSS, now=after(60))
+        row = await service.close(session, ticket, who=BOSS, now=after(60), note="お詫びのメール")
+    assert row.state == "done"
+
+
 async def test_a_complaint_is_closed_by_a_supervisor_alone(desk: Store) -> None:
     ticket = await ask(desk)
     async with desk.write() as session:

@@ -90,6 +90,12 @@ def test_the_units_may_read_the_settings() -> None:
         assert {"User=ivr", "Group=asterisk", "SupplementaryGroups=ivr"} <= {*lines}
 
 
+def test_what_only_a_person_can_mend_is_not_started_again_and_again() -> None:
+    """Status 78: the settings are wrong, or there is no such database (docs/operator/install.md)."""
+    for unit in UNITS:
+        assert "RestartPreventExitStatus=78" in (PACKAGING / unit).read_text().splitlines()
+
+
 def test_the_program_of_each_unit_is_one_of_ours() -> None:
     """As `ivr` itself reads it."""
     for unit in UNITS:

@@ -20,13 +20,13 @@ async def a_talk_ends_by_its_limit_and_both_hear_why(desk: Desk) -> None:
     """Thirty seconds, with a warning after twenty-two; two others come meanwhile and wait, one before the other."""
     async with (
         desk.agent("ueda") as agent,
-        desk.caller("09011190001") as caller,
-        desk.caller("09011190002") as second,
-        desk.caller("09011190003") as third,
+        desk.caller("09011340001") as caller,
+        desk.caller("09011340002") as second,
+        desk.caller("09011340003") as third,
     ):
         dialled = time.monotonic()
         await caller.dial(LINE)
-        await until(lambda: desk.talk_of("09011190001"), PATIENCE, "the two talk")
+        await until(lambda: desk.talk_of("09011340001"), PATIENCE, "the two talk")
         await agent.sounds(tone(1000, 2))
         await caller.hears_sound(tone(1000, 0.5), "the agent")
         await second.dial(LINE)
@@ -44,7 +44,7 @@ async def a_talk_ends_by_its_limit_and_both_hear_why(desk: Desk) -> None:
         await caller.is_hung_up()
         await told
         await asyncio.gather(second.hang_up(), third.hang_up())
-    assert (await desk.call_of("+819011190001"))["outcome"] == "answered"
+    assert (await desk.call_of("+819011340001"))["outcome"] == "answered"
 
 
 SCENARIOS: tuple[Scenario, ...] = (a_talk_ends_by_its_limit_and_both_hear_why,)

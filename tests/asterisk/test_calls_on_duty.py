@@ -7,7 +7,7 @@ import pytest
 from tests.asterisk.desk import PATIENCE, Desk, Person, Running, Scenario, until
 from tests.asterisk.sayings import CONNECTING, LOGIN
 
-NUMBER, CUSTOMER = "05031859094", "09011190001"
+NUMBER, CUSTOMER = "05031859094", "09011330001"
 CHOICE = "担当者におつなぎする場合は1を、留守番電話は2を押してください。"
 SPEAK = "発信音の後に、お話しください。"
 REVIEW = "この内容でよろしければ1を、録音し直す場合は2を、緊急の場合は9を2回押してください。そのままお切りいただいても、メッセージは承ります。"

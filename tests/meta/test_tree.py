@@ -161,3 +161,13 @@ def test_the_lock_has_every_package_that_is_asked_for() -> None:
     locked = {name.partition("[")[0] for name in locked}
     assert len(names) > 20
     assert names - locked == set(), "run script/lock"
+
+
+def test_scenarios_that_run_beside_each_other_have_callers_of_their_own() -> None:
+    """A number that two files dial from is two calls of one caller, when the machine is slow enough."""
+    of: dict[str, set[str]] = {}
+    for path in (ROOT / "tests" / "asterisk").glob("test_calls_*.py"):
+        for number in re.findall(r"(?:\b0|\+81)(90-?\d{4}-?\d{4})\b", path.read_text("utf-8")):
+            of.setdefault(number.replace("-", ""), set()).add(path.name)
+    assert len(of) > 30
+    assert {number: sorted(files) for number, files in of.items() if len(files) > 1} == {}

@@ -59,7 +59,7 @@ def start(settings: Settings, options: argparse.Namespace) -> None:
     before = [sys.executable, "-m", "ivr.cli", "prepare", *(["--trial"] if options.trial else [])]
 
     def ready() -> None:
-        print(_banner(settings, trial=options.trial), flush=True)
+        print(_banner(settings, options), flush=True)
 
     asyncio.run(
         guard.run(
@@ -72,30 +72,30 @@ def start(settings: Settings, options: argparse.Namespace) -> None:
     )
 
 
-def _banner(settings: Settings, *, trial: bool) -> str:
+def _banner(settings: Settings, options: argparse.Namespace) -> str:
+    """Without an Asterisk of ours nobody listens at IVR_SIP, and `ivr call` would ring in vain."""
     lines = [""]
     if settings.clock:
         lines.append(
             f"*** The clock was started at {settings.clock.isoformat()} (IVR_CLOCK): for trying out only ***"
         )
-    lines += [
-        f"Telephone  sip:NUMBER@{settings.sip}, for example sip:05031859080@{settings.sip}",
-        f"Pages      http://{settings.http}/",
-    ]
-    if trial and settings.first_login.exists():
+    if options.asterisk:
+        lines.append(f"Telephone  sip:NUMBER@{settings.sip}, for example sip:05031859080@{settings.sip}")
+    lines.append(f"Pages      http://{settings.http}/")
+    if options.trial and settings.first_login.exists():
         accounts = settings.first_login.read_text("utf-8").splitlines()
         lines += [line for line in accounts if line.startswith("Login")]
         agents = sum(line.startswith("Agent") for line in accounts)
         lines.append(f"Agents     {agents} SIP accounts, in {settings.first_login}")
-    lines += [
-        "Try it in a second terminal:",
-        '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --answer',
-        '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --say "ログインできません。田中です。折り返しお電話ください"',
-        "  .venv/bin/ivr callbacks",
-        "  .venv/bin/ivr answer 090-1234-5678      # then press 発信 on the page",
-        "Ctrl-C stops everything.",
-    ]
-    return "\n".join(lines)
+    if options.asterisk:
+        lines += [
+            "Try it in a second terminal:",
+            '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --answer',
+            '  .venv/bin/ivr call 050-3185-9080 --keys "#1#2" --say "ログインできません。田中です。折り返しお電話ください"',
+            "  .venv/bin/ivr callbacks",
+            "  .venv/bin/ivr answer 090-1234-5678      # then press 発信 on the page",
+        ]
+    return "\n".join([*lines, "Ctrl-C stops everything."])
 
 
 def _process(settings: Settings, options: argparse.Namespace) -> None:

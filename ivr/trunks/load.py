@@ -88,7 +88,7 @@ def read_passwords(file: Path) -> dict[str, str]:
     try:
         text = file.read_text("utf-8")
         if file.stat().st_mode & 0o077:
-            raise SettingsError(f"others may read it: chmod 600 {file.name}")
+            raise SettingsError(f"others may read it: chmod 600 {file}")
         found = tomllib.loads(text)
     except FileNotFoundError:
         return {}
@@ -211,6 +211,6 @@ def _without_password(
     problems = []
     for name, trunk in shape.trunks.items():
         if trunk.user is not None and name not in known:
-            message = f'no password; write {name} = "…" into {passwords.name}'
+            message = f'no password; write {name} = "…" into {passwords}'
             problems.append(source.problem(("trunks", name, "user"), message))
     return problems

@@ -86,7 +86,7 @@ def test_what_is_wrong_between_trunks_is_said_beside_what_is_wrong_in_one(tmp_pa
         'bad": numbers: "03-1" is no Japanese telephone number; write it with its area code, like 050-3185-9080',
         'two": numbers: trunk "one" has this number already',
         'two": calls of trunk "one" come from b.jp, too; tell them apart by "match"',
-        'one": user: no password; write one = "…" into trunk-passwords.toml',
+        f'one": user: no password; write one = "…" into {tmp_path}/trunk-passwords.toml',
     ]
     (tmp_path / "trunk-passwords.toml").chmod(0o644)
     told = [
@@ -110,7 +110,7 @@ def test_what_is_wrong_between_trunks_is_said_beside_what_is_wrong_in_one(tmp_pa
             "  two: {template: ip, host: a.jp, numbers: [03-1234-5679], channels: 2}\n",
             'calls of trunk "one" come from a.jp, too; tell them apart by "match"',
         ),
-        (f"trunks: {{other: {GATEWAY}}}", 'no password; write other = "…" into trunk-passwords.toml'),
+        (f"trunks: {{other: {GATEWAY}}}", 'no password; write other = "…" into /'),
         (
             "trunks: {hikari: {template: hikari-hgw, host: h, numbers: [03-1234-5678], channels: 2}}",
             '"user" is missing',
@@ -128,7 +128,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
 def test_passwords_that_others_may_read_are_not_taken(tmp_path: Path) -> None:
     text = f"trunks:\n  hikari: {GATEWAY}\n"
     (problem,) = problems_of(tmp_path, text, mode=0o644)
-    assert "others may read it: chmod 600 trunk-passwords.toml" in problem
+    assert f"others may read it: chmod 600 {tmp_path}/trunk-passwords.toml" in problem
     (problem,) = problems_of(tmp_path, text, "hikari = 5\n")
     assert 'hikari has no password; write hikari = "…"' in problem
 

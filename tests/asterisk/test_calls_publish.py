@@ -53,12 +53,12 @@ async def test_saved_broken_and_rolled_back_while_people_telephone(desk: Desk) -
         return live() != before and not desk.rows("SELECT id FROM orders WHERE done_at IS NULL")
 
     first = live()
-    async with desk.caller("09011180001") as caller:
+    async with desk.caller("09011360001") as caller:
         await caller.dial(NUMBER)
         await caller.begins_to_hear(OLD)
         file.write_text(CHANGED, "utf-8")
         await until(lambda: taken_in(first), PATIENCE, "the saved file is live")
-        await hears(desk, "09011180002", NEW)
+        await hears(desk, "09011360002", NEW)
         await caller.leaves("田中です。折り返しお電話ください")
         await caller.press("#")
         await caller.hears(OLD_THANKS)
@@ -73,18 +73,18 @@ async def test_saved_broken_and_rolled_back_while_people_telephone(desk: Desk) -
     await until(refused, PATIENCE, "the broken file is an alarm")
     assert "dialplans/test.yaml:6:" in desk.ivr("alarms")
     assert 'unknown key "nxt"; did you mean "next"?' in desk.ivr("alarms")
-    await hears(desk, "09011180003", NEW)
+    await hears(desk, "09011360003", NEW)
 
     desk.ivr("rollback", "test", first[:8], "--by", "tanaka", "--why", "戻す")
     assert file.read_text("utf-8") == LINE
     await until(lambda: taken_in(second), PATIENCE, "the version before is live")
     assert live() == first
     await until(lambda: desk.ivr("alarms") == "nothing yet\n", PATIENCE, "the alarm is over")
-    await hears(desk, "09011180004", OLD)
+    await hears(desk, "09011360004", OLD)
     assert desk.rows("SELECT hash, by, why FROM publications ORDER BY id") == [
         (first, "start", "found at the start"),
         (second, "file", "changed on disk"),
         (first, "tanaka", "戻す"),
     ]
     calls = {call["number"]: call["outcome"] for call in await desk.get("calls?limit=100")}
-    assert calls["+819011180001"] == "message"
+    assert calls["+819011360001"] == "message"

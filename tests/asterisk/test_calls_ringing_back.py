@@ -16,10 +16,10 @@ from tests.asterisk.pressing import Form, Page, page
 
 LINE = "line9093"
 SHOWN = "05031859093"  # the line's number, on every telephone that rings
-AIKO = ("aoki", "t09011350001")  # an agent, and her customer's telephone
+AIKO = ("aoki", "t09011180001")  # an agent, and her customer's telephone
 FORM_LINE, FORM_SHOWN = "line9095", "05031859095"
-CHIE = ("maeda", "t09011350004")
-BEN = ("endo", "t09011350002", "t08011180003")  # and his mobile
+CHIE = ("maeda", "t09011180004")
+BEN = ("endo", "t09011180002", "t08011180003")  # and his mobile
 
 
 async def an_agent_and_customers_who_talk_or_are_busy(desk: Desk) -> None:
@@ -28,7 +28,7 @@ async def an_agent_and_customers_who_talk_or_are_busy(desk: Desk) -> None:
         desk.agent(AIKO[0], answers=False) as agent,
         desk.agent(AIKO[1], answers=False) as customer,
     ):
-        ticket = await pages.asked("+819011350001")
+        ticket = await pages.asked("+819011180001")
         await pages.press(ticket, "aoki")
         await _they_talk(desk, pages, ticket, agent, customer)
         await customer.hang_up()
@@ -38,7 +38,7 @@ async def an_agent_and_customers_who_talk_or_are_busy(desk: Desk) -> None:
         await pages.records(ticket, "aoki")
 
         # The other way round: the agent hangs up.
-        ticket = await pages.asked("+819011350001")
+        ticket = await pages.asked("+819011180001")
         await pages.press(ticket, "aoki")
         await _they_talk(desk, pages, ticket, agent, customer)
         await agent.hang_up()
@@ -47,7 +47,7 @@ async def an_agent_and_customers_who_talk_or_are_busy(desk: Desk) -> None:
         await pages.records(ticket, "aoki")
 
         # The customer is busy.
-        ticket = await pages.asked("+819011350001")
+        ticket = await pages.asked("+819011180001")
         await pages.press(ticket, "aoki")
         await _rings(agent)
         await agent.telephone.accept()
@@ -67,7 +67,7 @@ async def who_is_not_there_rings_no_customer(desk: Desk) -> None:
         desk.agent(outside, answers=False) as customer,
         desk.agent(mobile) as machine,
     ):
-        ticket = await pages.asked("+819011350002")
+        ticket = await pages.asked("+819011180002")
         await pages.press(ticket, name)
         await _rings(agent)
         await agent.hang_up()  # declines
@@ -107,7 +107,7 @@ async def who_asks_by_the_form_is_rung_at_once(desk: Desk) -> None:
         async with desk.agent(name, answers=False) as agent:
             await until(lambda: _standing(desk, name, "available", None), PATIENCE, "the engine saw it")
             assert await form.offers_now()
-            ticket = await form.asks("090-1135-0004")
+            ticket = await form.asks("090-1118-0004")
             await _rings(agent, FORM_SHOWN)
             assert not _rings_now(customer), "the agent's telephone first"
             await agent.telephone.accept()

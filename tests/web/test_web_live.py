@@ -110,6 +110,17 @@ async def test_another_company_is_behind_the_wall(day: Office, login: Login) -> 
     assert "お待ちの方 9 人" in part(html, "tiles") and "otto" in html
 
 
+async def test_how_the_carriers_stand_is_for_who_sees_every_company(day: Office, login: Login) -> None:
+    refused = {"state": "refused", "reason": "ユーザー名またはパスワードが違います。"}
+    detail = {"hikari": {"state": "registered", "reason": ""}, "account": refused}
+    async with day.store.write() as session:
+        await health.beat(session, "trunks", NOW, ok=False, detail=detail)
+    html = await page(await login("root"))
+    assert part(html, "trunk-hikari") == "hikari 登録済み"
+    assert part(html, "trunk-account") == "account 登録を断られました ユーザー名またはパスワードが違います。"
+    assert "外線" not in await page(await login("sam"))
+
+
 async def test_agents_are_told_that_it_is_for_supervisors(
     office: Office, login: Login, visitor: TestClient
 ) -> None:

@@ -14,7 +14,7 @@ from ivr.lines import Lines, groups_of
 from ivr.reports.period import Period, spans
 from ivr.reports.tally import Asked, calls_of, share
 from ivr.store import agents, health
-from ivr.store.tables import AgentRow, CallbackRow
+from ivr.store.tables import AgentRow, CallbackRow, Health
 from ivr.web.health import Engine
 from ivr.web.health import engine as stands_of
 from ivr.web.managing import zones
@@ -61,6 +61,8 @@ class Floor:
     seen: datetime | None  # when the engine last wrote
     lines: Sequence[LineNow]
     seats: Sequence[Seat]
+    trunks: Health | None
+    """How the carriers stood when they were last asked; no company's own, so for who sees all of them."""
 
     @property
     def waiting(self) -> int | None:
@@ -138,7 +140,8 @@ async def floor(
                 calls=today.get(key, Counter()),
             )
         )
-    return Floor(engine, row.at if row else None, found, seats)
+    trunks = await health.get(session, "trunks") if tenant is None else None
+    return Floor(engine, row.at if row else None, found, seats, trunks)
 
 
 async def _seats(session: AsyncSession, tenant: str | None, groups: set[str], now: datetime) -> list[Seat]:

@@ -19,6 +19,13 @@ ENGINE = {
     "cut": "電話の受付と電話システムの接続が切れています。お待ちの方の人数と、電話に出られる人数は分かりません。管理者にご連絡ください。",
     "dead": "電話の受付が応答していません。お待ちの方の人数と、電話に出られる人数は分かりません。管理者にご連絡ください。",
 }
+TRUNKS = {
+    "registered": "登録済み",
+    "reachable": "接続できます",
+    "unregistered by design": "登録なし（設定どおり）",
+    "refused": "登録を断られました",
+    "unreachable": "応答がありません",
+}
 
 
 @for_supervisors
@@ -38,6 +45,7 @@ async def show(request: web.Request) -> web.Response:
         waited=lambda since: waited(since, now),
         seat_words=SEAT_WORDS,
         seat_shapes=SEAT_SHAPES,
+        trunk_words=TRUNKS,
     )
 
 

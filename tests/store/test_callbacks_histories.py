@@ -596,7 +596,6 @@ def test_whatever_happens(kind: str, sqlite_template: Path, request: pytest.Fixt
             settings=settings(
                 max_examples=10,
                 stateful_step_count=25,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

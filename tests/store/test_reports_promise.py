@@ -199,7 +199,7 @@ async def live(url: str, turns: Turns) -> None:
 
 
 def try_histories(make: Callable[[], str], examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(st.lists(TURN, min_size=3, max_size=18))
     def every(turns: Turns) -> None:
         asyncio.run(live(make(), turns))

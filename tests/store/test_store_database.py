@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from ivr.errors import Conflict, StoreError
+from ivr.errors import Conflict, SettingsError, StoreError
 from ivr.store import agents, calls, users
 from ivr.store.database import Store
 from ivr.store.migrate import migrate
@@ -195,7 +195,7 @@ async def test_a_postgresql_that_does_not_run_is_named_without_its_password(tmp_
 
 @pytest.mark.parametrize("url", ["mysql://desk@host/ivr", "sqlite://", "sqlite:///:memory:", "ivr.db", ""])
 async def test_a_url_of_another_kind_is_refused(url: str) -> None:
-    with pytest.raises(StoreError, match=r"write sqlite:///FILE or postgresql://…"):
+    with pytest.raises(SettingsError, match=r"write sqlite:///FILE or postgresql://…"):
         await Store.open(url)
 
 

@@ -358,7 +358,7 @@ titles = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(layout=st.sampled_from(sorted(LAYOUTS)), new=st.dictionaries(titles, titles, min_size=1, max_size=6))
 def test_any_texts_may_be_put_in(layout: str, new: dict[str, str]) -> None:
     text = changed(WEEKLY, WEEKLY + LAYOUTS[layout] + AFTER)
@@ -371,7 +371,7 @@ def test_any_texts_may_be_put_in(layout: str, new: dict[str, str]) -> None:
 # -- fuzz -------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None)  # a process for each
+@settings(max_examples=12)  # a process for each
 @given(
     st.binary(max_size=60).map(lambda junk: b"BEGIN:VCALENDAR\r\n" + junk + b"\r\nEND:VCALENDAR\r\n")
     | st.builds(

@@ -48,7 +48,7 @@ steps:
 """
 LINES = ECFORCE.splitlines(keepends=True)
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def read(text: str) -> None:
@@ -192,7 +192,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = [(desk, place) for desk in DESKS for place in places(yaml.load(desk, yaml.BaseLoader))[1:]]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(PLACES), anything)
 def test_any_value_in_any_place(where: tuple[str, tuple[Any, ...]], value: Any) -> None:
     desk, place = where
@@ -207,7 +207,7 @@ def test_any_value_in_any_place(where: tuple[str, tuple[Any, ...]], value: Any) 
 SHARED_PLACES = places(yaml.load(SHARED, yaml.BaseLoader))[1:]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(SHARED_PLACES), anything)
 @example(("hours",), {"\n": None})
 def test_any_value_in_any_place_of_a_shared_file(place: tuple[Any, ...], value: Any) -> None:

@@ -248,7 +248,7 @@ def test_usual_closings_are_no_slips() -> None:
     assert doubts(model, d(2026, 11, 24)) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=200)
     | st.builds(

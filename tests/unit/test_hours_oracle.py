@@ -236,7 +236,7 @@ def desks(draw: st.DrawFn, middle: date) -> Desk:
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
-@settings(max_examples=80, deadline=None, phases=PHASES)
+@settings(max_examples=80, phases=PHASES)
 @given(st.data())
 def test_calendar_agrees_with_the_minutes(data: st.DataObject) -> None:
     middle = data.draw(middles)
@@ -264,7 +264,7 @@ def test_calendar_agrees_with_the_minutes(data: st.DataObject) -> None:
             assert calendar.add_business_days(at, days) == close
 
 
-@settings(max_examples=40, deadline=None, phases=PHASES)
+@settings(max_examples=40, phases=PHASES)
 @given(st.data())
 def test_open_intervals_hold_exactly_the_open_minutes(data: st.DataObject) -> None:
     middle = data.draw(middles)
@@ -280,7 +280,7 @@ def test_open_intervals_hold_exactly_the_open_minutes(data: st.DataObject) -> No
     assert all(before[1] < after[0] for before, after in pairwise(intervals))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.integers(1956, 2027))
 def test_every_day_of_a_year_is_as_the_desk_promises(data: st.DataObject, year: int) -> None:
     middle = data.draw(st.dates(date(year, 1, 1), date(year, 12, 31)))
@@ -294,7 +294,7 @@ def test_every_day_of_a_year_is_as_the_desk_promises(data: st.DataObject, year: 
         assert got.reason.kind == ("open" if promised else kind), day
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     at=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),
     first=st.timedeltas(timedelta(0), timedelta(days=30)),

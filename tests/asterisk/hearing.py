@@ -20,7 +20,8 @@ ALIKE = 0.8  # normalised cross-correlation: the issue's bound
 WINDOW = 2400  # samples: a cut of 300 ms fills one
 STEP = 1200
 THIRD = 800
-DRIFT = 480  # samples that a window may lie off its place: a packet lost or played late
+DRIFT = 480  # samples that a window may lie off its place behind the one before: a packet lost or played late
+LATE = 8000  # samples that the end of a long prompt may come late by all packets that did
 FRAME = 160  # samples: a last packet that is not full may not be sent
 BLOCK = 16384  # samples searched at once
 QUIET = 0.1  # of the prompt's RMS: below it there is no speech to compare
@@ -89,7 +90,7 @@ class Search:
         while self._places and (complete or self._places[0] + len(self._speech) <= len(heard) + FRAME):
             first = self._places[0]
             found = self._compare(heard, first)
-            if found is None and not complete and first + 2 * DRIFT + len(self._speech) > len(heard):
+            if found is None and not complete and first + LATE + len(self._speech) > len(heard):
                 return None  # its end may be on its way
             self._places = [place for place in self._places if place > first + DRIFT]
             if found is not None:
@@ -97,27 +98,43 @@ class Search:
         return None
 
     def _compare(self, heard: Samples, first: int) -> Found | None:
-        """The prompt at `first` or a little before or behind it."""
-        begin = max(self._start, first - DRIFT)
-        there = heard[begin : first + 2 * DRIFT + len(self._speech)].astype(np.float64)
-        there = np.concatenate([there, np.zeros(first + 2 * DRIFT + len(self._speech) - begin - len(there))])
-        place = int(np.argmax(_correlation(self._speech, there)))
-        worst = 1.0
-        for start in self._windows:
-            worst = min(worst, self._likeness(start, WINDOW, there, place))
-            if worst < ALIKE:
-                # Two thirds of it, if a packet was lost in the other.
-                thirds = [self._likeness(start + n * THIRD, THIRD, there, place) for n in range(3)]
-                if sorted(thirds)[1] < ALIKE:
-                    return None
-                worst = ALIKE
-        return Found(begin + place, begin + place + len(self._speech), worst)
+        """The prompt whose loudest part is that of one that begins at `first`; from there on both ways to its ends.
 
-    def _likeness(self, start: int, length: int, there: Floats, place: int) -> float:
-        """Of a part of the prompt and what lies at its place, give or take DRIFT."""
+        Each part is looked for where the one before it leads to: packets that come late add up in a long prompt.
+        """
+        loudest = self._windows.index(self._key)
+        worst, ends = 1.0, []
+        for way in (self._windows[loudest::-1], self._windows[loudest:]):
+            off = 0
+            for start in way:
+                likeness, moved = self._likeness(heard, first + off, start, WINDOW)
+                if likeness >= ALIKE:
+                    off += moved
+                else:
+                    # Two thirds of it, if a packet was lost in the other.
+                    thirds = [
+                        self._likeness(heard, first + off, start + n * THIRD, THIRD)[0] for n in range(3)
+                    ]
+                    if sorted(thirds)[1] < ALIKE:
+                        return None
+                worst = min(worst, max(likeness, ALIKE))
+            ends.append(first + off)
+        begin = max(self._start, ends[0])
+        return Found(begin, max(begin, ends[1]) + len(self._speech), worst)
+
+    def _likeness(self, heard: Samples, first: int, start: int, length: int) -> tuple[float, int]:
+        """Of a part of the prompt and what lies at its place, give or take DRIFT; and how far beside its place."""
         part = self._speech[start : start + length]
-        around = there[max(0, place + start - DRIFT) : place + start + len(part) + DRIFT]
-        return float(np.max(_correlation(part, around))) if len(part) else 1.0
+        if len(part) == 0:
+            return 1.0, 0
+        begin = first + start - DRIFT
+        around = np.zeros(len(part) + 2 * DRIFT)
+        there = heard[max(self._start, begin) : max(0, begin + len(around))]
+        from_there = max(self._start, begin) - begin
+        around[from_there : from_there + len(there)] = there
+        alike = _correlation(part, around)
+        best = int(np.argmax(alike))
+        return float(alike[best]), best - DRIFT
 
 
 def loudest_tone(heard: Samples) -> float:

@@ -53,3 +53,12 @@ def test_a_prompt_without_300_ms_of_its_speech_is_refused(spoken: dict[str, Samp
     for begin in [*range(0, len(whole) - 2400, 1600), len(whole) - 2400]:
         cut = np.concatenate([whole[:begin], whole[begin + 2400 :]])
         assert find(spoken[text], _telephoned(cut)) is None, f"{begin / 8000} s"
+
+
+@pytest.mark.parametrize("text", [WELCOME, MENU])
+def test_packets_that_come_late_all_along_a_prompt_are_taken(spoken: dict[str, Samples], text: str) -> None:
+    whole, late = speech_of(spoken[text]), np.zeros(160, np.int16)
+    halves = [whole[begin : begin + 4000] for begin in range(0, len(whole), 4000)]
+    heard = np.concatenate([packet for half in halves for packet in (half, late)])
+    assert len(heard) - len(whole) > 480 or len(halves) <= 3
+    assert find(spoken[text], _telephoned(heard)) is not None

@@ -185,6 +185,11 @@ def affected(row: CallbackRow, closings: Sequence[Closing]) -> bool:
     return any(one.begin <= due and (one.end is None or due <= one.end) for one in closings)
 
 
+def unsolved(row: CallbackRow, now: datetime) -> bool:
+    """「解決の期限超過」: work may have begun in time; the matter is not settled."""
+    return row.state not in CLOSED and row.resolution_due_at is not None and row.resolution_due_at < now
+
+
 class Escalation:
     """The sweep with what it tells the pages; a job of each minute."""
 

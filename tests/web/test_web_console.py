@@ -5,6 +5,7 @@ import csv
 import io
 import itertools
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -142,6 +143,18 @@ async def test_the_text_as_it_was_put_right_comes_before_the_matter_and_what_was
     await change(desk, "1000012")
     row = row_of(await page(alice), "1000012")
     assert "ログインできません。棚田です。" in row and "試験用" not in row and "の件" not in row
+
+
+async def test_what_was_begun_and_is_not_solved_in_time_is_marked(alice: TestClient, desk: Store) -> None:
+    minute = timedelta(minutes=1)
+    await change(desk, "1000012", begun_at=NOW - minute, resolution_due_at=NOW - minute)
+    await change(desk, "1000023", begun_at=NOW - minute, resolution_due_at=NOW + minute)
+    html = await page(alice)
+    assert "解決の期限超過" in row_of(html, "1000012") and "解決の期限超過" not in row_of(html, "1000023")
+    shown = await (await alice.get("/callbacks/1000012")).text()
+    assert shown.count("解決の期限超過") == 2, "in its row and in its head"
+    await change(desk, "1000012", state="done", done_at=NOW)
+    assert "解決の期限超過" not in await page(alice)
 
 
 async def test_a_promise_for_a_time_in_which_the_line_was_closed_since_is_marked(

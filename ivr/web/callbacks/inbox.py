@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ivr.callbacks.escalation import affected
+from ivr.callbacks.escalation import affected, unsolved
 from ivr.callbacks.states import CLOSED
 from ivr.hours.closings import Closing
 from ivr.lines import as_closings
@@ -30,7 +30,7 @@ _SHOWN: Final = (
     "ticket", "tenant", "line", "state", "cause", "priority", "number", "withheld", "name", "company", "addressee",
     "reply_wanted", "preferred_time", "matter", "path", "branch", "contacts", "created_at", "due_at", "begun_at",
     "next_at", "agent", "offered_to", "second", "tier", "attempts", "unrecorded", "exhausted_at", "careful", "complaint", "done_at",
-    "news_due_at", "news_warned_at",
+    "news_due_at", "news_warned_at", "resolution_due_at",
     "outcome", "result", "message_id",
 )  # fmt: skip
 _HEARD: Final = ("transcript_state", "transcript_reason", "transcript_trial", "duration", "urgent")
@@ -43,6 +43,7 @@ class Entry:
     row: Row[Any]
     late: bool
     soon: bool
+    unsolved: bool  # 解決の期限超過
     affected: bool  # 約束に影響
     twin: bool  # 別件: another one of the same number is open
 
@@ -60,7 +61,7 @@ class Entry:
         """All that its row shows."""
         path = self.row._mapping["path"]
         facts = (tuple(value) if value is path else value for value in self.row)
-        return (*facts, self.late, self.soon, self.affected, self.twin)
+        return (*facts, self.late, self.soon, self.unsolved, self.affected, self.twin)
 
     def workable(self, now: datetime) -> bool:
         """By anybody, now."""
@@ -276,6 +277,7 @@ def _entry(
         row=row,
         late=late,
         soon=waits and not late and row.due_at <= now + filters.SOON,
+        unsolved=unsolved(row, now),  # type: ignore[arg-type]  # it has the columns
         affected=affected(row, closings.get(row.line, ())),  # type: ignore[arg-type]  # it has the columns
         twin=(row.tenant, row.number) in twins and row.state not in CLOSED,
     )

@@ -100,6 +100,7 @@ async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[st
         "text_in": await seconds_left(db, message, len(app[SETTINGS].transcriber)) if message else None,
         "heard": heard(message) if message else None,
         "notices": await deliveries.of_subject(db, row.ticket),
+        "unsolved": escalation.unsolved(row, now),
         "affected": live is not None and escalation.affected(row, live.closings),
         "outcomes": await _outcomes(db, row, lines.policy(row.line), now) if hand.may_record else (),
         "script": script(view, rules, request[VIEWER].name, now),

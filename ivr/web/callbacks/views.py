@@ -204,7 +204,12 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 def _cells(entry: Entry, memos: Sequence[CallbackEvent]) -> list[str]:
     row = entry.row
-    marks = (("要注意", row.careful), ("クレーム", row.complaint), ("結果未記録", entry.owed))
+    marks = (
+        ("要注意", row.careful),
+        ("クレーム", row.complaint),
+        ("結果未記録", entry.owed),
+        ("解決の期限超過", entry.unsolved),
+    )
     flags = [word for word, on in marks if on]
     memo = "\n".join(f"{_time(one.at)} {one.who}：{one.why}" for one in memos if one.why)
     wanted = {None: "", True: "要", False: "不要"}[row.reply_wanted]

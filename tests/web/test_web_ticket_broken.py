@@ -1,5 +1,7 @@
 """The forms of a ticket over a slow line and one that breaks: what the server has done is done once, and what was typed stays."""
 
+import asyncio
+
 from aiohttp.test_utils import TestClient
 from playwright.async_api import Browser, Request, Route, expect
 

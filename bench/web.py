@@ -153,14 +153,14 @@ async def asked(session: aiohttp.ClientSession, path: str, params: dict[str, str
         return await answer.text()
 
 
-async def new_callback(store: Store, n: int) -> str:
+async def new_callback(store: Store, n: int, due: str = "1 minute") -> str:
     now = datetime.now(UTC)
     about = asking.MessageFacts(
         id=f"r{n}-{now.timestamp()}", line=LINES[0][0], tenant="bench", cause="asked", number=f"+8180{n:08}",
         received_at=now, name="新規 太郎", matter="新しい用件です。",
     )  # fmt: skip
     async with store.write() as db:
-        return await asking.create_for_request(db, about.id, about, _Promise(), None, now)
+        return await asking.create_for_request(db, about.id, about, _Promise(due=due), None, now)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +172,7 @@ class _Promise:
 async def changing(store: Store) -> None:
     """Something happens every second, so that nothing is shown from memory for long."""
     for n in range(10_000_000, 20_000_000):
-        await new_callback(store, n)
+        await new_callback(store, n, due="9 days")  # behind those whose arrival is measured
         await asyncio.sleep(1)
 
 

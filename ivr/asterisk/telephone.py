@@ -26,6 +26,9 @@ ANONYMOUS = "anonymous@anonymous.invalid"
 RATE = 8000
 SILENCE = 600  # seconds of it before baresip runs out: a telephone that sends nothing ends recordings
 START = 60.0  # seconds for baresip to be ready
+PORTS = range(
+    61000, 65000, 4
+)  # above those that Linux gives away by itself: another program would have them first
 
 Event = dict[str, Any]
 
@@ -62,6 +65,7 @@ class Telephone:
         self._said = False
         self._answer = answer
         self._process: asyncio.subprocess.Process | None = None
+        self._held: socket.socket | None = None
         self._reader: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._answers: dict[str, asyncio.Future[str]] = {}
@@ -88,19 +92,19 @@ class Telephone:
         self._data.mkdir(parents=True, exist_ok=True)
         for old in self._data.glob("dump-*.wav"):
             old.unlink()
-        control, sip = _free_ports()
-        self._configure(control, self._sip_port or sip)
-        with (self._data / "baresip.log").open("wb") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "TERM", "--", program, "-f", str(self._data)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C is for us, who hang up first
-            )
+        sip, self._held = _ports()
         try:
+            self._configure(sip + 2, self._sip_port or sip)
+            with (self._data / "baresip.log").open("wb") as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    *("setpriv", "--pdeathsig", "TERM", "--", program, "-f", str(self._data)),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,  # Ctrl-C is for us, who hang up first
+                )
             async with asyncio.timeout(START):
-                await self._connect(control)
+                await self._connect(sip + 2)
                 if self._password is not None:
                     await self._registered()
         except TimeoutError as error:
@@ -129,6 +133,9 @@ class Telephone:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     # -- a call ---------------------------------------------------------------------------
 
@@ -305,18 +312,25 @@ def _below(lib: Path) -> list[Path]:
     return [lib / "baresip/modules", *lib.glob("*/baresip/modules")]
 
 
-def _free_ports() -> tuple[int, int]:
-    """For control (TCP) and SIP: UDP and TCP on one port, and TLS, which baresip insists on, on the next."""
-    while True:
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            # Not of those that Linux gives away by itself: another program may have it before baresip has.
-            control, sip = random.sample(range(10000, 32000, 2), 2)
-            _bound(held, socket.SOCK_STREAM, control)
-            _bound(held, socket.SOCK_STREAM, sip)
-            _bound(held, socket.SOCK_DGRAM, sip)
-            _bound(held, socket.SOCK_STREAM, sip + 1)
-            return control, sip
+def _ports() -> tuple[int, socket.socket]:
+    """The first of four that are free, and what keeps other telephones from them until it is closed.
+
+    SIP (UDP and TCP), TLS, on which baresip insists, control (TCP); the fourth is the one that is held.
+    """
+    for first in random.sample(PORTS, len(PORTS)):
+        held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as tried:
+            held.bind(("127.0.0.1", first + 3))
+            _bound(tried, socket.SOCK_DGRAM, first)
+            for port in range(first, first + 3):
+                _bound(tried, socket.SOCK_STREAM, port)
+            return first, held
+        held.close()
+    raise AsteriskError(f"every port from {PORTS.start} to {PORTS.stop - 1} is taken", retryable=False)
 
 
 def _bound(held: contextlib.ExitStack, kind: socket.SocketKind, port: int) -> None:
-    held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))
+    tried = held.enter_context(socket.socket(socket.AF_INET, kind))
+    if kind is socket.SOCK_STREAM:  # what is left of a connection that ended does not hinder baresip
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    tried.bind(("127.0.0.1", port))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.store import alarms
 
 MOST_PROBLEMS = 10  # of one file in one text; `ivr check` names all
+ROOM = 2_000_000_000  # bytes: four weeks of messages of a busy desk
+ROOM_AGAIN = ROOM * 11 // 10  # an alarm that stands goes at that: it does not come and go at the border
+DISK = "disk"
 NUMBER = "number"  # one alarm for all numbers: who scans a telephone system would make thousands
 _DIALPLANS = "dialplan:"
 _PROMPTS = "prompts:"
@@ -78,6 +82,18 @@ async def of_model(session: AsyncSession, model: str | None, trouble: str | None
     await alarms.raise_(
         session, _MODEL + (model or ""), f"{what}が{why}ため、使えません。{now}{todo}", tenant=None, at=at
     )
+
+
+async def of_disk(session: AsyncSession, folder: Path, free: int, at: datetime) -> None:
+    """`free`: bytes where `folder` lies, the fullest of the disks that messages need."""
+    if free < ROOM:
+        text = (
+            f"ディスクの空き容量が、あと{free / 1e9:.1f} GBです（{folder}）。いっぱいになると、伝言の録音や記録ができなくなります。"
+            "不要なファイルを削除するか、容量を増やしてください。コールフローの retention で、録音の保存期間を短くすることもできます。"
+        )
+        await alarms.raise_(session, DISK, text, tenant=None, at=at)
+    elif free > ROOM_AGAIN:
+        await alarms.clear(session, DISK, at)
 
 
 async def of_trunks(session: AsyncSession, wrong: Mapping[str, str], at: datetime) -> None:

@@ -17,6 +17,7 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ivr.alerts import ROOM
 from ivr.asterisk.console import listens
 from ivr.asterisk.existing import admin as existing
 from ivr.asterisk.existing.change import Record
@@ -31,7 +32,6 @@ from ivr.store import agents, alarms, health, users
 from ivr.store.database import opened
 
 Level = Literal["good", "doubtful", "bad"]
-ROOM = 2_000_000_000  # bytes: four weeks of messages of a busy desk
 PROGRAMS = {
     "ffmpeg": ("audio of messages cannot be made for the browser", "apt-get install ffmpeg"),
     "setpriv": ("processes would outlive the guard", "apt-get install util-linux"),

@@ -1,6 +1,7 @@
 """What the jobs process keeps up to date: published lines, greetings of the coming days, the fallback bundle."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ BUILTIN = (*tones.NEUTRAL.values(), TAKEN, UNKNOWN_NUMBER, SUDDENLY_CLOSED, *HEA
 # Who publishes, and why, when a file was changed by an editor.
 BY_FILE = (publish.FILE, "changed on disk")
 AT_START = ("start", "found at the start")
+DISK_EVERY = timedelta(minutes=1)
 
 
 class Upkeep:
@@ -65,9 +67,11 @@ class Upkeep:
             outside_of(settings, LiveTrunks(settings)),
             BUILTIN,
         )
+        self._looked_at_disk: datetime | None = None
         self._fresh_until: datetime | None = None  # when what depends on the day is made again
 
     async def look(self) -> None:
+        await self._look_at_disk()
         if self._fresh_until is None:
             await self._begin()
             await self._raise_holiday_alarms()
@@ -79,6 +83,18 @@ class Upkeep:
         await do_pending(self._store, self._clock, "jobs", self._carry_out)
         if self.watch.due:
             await self._take_in(BY_FILE)
+
+    async def _look_at_disk(self) -> None:
+        now, settings = self._clock.now(), self._settings
+        if self._looked_at_disk is not None and now < self._looked_at_disk + DISK_EVERY:
+            return
+        self._looked_at_disk = now
+        folders = (settings.data, settings.recordings)
+        free, folder = await asyncio.to_thread(
+            lambda: min((shutil.disk_usage(one).free, one) for one in folders)
+        )
+        async with self._store.write() as session:
+            await alerts.of_disk(session, folder, free, now)
 
     async def _begin(self) -> None:
         loop = asyncio.get_running_loop()

@@ -66,7 +66,7 @@ ALLOWED: dict[str, set[str]] = {
     "accounts": {"store", "errors"},
     "auditing": {"store"} | BASE,
     "closings": {"staff", "dialplan", "hours", "lines", "pins", "prompts", "steps", "store", "wake"} | BASE,
-    "doctor": {"asterisk", "checking", "models", "store"} | BASE,
+    "doctor": {"alerts", "asterisk", "checking", "models", "store"} | BASE,
     "retrieval": {"staff", "call", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "customers": {"known", "callbacks", "dialplan", "lines", "pins", "store"} | BASE,
     "ringing_back": {"asterisk", "call", "callbacks", "engine", "lines", "store"} | BASE,

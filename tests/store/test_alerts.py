@@ -1,5 +1,6 @@
 """What becomes an alarm, when it goes, and that its text says what to do."""
 
+from pathlib import Path
 from typing import Any
 
 from ivr import alerts
@@ -34,6 +35,20 @@ async def test_nobody_there_in_open_hours_is_an_alarm_until_a_call_is_answered(s
     assert list(await standing(store)) == ["no_agent:ecforce"]
     await of_calls(store, {**ended(cause="no_agent"), "outcome": "answered"})
     assert await standing(store) == {}
+
+
+async def test_a_disk_that_fills_up_is_an_alarm_until_there_is_room_again(store: Store) -> None:
+    async def of_disk(free: int) -> dict[str, tuple[str | None, int, str]]:
+        async with store.write() as session:
+            await alerts.of_disk(session, Path("/srv/recordings"), free, NOON)
+        return await standing(store)
+
+    assert await of_disk(2_000_000_000) == {}
+    found = await of_disk(1_940_000_000)
+    assert found["disk"][:2] == (None, 1)
+    assert found["disk"][2].startswith("ディスクの空き容量が、あと1.9 GBです（/srv/recordings）。")
+    assert list(await of_disk(2_100_000_000)) == ["disk"], "it does not come and go at the border"
+    assert await of_disk(2_300_000_000) == {}
 
 
 async def test_a_number_without_a_line_is_an_alarm_of_the_operator(store: Store) -> None:

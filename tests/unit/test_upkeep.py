@@ -137,6 +137,21 @@ async def test_what_is_saved_is_taken_in(desk: Desk) -> None:
     assert not desk.upkeep.watch.due
 
 
+async def test_a_full_disk_is_an_alarm_within_a_minute(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await desk.alarms() == []
+    with monkeypatch.context() as full:
+        full.setattr("ivr.alerts.ROOM", 10**18)
+        desk.clock.advance(60)
+        await desk.look()
+        assert await desk.alarms() == ["disk"]
+    desk.clock.advance(59)
+    await desk.look()
+    assert await desk.alarms() == ["disk"]
+    desk.clock.advance(1)
+    await desk.look()
+    assert await desk.alarms() == []
+
+
 async def test_a_bad_file_is_refused_in_public_until_it_is_good(desk: Desk) -> None:
     before = await desk.hash()
     desk.write("shop", changed("capacity: 2", "capcity: 5", PLAIN))

@@ -32,6 +32,7 @@ EVENTS = (
     "RESTResponse",
     "RecordingFailed",
     "RecordingFinished",
+    "RecordingStarted",
     "StasisEnd",
     "StasisStart",
 )

@@ -4,16 +4,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
-from urllib.parse import quote
 
 from ivr.asterisk.ari import LINK_BROKE, Ari, AriRefused, Json
 from ivr.asterisk.channel import Channel, quietly
-from ivr.asterisk.ears import NOBODY, Ear, Ears, whole
+from ivr.asterisk.ears import NOBODY, Ear, Ears
 from ivr.asterisk.numbers import to_e164
+from ivr.asterisk.recording import Recording, seconds_in
 from ivr.asterisk.waiting import AgentLeg, Bridge, dial, wait
 from ivr.asterisk.ways import Ways
 from ivr.call import (
@@ -39,11 +39,6 @@ LATE_PROMPT = 0.3  # seconds that a text which is not ready may take before the 
 ALONE = 10.0  # seconds after it should have ended that Asterisk ends a talk by itself, without a word
 PLAYBACK_SLACK = 5.0  # ARI reports no failed playback in any usable way: give up after this
 HAND_OVER_TRIES = (0.1, 0.4, 1.5)  # seconds after each try to give a caller to the fallback
-HANGING_UP = 0.5  # seconds from a request that a hang-up refused to the hang-up's first event, at most
-RECORDING_SLACK = 5.0  # maxDuration overshoots by up to a second
-FINISHED = {"type": "RecordingFinished"}
-WAV_HEADER = 44
-WAV_RATE = 16_000  # bytes a second: 8 kHz mono 16 bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +84,13 @@ class AriCall(Channel):
         self.bridge: Bridge | None = None
         self.recording = False
         self._sounds = sounds
-        self._recordings = recordings
+        self.recordings = recordings
         self._ways = ways or Ways(ari)
         self._ears = ears
         self._answers: Ear | None = None  # to whom a spoken answer would be one now
         self._saying = 0  # prompts
         self._answered = False
-        self._awaited: tuple[str, Callable[[], None]] | None = None  # where to ask for it, what its end does
+        self.awaited: tuple[str, Callable[[], None]] | None = None  # where to ask for it, what its end does
         self.numbers = count(1)  # in the ids of what belongs to this call
         self._dismissed: set[asyncio.Task[None]] = set()
         self._last_key: Json | None = None
@@ -129,7 +124,7 @@ class AriCall(Channel):
         self._here()
         if self.keys:
             return Played("key")
-        seconds = _seconds(file)
+        seconds = seconds_in(file)
         if not seconds:
             return Played("end")
         return await self.play_sounds([Sound(file.with_suffix(""), seconds)], stop=lambda: bool(self.keys))
@@ -157,7 +152,7 @@ class AriCall(Channel):
         media = {"media": [f"sound:{sound.path}" for sound in sounds]}
         limit = sum(sound.seconds for sound in sounds) + PLAYBACK_SLACK
         self.ari.listen(id, on_playback)
-        self._awaited = f"playbacks/{id}", lambda: refused(404, "")
+        self.awaited = f"playbacks/{id}", lambda: refused(404, "")
         self._says(1)
         try:
             await self.ari.send("POST", f"channels/{self.id}/play/{id}", media, refused)
@@ -166,7 +161,7 @@ class AriCall(Channel):
                 log.error("a prompt never ended", extra={"call_id": self.id, "playback": id})
         finally:
             self._says(-1)
-            self._awaited = None
+            self.awaited = None
             self.ari.forget(id)
             if not ended and not self.gone:
                 await self.ari.send("DELETE", f"playbacks/{id}")
@@ -219,74 +214,15 @@ class AriCall(Channel):
     async def record(
         self, file: Path, *, longest: float, silence: float, end_key: str = "#", hear: bool = False
     ) -> Recorded:
-        """See `Call`. The file must be a new one: Asterisk refuses to record over another."""
+        """See `Call`. The file must be a new one."""
         if self.gone:
             return Recorded("hangup")
         ear = self._ear() if hear else None
         try:
-            recorded = await self._record(file, longest, silence, end_key, ear)
-            if ear is None or not recorded.seconds:
-                return recorded
-            return replace(recorded, transcript=whole(await ear.end(), recorded, silence))
+            return await Recording(self, file, ear).run(longest, silence, end_key)
         finally:
             if ear is not None:
                 self._let_go(ear)
-
-    async def _record(
-        self, file: Path, longest: float, silence: float, end_key: str, ear: Ear | None
-    ) -> Recorded:
-        name = str(file.relative_to(self._recordings).with_suffix(""))
-        ended: str | None = None
-        self.keys.empty()
-
-        def on_recording(event: Json) -> None:
-            nonlocal ended
-            ended = event["type"]
-            self.changed()
-
-        def answered(status: int, _: str) -> None:
-            nonlocal ended
-            if status < 400 and ear is not None:
-                ear.begin()
-            elif status >= 400 and status != LINK_BROKE:
-                ended = "RecordingFailed"
-                self.changed()
-
-        order = {
-            "name": name,
-            "format": "wav",
-            "maxDurationSeconds": max(1, round(longest)),
-            "maxSilenceSeconds": max(1, round(silence)),
-            "terminateOn": end_key,
-            "ifExists": "fail",
-        }
-        self.ari.listen(name, on_recording)
-        try:
-            await self._beep()
-            self.recording = True
-            self._awaited = f"recordings/live/{quote(name, safe='')}", lambda: on_recording(FINISHED)
-            await self.ari.send("POST", f"channels/{self.id}/record", order, answered)
-            await self.until(lambda: ended, longest + RECORDING_SLACK)
-            if ended == "RecordingFailed":
-                # Most often because of a hang-up, whose event may come after the refusal.
-                await self.until(lambda: self.leaving, HANGING_UP)
-        except CallerHungUp:
-            if self.recording:
-                await self._last_words(lambda: ended is not None)
-        finally:
-            self._awaited = None
-            self.ari.forget(name)
-        self.recording = False  # not when cancelled: then it goes on without us
-        seconds = _seconds(file)
-        # An Asterisk that is killed loses up to 2 s: an empty file does not say that the caller said nothing.
-        if (self.gone or self.leaving) and not self.vanished:
-            return Recorded("hangup", seconds)
-        if self.vanished or ended == "RecordingFailed" or (ended is None and not seconds):
-            log.error("a recording failed", extra={"call_id": self.id})
-            return Recorded("failed", seconds)
-        if end_key in str(self.keys):
-            return Recorded("key", seconds)
-        return Recorded("limit" if seconds >= longest - 1 else "silence", seconds)
 
     async def wait(self, place: Place, keys: KeyTable, announcements: Sequence[Announcement]) -> Waited:
         self._here()
@@ -351,8 +287,8 @@ class AriCall(Channel):
 
     async def catch_up(self) -> None:
         """After a broken link: a prompt or a recording that ended meanwhile never told us."""
-        if self._awaited is not None:
-            uri, ended = self._awaited
+        if self.awaited is not None:
+            uri, ended = self.awaited
             try:
                 await self.ari.http("GET", uri)
             except AriRefused:
@@ -412,20 +348,10 @@ class AriCall(Channel):
             ready.insert(found.index(None), self._sounds.neutral())
         return ready
 
-    async def _beep(self) -> None:
+    async def beep(self) -> None:
         """Nothing stops the beep: a key pressed now is thrown away with those of the greeting."""
         await self.play_sounds([self._sounds.beep], stop=lambda: False)
         self.keys.empty()
-
-    async def _last_words(self, finished: Callable[[], bool]) -> None:
-        """After a hang-up the file is written to its end; RecordingFinished says when."""
-        try:
-            async with asyncio.timeout(1.0):
-                while not finished():
-                    self._waiter = asyncio.get_running_loop().create_future()
-                    await self._waiter
-        except TimeoutError:
-            return  # the recording had not begun
 
     async def leave_to_fallback(self) -> None:
         """Hands the caller back to the dialplan, where the fallback takes the call.
@@ -454,10 +380,3 @@ def _told_twice(key: Json, again: Json) -> bool:
         return False
     apart = datetime.fromisoformat(again["timestamp"]) - datetime.fromisoformat(key["timestamp"])
     return apart < timedelta(milliseconds=again["duration_ms"])
-
-
-def _seconds(file: Path) -> float:
-    try:
-        return max(0, file.stat().st_size - WAV_HEADER) / WAV_RATE
-    except OSError:
-        return 0.0

@@ -8,14 +8,13 @@ connection, and so also with ours. Whatever fails, the caller is not listened to
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from ivr.asterisk.ari import Ari, Json
 from ivr.asterisk.channel import AGENT
-from ivr.call import Recorded
 from ivr.errors import AsteriskError, TranscriberError
 from ivr.keys import spoken_keys
 from ivr.settings import Address
@@ -26,8 +25,6 @@ log = logging.getLogger("ivr.asterisk.ears")
 EAR = "ear"  # in the id of a channel, where an agent's name stands: late ones are hung up like an agent's
 SET_UP = 2.0  # seconds until the audio flows, at most
 PATIENCE = 1.0  # seconds that a caller waits for the text
-ALL_OF_IT = 0.5  # seconds by which what was heard and the recording may differ
-LOST = 0.05  # of the caller's audio
 REST = 5.0  # seconds for which a transcriber that could not be used is asked last
 SURE = 0.9  # least confidence of each word of a spoken answer: see docs/operator/speech.md
 
@@ -223,21 +220,6 @@ def keys_of(phrase: Sequence[Json], answers: Mapping[str, str], sure: float = SU
     if any(word["conf"] < sure for word in phrase):
         return ""
     return spoken_keys(" ".join(word["word"] for word in phrase), answers)
-
-
-def whole(heard: Transcript | None, recorded: Recorded, silence: float) -> Transcript | None:
-    """What was heard, if it is all of the recording. Asterisk cuts off the silence at its end, at most `silence`.
-
-    What is lost on the way from the caller is silence to who listens, and nothing at all to who records.
-    """
-    if heard is None:
-        return None
-    cut = silence if recorded.ended_by in ("silence", "key") else 0.0
-    longer = heard.duration - recorded.seconds
-    if -ALL_OF_IT <= longer <= ALL_OF_IT + cut + LOST * recorded.seconds:
-        return replace(heard, duration=recorded.seconds)
-    log.warning("not all of a message was heard, its text comes later", extra={"longer": round(longer, 2)})
-    return None
 
 
 def _checked(told: Json) -> Json:

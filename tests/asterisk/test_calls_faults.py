@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,41 @@ async def test_what_was_said_without_an_engine_is_kept_once(desk: Desk) -> None:
         assert understood(callback["message"]["transcript"]["text"], words) >= 0.8, callback
     assert len([one for one in await desk.get("callbacks") if one["message"]]) == 4
     assert not [call for call in await desk.get("calls") if call["outcome"] == "in_progress"]
+
+
+async def test_a_disk_that_fills_up_costs_a_message_what_comes_after(desk: Desk) -> None:
+    """No file of Asterisk's grows past two seconds of audio: one message is cut, and who speaks later than that is rung back, too."""
+    async with desk.caller("09011160041") as caller, desk.caller("09011160042") as late:
+        await caller.dial("05031859088")
+        await caller.hears(SAY)
+        await caller.hears_beep()
+        saying = asyncio.create_task(caller.says(CANCEL, INVOICE, RETURN, ORDER))
+        await until(lambda: _recordings(desk), PATIENCE, "the message is recorded")
+        with _a_full_disk(desk, after=2.0):
+            await caller.hears(THANKS)
+            assert not saying.done(), "the message was over before the disk was full"
+            await late.dial("05031859088")
+            await late.hears(SAY)
+            await late.hears(THANKS)  # nobody asks again who may have spoken
+        await asyncio.gather(saying, caller.is_hung_up(), late.is_hung_up())
+    for number in ("+819011160041", "+819011160042"):
+        callback = await desk.callback_of(number)
+        assert (callback["cause"], callback["due_at"]) == ("asked", WEDNESDAY)
+        ended = "SELECT state, ended_by, duration FROM messages WHERE number = ?"
+        assert desk.rows(ended, number) == [("stored", "failed", 2.0)]
+
+
+@contextmanager
+def _a_full_disk(desk: Desk, after: float) -> Iterator[None]:
+    """As Asterisk's writes meet it: refused after so many seconds of audio in a file."""
+    asterisk = desk.process("asterisk")
+    assert asterisk is not None
+    before = resource.prlimit(asterisk, resource.RLIMIT_FSIZE)
+    resource.prlimit(asterisk, resource.RLIMIT_FSIZE, (44 + round(after * 16000), before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(asterisk, resource.RLIMIT_FSIZE, before)
 
 
 def test_whatever_is_killed_each_message_is_kept_once(desk: Desk) -> None:

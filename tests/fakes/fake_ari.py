@@ -6,6 +6,7 @@ about something that is gone is refused, a channel that is hung up leaves its br
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -138,9 +139,15 @@ class FakeAri:
         event = {"type": "ChannelDestroyed", "channel": {"id": channel}, "cause": cause}
         self._emit(channel, {**event, "tech_cause": status} if status else event)
 
-    def ends(self, recording: str) -> None:
+    def ends(self, recording: str, lasted: float | None = None) -> None:
+        """`lasted`: seconds by Asterisk's clock; None: events are lost."""
         self.recordings.discard(recording)
-        self._emit(recording, {"type": "RecordingFinished", "recording": {"name": recording}})
+        about: Json = {"recording": {"name": recording}}
+        if lasted is not None:
+            begin = datetime.fromisoformat("2026-11-24T11:00:00.000+0900")
+            self._emit(recording, {"type": "RecordingStarted", "timestamp": begin.isoformat(), **about})
+            about["timestamp"] = (begin + timedelta(seconds=lasted)).isoformat()
+        self._emit(recording, {"type": "RecordingFinished", **about})
 
     # -- inside ---------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class Visit:
         self._file.parent.mkdir(parents=True)
         self._ends = ends
 
-    async def record(self, *, listened: bool = True) -> Recorded:
+    async def record(self, *, listened: bool = True, lasted: float | None = None) -> Recorded:
         recording = asyncio.create_task(self.call.record(self._file, longest=180, silence=10, hear=True))
         try:
             await until(lambda: self.ari.recordings)
@@ -63,7 +63,7 @@ class Visit:
                 await until(lambda: self.call.leaving)
             if self._ends == "key":
                 self.call.keys.push("#")
-            self.ari.ends("messages/m1")
+            self.ari.ends("messages/m1", lasted)
             return await recording
         finally:
             recording.cancel()
@@ -85,6 +85,44 @@ async def test_a_message_has_its_text_when_it_ends(
         await visit.over()
     assert listener.orders == ["begin", "end"]
     assert listener.asked == [{"model": None, "grammar": None}]
+
+
+@pytest.mark.parametrize(
+    ("ends", "lasted", "heard", "all_of_it"),
+    [
+        ("silence", 12.8, 12.6, True),
+        ("silence", 12.8, 11.0, False),
+        ("key", 8.0, 7.8, True),  # 5 s of silence before it
+        ("key", 8.0, 6.5, False),
+        ("hangup", 3.0, 2.8, True),
+    ],
+)
+async def test_what_a_busy_machine_kept_from_who_listens_comes_later(
+    tmp_path: Path, patient: None, ends: str, lasted: float, heard: float, all_of_it: bool
+) -> None:
+    """It may be missing in the middle, and the silence at the end, which is cut off the recording, must not hide that."""
+    async with FakeListener(answer="解約", seconds=heard).serving() as listener:
+        visit = Visit(tmp_path, Ears([listener.address]), ends)
+        text = TEXT if all_of_it else None
+        assert await visit.record(lasted=lasted) == Recorded(ends, 3.0, text)  # type: ignore[arg-type]
+        await visit.over()
+
+
+async def test_a_message_that_a_full_disk_ends_is_no_silence_and_keeps_what_was_heard(
+    tmp_path: Path, patient: None
+) -> None:
+    """Asterisk says "finished" of it; it had not written the last 2 s yet."""
+    async with FakeListener(answer="解約", seconds=5.1).serving() as listener:
+        visit = Visit(tmp_path, Ears([listener.address]))
+        assert await visit.record(lasted=5.1) == Recorded("failed", 3.0, TEXT)
+        await visit.over()
+
+
+async def test_a_telephone_that_stops_sending_ends_a_message_as_silence_does(tmp_path: Path) -> None:
+    """Asterisk waits for packets for 4 s."""
+    visit = Visit(tmp_path, NOBODY)
+    assert await visit.record(listened=False, lasted=7.0) == Recorded("silence", 3.0)
+    await visit.over()
 
 
 @pytest.mark.parametrize(

@@ -138,9 +138,8 @@ class Engine:
             self.start(self.ari.send("DELETE", f"channels/{channel['id']}"), "late answer")
             return
         dialled = arguments[0] if arguments else channel["dialplan"]["exten"]
-        if (
-            channel["dialplan"].get("app_name") == "Stasis"
-        ):  # asked by name, with a timer until somebody has it
+        # Asked by name, with a timer until somebody has it.
+        if channel["dialplan"].get("app_name") == "Stasis":
             timer = f"channels/{channel['id']}/variable?variable=TIMEOUT(absolute)&value=0"
             self.start(self.ari.send("POST", timer), "timer")
         about = channel["caller"]

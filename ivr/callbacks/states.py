@@ -42,6 +42,11 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 
+def owes_result(state: str, unrecorded: str | None) -> bool:
+    """結果未記録: `unrecorded` has rung the customer, and has not said how it went."""
+    return unrecorded is not None and state != "dialing" and state not in CLOSED
+
+
 def require(before: str, after: State) -> None:
     """Conflict, with the words of the pages, if a callback cannot go from `before` to `after`."""
     for state in STATES:

@@ -317,9 +317,8 @@ def branch(path: tuple[str, ...]) -> str | None:
     for key, step in zip(reversed(path[:-1]), reversed(path[1:]), strict=True):
         if key[:1] in "0123456789*#":
             return step
-        if (
-            ":" in step
-        ):  # no key was pressed in the line that a goto led to: its first step says what was chosen
+        # No key was pressed in the line that a goto led to: its first step says what was chosen.
+        if ":" in step:
             return step.partition(":")[2] if any(key[:1] in "0123456789*#" for key in path) else None
     return None
 

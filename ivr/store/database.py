@@ -84,9 +84,8 @@ def plain_errors(url: URL) -> Iterator[None]:
             _advice(error, str(place)), retryable=not isinstance(error, ProgrammingError)
         ) from error
     except DatabaseError as error:
-        if (
-            type(error) is not DatabaseError
-        ):  # its kinds are mistakes of ours; SQLite says so of a broken file alone
+        # Its kinds are mistakes of ours; of a broken file SQLite says just this.
+        if type(error) is not DatabaseError:
             raise
         raise StoreError(
             f"The database at {place} is damaged ({error.orig}); restore a backup.", retryable=False

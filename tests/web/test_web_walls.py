@@ -487,9 +487,8 @@ async def test_an_open_console_hears_of_its_own_alone(login: Login) -> None:
             assert answer.status == 200
 
     async with client.get("/callbacks/stream") as stream, asyncio.timeout(60):
-        while (
-            sum("2000015" in line for line in heard) < 2
-        ):  # nothing is told of what was before the first look
+        # Nothing is told of what was before the first look.
+        while sum("2000015" in line for line in heard) < 2:
             await memo("1000012", AGENT)
             await memo("2000015", NEXT_DOOR)
             with suppress(TimeoutError):

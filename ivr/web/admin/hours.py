@@ -102,9 +102,8 @@ async def _given(request: web.Request, *, publish: bool) -> web.Response:
     today = _today(request, sheet)
     try:
         form = _filled_in(fields)
-        if (
-            fields.get("digest") != sheet.digest
-        ):  # else a preview would take what others changed for unchanged
+        # Else a preview would take what others changed for unchanged.
+        if fields.get("digest") != sheet.digest:
             raise Mistake(CHANGED)
         text = write_form(f"{line.key}.yaml", sheet.text, sheet.name, sheet.model, form, today)
         problems = await read.problems_of(request.app[SETTINGS], line, text, today, request[VIEWER])

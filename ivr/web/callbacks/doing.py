@@ -127,9 +127,8 @@ async def do(request: web.Request, name: str, act: Act, *, seen: bool = True) ->
     try:
         async with app[STORE].read() as db:
             asked = await store.get(db, request.match_info["ticket"], tenant=who.tenant)
-            if (
-                name == "claim"
-            ):  # most who claim at once lose: told without waiting in the line of those who write
+            # Most who claim at once lose, and are told without waiting in the line of those who write.
+            if name == "claim":
                 service.require_free(asked, who, now)
             await fresh_line(app, db, asked.line)
         async with app[STORE].write() as db:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks.escalation import affected, unsolved
-from ivr.callbacks.states import CLOSED
+from ivr.callbacks.states import CLOSED, owes_result
 from ivr.hours.closings import Closing
 from ivr.lines import as_closings
 from ivr.store import closures, search
@@ -53,8 +53,7 @@ class Entry:
 
     @property
     def owed(self) -> bool:
-        """結果未記録: somebody has rung, and has not said how it went."""
-        return self.row.unrecorded is not None and self.row.state != "dialing" and not self.handled
+        return owes_result(self.row.state, self.row.unrecorded)
 
     @property
     def look(self) -> Hashable:

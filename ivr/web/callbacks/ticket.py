@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ivr.callbacks import asking, dialing, escalation, results, undo
 from ivr.callbacks.policy import Policy
 from ivr.callbacks.results import Result
-from ivr.callbacks.states import CLOSED, ON_THE_LINE
+from ivr.callbacks.states import CLOSED, ON_THE_LINE, owes_result
 from ivr.dialplan.callbacks import CallbackRules
 from ivr.errors import StoreError
 from ivr.messages.transcription import seconds_left
@@ -100,6 +100,7 @@ async def values(request: web.Request, db: AsyncSession, ticket: str) -> dict[st
         "text_in": await seconds_left(db, message, len(app[SETTINGS].transcriber)) if message else None,
         "heard": heard(message) if message else None,
         "notices": await deliveries.of_subject(db, row.ticket),
+        "owes": owes_result(row.state, row.unrecorded),
         "unsolved": escalation.unsolved(row, now),
         "affected": live is not None and escalation.affected(row, live.closings),
         "outcomes": await _outcomes(db, row, lines.policy(row.line), now) if hand.may_record else (),

@@ -1,6 +1,6 @@
 """Callbacks and their history. Which change is allowed is `ivr.callbacks`' business."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -258,16 +258,19 @@ async def unrecorded(session: AsyncSession, row: CallbackRow) -> str | None:
     return await session.scalar(query.limit(1))
 
 
-async def owed_by(session: AsyncSession, agent: str, *, tenant: str | None) -> Sequence[str]:
-    """The tickets of which an agent has not said how the call went, and nobody else has by now; the longest first."""
-    query = select(CallbackRow.ticket).where(
-        CallbackRow.unrecorded == agent,
+async def owed(session: AsyncSession, *, tenant: str | None) -> Mapping[str, Sequence[str]]:
+    """By agent: the tickets of which that one has not said how the call went, and nobody else has by now; the longest first."""
+    query = select(CallbackRow.unrecorded, CallbackRow.ticket).where(
+        CallbackRow.unrecorded.is_not(None),
         CallbackRow.done_at.is_(None),
-        or_(CallbackRow.agent.is_(None), CallbackRow.agent == agent),
+        or_(CallbackRow.agent.is_(None), CallbackRow.agent == CallbackRow.unrecorded),
     )
     if tenant is not None:
         query = query.where(CallbackRow.tenant == tenant)
-    return (await session.scalars(query.order_by(CallbackRow.created_at))).all()
+    found: dict[str, list[str]] = {}
+    for agent, ticket in await session.execute(query.order_by(CallbackRow.created_at)):
+        found.setdefault(agent or "", []).append(ticket)
+    return found
 
 
 async def to_do(

@@ -48,6 +48,8 @@ AGENTS = {
     "endo": "back",
     "t09011180002": "contact",
     "t08011180003": "contact",
+    "nomura": "back",
+    "t09011180005": "contact",
     "maeda": "form",
     "t09011180004": "contact",
     # On duty, and beside them one who is not

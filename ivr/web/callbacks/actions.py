@@ -180,7 +180,7 @@ async def following(db: AsyncSession, who: Who, now: datetime, *, but: str) -> s
     """The next ticket to do: of which a result is owed, what is the agent's own already, then by the order of work; others'
     customers last.
     """
-    for ticket in await store.owed_by(db, who.name, tenant=who.tenant):
+    for ticket in (await store.owed(db, tenant=who.tenant)).get(who.name, ()):
         if ticket != but:
             return ticket
     own = await store.claimed_by(db, who.name, tenant=who.tenant)

@@ -112,10 +112,12 @@ class Once:
         return found
 
 
+_LATEST = select(*(select(func.max(table.id)).scalar_subquery() for table in (CallbackEvent, Event)))
+
+
 async def version(session: AsyncSession) -> tuple[int, int]:
     """It differs after whatever happened to a callback or a message."""
-    latest = [select(func.max(table.id)).scalar_subquery() for table in (CallbackEvent, Event)]
-    callbacks, others = (await session.execute(select(*latest))).one()
+    callbacks, others = (await session.execute(_LATEST)).one()
     return callbacks or 0, others or 0
 
 

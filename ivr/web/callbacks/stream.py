@@ -96,12 +96,13 @@ class Watch:
 
     async def _cut(self) -> None:
         """Streams of people who would not be let in now. In a new tenant somebody begins anew."""
-        names = {listener.session.user for listener in self.listeners}
+        asked = [*self.listeners]  # who joins meanwhile is asked the next time
+        names = {listener.session.user for listener in asked}
         async with self._store.read() as db:
             users = {
                 row.name: row for row in await db.scalars(select(UserRow).where(UserRow.name.in_(names)))
             }
-        for listener in self.listeners:
+        for listener in asked:
             user = users.get(listener.session.user or "")
             if user is None or not stands(listener.session, user) or user.tenant != listener.tenant:
                 listener.over = True

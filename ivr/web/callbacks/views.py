@@ -79,8 +79,8 @@ async def show_part(request: web.Request) -> web.Response:
 
 async def _owed(request: web.Request, db: AsyncSession) -> Sequence[str]:
     """Tickets of which the person has not said how the call went."""
-    viewer = request[VIEWER]
-    return await callbacks.owed_by(db, viewer.name, tenant=viewer.tenant)
+    theirs = await callbacks.owed(db, tenant=request[VIEWER].tenant)
+    return theirs.get(request[VIEWER].name, ())
 
 
 async def _board(request: web.Request, db: AsyncSession) -> dict[str, Any]:
@@ -91,12 +91,13 @@ async def _board(request: web.Request, db: AsyncSession) -> dict[str, Any]:
     names = await once.of(("lines", state), lambda: inbox.line_names(db, viewer.tenant))
     key = ("list", state, of, viewer.name if of.personal else None)
     listed = await once.of(key, lambda: _listed(request, db, of, names, now))
+    theirs = await once.of(("owed", state), lambda: callbacks.owed(db, tenant=viewer.tenant))
     return {
         "of": of,
         "counts": counts,
         "lines": names,
         "listed": listed,
-        "owed": await _owed(request, db),
+        "owed": theirs.get(viewer.name, ()),
         "filters": filters,
         "facets": _facets(counts, names),
     }

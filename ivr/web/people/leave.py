@@ -138,7 +138,7 @@ async def _page(request: web.Request, problem: str = "", typed: dict[str, str] |
         rows = await _held(db, request[VIEWER].name)
         tenants = {row.tenant for row in rows}
         others = {tenant: await colleagues(db, tenant, who_asks(request)) for tenant in tenants}
-        owed = await store.owed_by(db, request[VIEWER].name, tenant=request[VIEWER].tenant)
+        owed = (await store.owed(db, tenant=request[VIEWER].tenant)).get(request[VIEWER].name, ())
     return render(
         request,
         "people/leave.html",

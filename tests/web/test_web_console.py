@@ -5,18 +5,23 @@ import csv
 import io
 import itertools
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from ivr.callbacks import edits, service
 from ivr.callbacks.who import SYSTEM, Who
 from ivr.store import callbacks, closures, search, users
 from ivr.store.database import Store
 from ivr.store.tables import AuditRow, CallbackRow, MessageRow
+from ivr.web.auth import session
+from ivr.web.callbacks.stream import Watch
 from tests.web.conftest import Login, StoppedClock, form_token
 from tests.web.desk import NOW, add_callback
 from tests.web.test_web_callbacks import alice as alice
@@ -375,6 +380,38 @@ async def test_who_logs_out_or_is_shut_out_hears_nothing_more(
     async with desk.write() as db:
         (await users.to_change(db, "alice")).disabled_at = NOW
     await ended(elsewhere)
+
+
+async def test_who_opens_a_console_in_the_middle_of_a_look_keeps_the_stream(desk: Store) -> None:
+    async with desk.read() as db:
+        alice, root = [
+            session.of(user, NOW) for user in await users.listing(db) if user.name in ("alice", "root")
+        ]
+
+    class Busy:
+        """While it is asked who may listen, somebody comes."""
+
+        @asynccontextmanager
+        async def read(self) -> AsyncIterator[AsyncSession]:
+            async with desk.read() as db:
+                if len(watch.listeners) == 1:
+                    watch.join(root, None)
+                yield db
+
+    watch = Watch(Busy())  # type: ignore[arg-type]
+    watch.join(alice, "ecforce")
+    looking = asyncio.create_task(watch.run())
+    try:
+        async with asyncio.timeout(60):
+            while (
+                not all(listener.woken.is_set() for listener in watch.listeners) or len(watch.listeners) < 2
+            ):
+                async with desk.write() as db:  # nothing is told of what was before the first look
+                    await edits.memo(db, "1000012", "あとで", who=ALICE, now=NOW)
+                await asyncio.sleep(0.05)
+        assert [listener.over for listener in watch.listeners] == [False, False]
+    finally:
+        looking.cancel()
 
 
 async def test_nobody_is_told_without_a_login(visitor: TestClient, desk: Store) -> None:

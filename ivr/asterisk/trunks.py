@@ -16,6 +16,7 @@ log = logging.getLogger("ivr.trunks")
 SIP_FILE = "ivr_trunks.conf"  # included by pjsip.conf
 WAYS_IN_FILE = "ivr_trunks_in.conf"  # included by extensions.conf
 
+HOLD = 20  # times `rtp_timeout`: who has put us on hold may be silent, but not for ever
 _TIMERS = {"accept": "yes", "required": "required", "never": "no"}
 _HEADERS: Mapping[CalledNumber, str] = {
     "to": "To",
@@ -127,6 +128,7 @@ def _endpoint(trunk: Trunk) -> dict[str, object]:
         "allow_transfer": "no",
         "timers": _TIMERS[model.session_timers],
         "rtp_timeout": round(model.rtp_timeout.total_seconds()),
+        "rtp_timeout_hold": round(HOLD * model.rtp_timeout.total_seconds()),
         "from_domain": model.domain,
         "language": "ja",
     }

@@ -43,7 +43,7 @@ def test_a_stranger_who_vanishes_is_gone_within_35_seconds() -> None:
     """Trunks: tests/unit/test_trunks_file.py; how long it takes indeed: tools/long_calls.py."""
     sip = conf.render(SETTINGS, INSTALL, PASSWORDS, Path("/run/x"))["pjsip.conf"]
     anonymous = sip.partition("[anonymous]\n")[2].partition("\n[")[0]
-    assert "\nrtp_timeout = 30\n" in anonymous
+    assert "\nrtp_timeout = 30\n" in anonymous and "\nrtp_timeout_hold = 600\n" in anonymous
 
 
 def test_passwords_are_in_one_file_only() -> None:

@@ -38,7 +38,9 @@ def test_a_gateway_needs_little(tmp_path: Path) -> None:
     model = found.by_name["hikari"].model
     assert (model.registration, model.called_number, model.dtmf) == (True, "to", "inband")
     assert (model.sender, model.sources, model.numbers) == ("3", ("192.168.1.1",), ("+81312345678",))
-    assert "\nrtp_timeout = 30\n" in trunks.render_sip(found, None), "who vanishes is gone within 35 s"
+    sip = trunks.render_sip(found, None)
+    assert "\nrtp_timeout = 30\n" in sip, "who vanishes is gone within 35 s"
+    assert "\nrtp_timeout_hold = 600\n" in sip, "who vanishes on hold, after ten minutes"
     assert found.of_number("+81312345678") is found.by_name["hikari"]
     assert found.of_number("+81312345679") is None
     assert "himitsu" not in repr(found) and '"x"' not in repr(found)

@@ -4,6 +4,7 @@ An engine that is killed in it: test_calls_faults.py. What a carrier answers: te
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ SHOWN = "05031859093"  # the line's number, on every telephone that rings
 AIKO = ("aoki", "t09011180001")  # an agent, and her customer's telephone
 FORM_LINE, FORM_SHOWN = "line9095", "05031859095"
 CHIE = ("maeda", "t09011180004")
+DAIKI = ("nomura", "t09011180005")
 BEN = ("endo", "t09011180002", "t08011180003")  # and his mobile
 
 
@@ -97,6 +99,38 @@ async def who_is_not_there_rings_no_customer(desk: Desk) -> None:
         await until(lambda: pages.state(ticket) == ("open", None, "no_answer", 1), PATIENCE, "不在")
 
 
+async def customers_who_hang_up_as_they_answer_or_do_not_answer_at_all(desk: Desk) -> None:
+    name, outside = DAIKI
+    async with (
+        page(desk, LINE) as pages,
+        desk.agent(name) as agent,
+        desk.agent(outside, answers=False) as customer,
+    ):
+        ticket = await pages.asked("+819011180005")
+        await pages.press(ticket, name)
+        await _rings(customer)
+        await customer.telephone.accept()
+        await customer.hang_up()
+        await agent.is_hung_up()
+        await until(lambda: pages.agent_is(name) != "talking", PATIENCE, "the agent is free")
+        # Either the two were on the line, and the agent says how it went, or nobody was reached.
+        state = pages.state(ticket)
+        assert state in {("talking", name, None, 1), ("open", None, "no_answer", 1)}
+        assert desk.rows("SELECT count(*) FROM dial_locks WHERE number = ?", "+819011180005") == [(0,)]
+        if state[0] == "talking":
+            await pages.records(ticket, name)
+
+        ticket = await pages.asked("+819011180005")
+        await pages.press(ticket, name)
+        await _rings(customer)
+        rung = time.monotonic()
+        await agent.hears(NOT_REACHED["no_answer"])
+        await customer.is_hung_up()
+        assert time.monotonic() - rung > 40, "the customer has 45 s"
+        await agent.is_hung_up()
+        await until(lambda: pages.state(ticket) == ("open", None, "no_answer", 1), PATIENCE, "不在")
+
+
 async def who_asks_by_the_form_is_rung_at_once(desk: Desk) -> None:
     """今すぐ is offered while an agent's telephone is registered, and no longer."""
     name, outside = CHIE
@@ -171,6 +205,7 @@ def _rings_now(person: Person) -> bool:
 SCENARIOS: tuple[Scenario, ...] = (
     an_agent_and_customers_who_talk_or_are_busy,
     who_is_not_there_rings_no_customer,
+    customers_who_hang_up_as_they_answer_or_do_not_answer_at_all,
     who_asks_by_the_form_is_rung_at_once,
 )
 pytestmark = pytest.mark.timeout(600)  # the scenarios before it, too

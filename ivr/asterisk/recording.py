@@ -51,12 +51,13 @@ class Recording:
 
     async def run(self, longest: float, silence: float, end_key: str) -> Recorded:
         call = self._call
+        silence = max(1, round(silence))
         name = str(self._file.relative_to(call.recordings).with_suffix(""))
         order = {
             "name": name,
             "format": "wav",
             "maxDurationSeconds": max(1, round(longest)),
-            "maxSilenceSeconds": max(1, round(silence)),
+            "maxSilenceSeconds": silence,
             "terminateOn": end_key,
             "ifExists": "fail",
         }

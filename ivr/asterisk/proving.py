@@ -17,6 +17,7 @@ from ivr.asterisk import numbers
 from ivr.asterisk.ari import Ari, AriRefused, Json
 from ivr.asterisk.channel import Channel, quietly
 from ivr.asterisk.outgoing import NotReached, explained
+from ivr.asterisk.recording import STARTED
 from ivr.asterisk.waiting import RING_SLACK
 from ivr.call import CallerHungUp
 from ivr.outside import Way, national
@@ -169,7 +170,7 @@ class Proving:
         """One channel does one thing at a time: the one plays, the other records."""
         name, playback = f"{self._id}-heard-{secrets.token_hex(2)}", f"{speaks.id}-tone"
         done = asyncio.Event()
-        self._ari.listen(name, lambda _: done.set())
+        self._ari.listen(name, lambda event: None if event["type"] == STARTED else done.set())
         try:
             order = {"name": name, "format": "wav", "maxDurationSeconds": 30, "ifExists": "overwrite"}
             await self._ari.http("POST", f"channels/{hears.id}/record", order)

@@ -110,6 +110,7 @@ async def customers_who_hang_up_as_they_answer_or_do_not_answer_at_all(desk: Des
         await pages.press(ticket, name)
         await _rings(customer)
         await customer.telephone.accept()
+        await customer.telephone.wait_for("CALL_ESTABLISHED")
         await customer.hang_up()
         await agent.is_hung_up()
         await until(lambda: pages.agent_is(name) != "talking", PATIENCE, "the agent is free")

@@ -177,6 +177,7 @@ def test_bad_settings_are_said_once_and_not_tried_in_a_loop(place: Path) -> None
     guard = Guard(place)
     try:
         guard.wait(lambda: "its settings cannot be used" in (place / "stderr").read_text())
+        guard.wait(lambda: guard.pids("jobs"))
         # Time for several restarts of somebody else.
         for count in (2, 3):
             os.kill(guard.pids("jobs")[-1], signal.SIGKILL)

@@ -24,12 +24,13 @@ class Problem:
     severity: Severity = "error"
 
     def __str__(self) -> str:
+        """One line, whatever stood in the file."""
         words = [f"{self.file}:{self.line}:{self.column}"]
         if self.severity == "warning":
             words.append("warning")
         if self.where:
             words.append(self.where)
-        return ": ".join([*words, self.message])
+        return ": ".join([*words, self.message]).replace("\n", "\\n")
 
 
 class BadDialplan(DialplanError):

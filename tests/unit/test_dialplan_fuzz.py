@@ -210,6 +210,7 @@ SHARED_PLACES = places(yaml.load(SHARED, yaml.BaseLoader))[1:]
 @settings(max_examples=200)
 @given(st.sampled_from(SHARED_PLACES), anything)
 @example(("hours",), {"\n": None})
+@example(("use", 0), "\n")
 def test_any_value_in_any_place_of_a_shared_file(place: tuple[Any, ...], value: Any) -> None:
     tree = yaml.load(SHARED, yaml.BaseLoader)
     node = tree

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import random
 import shutil
 import socket
@@ -27,7 +26,6 @@ ANONYMOUS = "anonymous@anonymous.invalid"
 RATE = 8000
 SILENCE = 600  # seconds of it before baresip runs out: a telephone that sends nothing ends recordings
 START = 60.0  # seconds for baresip to be ready
-PRIORITY = 5  # real-time; Asterisk has 10
 PORTS = range(
     61000, 65000, 4
 )  # above those that Linux gives away by itself: another program would have them first
@@ -105,9 +103,6 @@ class Telephone:
                     stderr=output,
                     start_new_session=True,  # Ctrl-C is for us, who hang up first
                 )
-            # What it says and hears goes before other work, where we may say so (root), as Asterisk's own does.
-            with contextlib.suppress(PermissionError, ProcessLookupError):
-                os.sched_setscheduler(self._process.pid, os.SCHED_RR, os.sched_param(PRIORITY))
             async with asyncio.timeout(START):
                 await self._connect(sip + 2)
                 if self._password is not None:

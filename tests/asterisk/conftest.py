@@ -85,7 +85,7 @@ steps:
     type: queue
     agents: timed
     say: 担当者におつなぎいたします。現在、お客様の前に{position}がお待ちです。
-    talk: {max: 30s, warn: 8s, warning: お時間は、あと1分でございます。}
+    talk: {max: 30s, warn: 8s, warning: お時間は、あと1分でございます。, over: お時間となりました。}
     next: thanks
     otherwise: nobody
   thanks: {type: play, say: ご協力ありがとうございました。, next: bye}

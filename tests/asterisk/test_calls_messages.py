@@ -63,7 +63,6 @@ async def a_message_ends_by_a_key_by_silence_or_by_hanging_up(desk: Desk) -> Non
             await leaving.hang_up()
 
         await asyncio.gather(by_a_key(), by_silence(), by_hanging_up())
-    batch: list[object] = []
     for number, said, path in (
         ("+819011130001", INVOICE, ["message", "thanks", "bye"]),
         ("+819011130002", CONTRACT, ["message", "thanks", "bye"]),
@@ -77,14 +76,15 @@ async def a_message_ends_by_a_key_by_silence_or_by_hanging_up(desk: Desk) -> Non
         audio = await desk.get(f"messages/{callback['message']['id']}/audio")
         assert audio[:4] == b"RIFF" and audio[24:28] == (8000).to_bytes(4, "little")
         assert len(audio) / 16000 > len(speak(said)) / 8000 - 1, "not all of it was kept"
-        batch += desk.rows("SELECT transcript_seconds FROM messages WHERE id = ?", callback["message"]["id"])
 
         async def nobody_listens(id: str = call["id"]) -> bool:
             return not [one for one in await desk.ari("channels") if one["id"].startswith(id)]
 
         await until(nobody_listens, PATIENCE, "nothing of the call is left in Asterisk")
     # The job notes how long it took for a text. One that was ready when its caller ended it has no such time.
-    assert (None,) in batch, "nobody was listened to while speaking"
+    # On a busy machine not everybody is heard to the end; of all who leave a message here somebody is.
+    heard = "SELECT 1 FROM messages WHERE transcript_state = 'done' AND transcript_seconds IS NULL"
+    await until(lambda: desk.rows(heard), PATIENCE, "somebody was listened to while speaking")
 
 
 async def who_says_nothing_is_asked_once_more_and_promised_nothing(desk: Desk) -> None:

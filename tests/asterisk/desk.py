@@ -434,7 +434,7 @@ def understood(transcript: str, sentence: str) -> float:
 
 
 Scenario = Callable[[Desk], Coroutine[Any, Any, None]]
-AT_ONCE = 6  # scenarios: they spend their time waiting, and each has up to eight telephones
+AT_ONCE = 4  # scenarios: they wait most of their time, but each has up to eight telephones
 SCENARIO_LIMIT = 300.0  # seconds
 
 
